@@ -1,0 +1,75 @@
+// swift-tools-version: 6.1
+// The first page of the architecture: each room, and what it may import. Arrows go down only; the build refuses the rest
+// (`swift build --explicit-target-dependency-import-check error`). docs/architecture.md tells what each room is for.
+import PackageDescription
+
+// Checks against overlapping access stay on in debug builds, where the tests run; traps stay on everywhere.
+// `-cross-module-optimization`: without it a call between rooms costs a third more (docs/performance.md).
+let roomSettings: [SwiftSetting] = [
+    .unsafeFlags(
+        ["-enforce-exclusivity=unchecked", "-cross-module-optimization", "-static-stdlib"],
+        .when(configuration: .release))
+]
+
+func room(_ name: String, _ imports: [Target.Dependency], exclude: [String] = []) -> Target {
+    .target(name: name, dependencies: imports, exclude: exclude, swiftSettings: roomSettings)
+}
+
+func tests(of name: String, _ imports: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+    .testTarget(
+        name: name + "Tests", dependencies: [.target(name: name), "Core"] + imports, resources: resources)
+}
+
+let package = Package(
+    name: "sluice",
+    products: [.executable(name: "sluice", targets: ["sluice"])],
+    targets: [
+        // C libraries, each imported by exactly one room.
+        .target(name: "CLinux", path: "Sources/C/Linux"),
+        .systemLibrary(
+            name: "COpenSSL", path: "Sources/C/OpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(
+            name: "CPCRE2", path: "Sources/C/PCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+        .systemLibrary(
+            name: "CYAML", path: "Sources/C/YAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .systemLibrary(
+            name: "CCares", path: "Sources/C/Cares", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
+
+        // The data plane.
+        room("Core", []),
+        room("IO", ["Core", "CLinux"]),
+        room("TLS", ["Core", "COpenSSL"]),
+        room("HTTP", ["Core"]),
+        room("Connection", ["Core", "IO", "HTTP"]),
+        room("Config", ["Core", "HTTP"]),
+        room("Routing", ["Core", "HTTP", "Config", "CPCRE2"]),
+        room("Upstream", ["Core", "Config"]),
+        room("Telemetry", ["Core", "IO"]),
+        room(
+            "Proxy",
+            ["Core", "IO", "HTTP", "Connection", "Config", "Routing", "Upstream", "Telemetry"]),
+
+        // The control side.
+        room("Manifest", ["Core", "HTTP", "TLS", "Config", "Routing", "CYAML"]),
+        room(
+            "Controller",
+            [
+                "Core", "IO", "HTTP", "Connection", "Config", "Routing", "Upstream", "Telemetry", "Manifest", "Proxy",
+                "CCares",
+            ]),
+        room("Supervisor", ["Core", "IO"]),
+        .executableTarget(
+            name: "sluice",
+            dependencies: [
+                "Core", "IO", "HTTP", "Connection", "Config", "Routing", "Telemetry", "Proxy", "Manifest",
+                "Controller", "Supervisor",
+            ],
+            swiftSettings: roomSettings,
+            linkerSettings: [.unsafeFlags(["-static-stdlib"], .when(configuration: .release))]),
+
+        // Tests mirror the rooms.
+        tests(of: "Core"),
+        tests(of: "HTTP"),
+    ],
+    swiftLanguageModes: [.v6]
+)

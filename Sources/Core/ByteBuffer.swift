@@ -1,0 +1,194 @@
+import Glibc
+
+/// A growable run of octets with one owner: written at the end, read from the start.
+///
+/// On the data plane its memory comes from a ``BufferPool`` and goes back when the buffer is empty, so an idle
+/// connection holds none. Indices count from the memory's start; they stay valid until `compact` or `release`.
+public struct ByteBuffer: ~Copyable {
+    var base: UnsafeMutablePointer<UInt8>?
+    public private(set) var capacity: Int
+    /// First octet not yet consumed.
+    public private(set) var start: Int
+    /// One past the last octet written.
+    public private(set) var end: Int
+
+    public init() {
+        base = nil
+        capacity = 0
+        start = 0
+        end = 0
+    }
+
+    public init(capacity: Int) {
+        self.init()
+        reserve(capacity)
+    }
+
+    deinit { free(base) }
+
+    public var count: Int { end - start }
+    public var isEmpty: Bool { end == start }
+    /// Octets that can be written without growing.
+    public var room: Int { capacity - end }
+    public var hasMemory: Bool { base != nil }
+    /// The octets not yet consumed. Valid until the buffer is next written, compacted or released.
+    public var view: ByteView { ByteView(base.map { UnsafePointer($0 + start) }, count: end - start) }
+    /// Everything from the memory's start to `end`, consumed or not.
+    public var written: ByteView { ByteView(base.map { UnsafePointer($0) }, count: end) }
+    public var writePointer: UnsafeMutablePointer<UInt8> { base.unsafelyUnwrapped + end }
+
+    /// Makes the memory at least `total` octets large, keeping what is in it.
+    public mutating func reserve(_ total: Int) {
+        guard total > capacity else { return }
+        guard let grown = realloc(base, total) else { fatalError("out of memory") }
+        base = grown.assumingMemoryBound(to: UInt8.self)
+        capacity = total
+    }
+
+    /// `count` octets were written at ``writePointer``.
+    public mutating func didWrite(_ count: Int) {
+        precondition(count >= 0 && count <= capacity - end)
+        end += count
+    }
+
+    public mutating func consume(_ count: Int) {
+        precondition(count >= 0 && count <= end - start)
+        start += count
+    }
+
+    /// Drops `count` octets from the end: what was written last is taken back.
+    public mutating func truncate(_ count: Int) {
+        precondition(count >= 0 && count <= end - start)
+        end -= count
+    }
+
+    /// Moves what is unconsumed down to `keeping`, where octets before it stay (a pinned head).
+    public mutating func compact(keeping: Int = 0) {
+        precondition(keeping >= 0 && keeping <= start)
+        guard start > keeping, let base else { return }
+        let length = end - start
+        if length > 0 { memmove(base + keeping, base + start, length) }
+        start = keeping
+        end = keeping + length
+    }
+
+    /// Forgets everything in it; keeps the memory.
+    public mutating func clear() {
+        start = 0
+        end = 0
+    }
+
+    // MARK: appending; the memory grows when it must (doubling)
+
+    public mutating func makeRoom(_ octets: Int) {
+        if capacity - end < octets { grow(octets) }
+    }
+
+    private mutating func grow(_ octets: Int) { reserve(max(capacity * 2, end + octets, 256)) }
+
+    public mutating func append(_ view: ByteView) {
+        guard view.count > 0 else { return }
+        makeRoom(view.count)
+        memcpy(base.unsafelyUnwrapped + end, view.base.unsafelyUnwrapped, view.count)
+        end += view.count
+    }
+
+    public mutating func append(_ text: StaticString) { append(ByteView(text)) }
+
+    public mutating func append(byte: UInt8) {
+        makeRoom(1)
+        base.unsafelyUnwrapped[end] = byte
+        end += 1
+    }
+
+    /// Control side and tests only: a `String` has no place on the data path.
+    public mutating func append(string: String) { string.withView { append($0) } }
+
+    public mutating func append(decimal value: UInt64) {
+        makeRoom(20)
+        var digits = 1
+        var probe = value
+        while probe >= 10 {
+            probe /= 10
+            digits += 1
+        }
+        var rest = value
+        var at = end + digits
+        repeat {
+            at -= 1
+            base.unsafelyUnwrapped[at] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
+        } while rest > 0
+        end += digits
+    }
+
+    /// Lower-case hexadecimal without leading zeros, as chunk sizes are written (RFC 9112, section 7.1).
+    public mutating func append(hex value: UInt64) {
+        let digits = max(1, (67 - value.leadingZeroBitCount) / 4)
+        makeRoom(digits)
+        for i in 0..<digits {
+            let nibble = UInt8(truncatingIfNeeded: value >> UInt64(4 * (digits - 1 - i))) & 15
+            base.unsafelyUnwrapped[end + i] = ASCII.hexDigit(nibble)
+        }
+        end += digits
+    }
+
+    // MARK: memory lent by a pool
+
+    /// Gives the memory away, empty; the buffer has none afterwards.
+    mutating func takeMemory() -> (base: UnsafeMutablePointer<UInt8>, capacity: Int)? {
+        guard let base else { return nil }
+        let taken = (base, capacity)
+        self.base = nil
+        capacity = 0
+        clear()
+        return taken
+    }
+
+    mutating func adoptMemory(_ memory: UnsafeMutablePointer<UInt8>, capacity: Int) {
+        precondition(base == nil)
+        base = memory
+        self.capacity = capacity
+    }
+
+    /// Frees the memory.
+    public mutating func release() {
+        if let memory = takeMemory() { free(memory.base) }
+    }
+}
+
+/// Blocks of one size, kept for reuse by the buffers of one worker.
+/// Holds at most `limit` free blocks; what comes back beyond that is freed. Not shared between threads.
+public struct BufferPool: ~Copyable {
+    public let blockSize: Int
+    public let limit: Int
+    private var free: [UnsafeMutablePointer<UInt8>] = []
+
+    public init(blockSize: Int, limit: Int) {
+        self.blockSize = blockSize
+        self.limit = limit
+        free.reserveCapacity(limit)
+    }
+
+    deinit { for block in free { Glibc.free(block) } }
+
+    /// Gives `buffer` a block when it has no memory yet.
+    public mutating func supply(_ buffer: inout ByteBuffer) {
+        guard !buffer.hasMemory else { return }
+        if let block = free.popLast() {
+            buffer.adoptMemory(block, capacity: blockSize)
+        } else {
+            buffer.reserve(blockSize)
+        }
+    }
+
+    /// Takes the memory of `buffer` back; whatever it held is gone. A block that has grown is freed.
+    public mutating func reclaim(_ buffer: inout ByteBuffer) {
+        guard let memory = buffer.takeMemory() else { return }
+        if memory.capacity == blockSize, free.count < limit {
+            free.append(memory.base)
+        } else {
+            Glibc.free(memory.base)
+        }
+    }
+}

@@ -1,0 +1,88 @@
+import Core
+
+/// How the end of a message's body is known (RFC 9112, section 6.3). Decided once, when the head is complete.
+public enum BodyFraming: Equatable, BitwiseCopyable, Sendable {
+    case none
+    case length(octets: UInt64)
+    case chunked
+    case untilClose  // Responses only.
+}
+
+/// A run of octets in the buffer that holds a head.
+public struct OctetRange: Equatable, BitwiseCopyable, Sendable {
+    public var offset: UInt32
+    public var length: UInt32
+
+    @inlinable public init(offset: Int, length: Int) {
+        self.offset = UInt32(offset)
+        self.length = UInt32(length)
+    }
+
+    @inlinable public static var none: OctetRange { OctetRange(offset: 0, length: 0) }
+    @inlinable public var isEmpty: Bool { length == 0 }
+    @inlinable public func of(_ head: ByteView) -> ByteView { head[Int(offset)..<(Int(offset) + Int(length))] }
+}
+
+/// The form of the request's target (RFC 9112, section 3.2).
+public enum TargetForm: UInt8, BitwiseCopyable, Sendable {
+    case origin, absolute, authority, asterisk
+}
+
+/// Whether the connection may carry another message after this one (RFC 9112, section 9.3).
+public enum Persistence: UInt8, BitwiseCopyable, Sendable {
+    case keepAlive, close
+}
+
+/// One request head: offsets into the buffer it was parsed from, no copies. Every range counts from the head's first
+/// octet; `of(head)` needs the view that begins there. A value that exists has passed the strict parser.
+public struct RequestHead: ~Copyable {
+    public var method: Method = .get
+    public var methodRange: OctetRange = .none
+    public var targetForm: TargetForm = .origin
+    /// The whole request-target as sent.
+    public var target: OctetRange = .none
+    /// Without query; for `absolute` the path after the authority, empty for an empty one, for `authority` and
+    /// `asterisk` empty.
+    public var path: OctetRange = .none
+    /// What follows the first `?`, without it. `hasQuery` tells an empty one from none.
+    public var query: OctetRange = .none
+    public var hasQuery = false
+    /// Host without port, and the port, from the absolute form or the Host field (RFC 9112, section 3.2.2: the absolute
+    /// form wins). Empty for HTTP/1.0 without Host. An IPv6 literal keeps its brackets.
+    public var host: OctetRange = .none
+    public var port: UInt16?
+    public var minorVersion: UInt8 = 1
+    public var framing: BodyFraming = .none
+    public var persistence: Persistence = .keepAlive
+    /// `Expect: 100-continue` from an HTTP/1.1 client (RFC 9110, section 10.1.1).
+    public var expectsContinue = false
+    /// `Connection: upgrade` with `Upgrade: websocket` alone (RFC 9110, section 7.8).
+    public var upgradesToWebSocket = false
+    /// `TE: trailers` was listed (RFC 9110, section 10.1.4).
+    public var acceptsTrailers = false
+    /// Some Connection option names a field that must not be forwarded (RFC 9110, section 7.6.1), beyond the well-known.
+    public var connectionNamesFields = false
+    public var fields = FieldTable()
+    /// Octets of the head with its final empty line.
+    public var length = 0
+
+    public init() {}
+}
+
+/// One response head; as ``RequestHead``.
+public struct ResponseHead: ~Copyable {
+    public var status: UInt16 = 0
+    public var reason: OctetRange = .none
+    public var minorVersion: UInt8 = 1
+    /// As if the request had been a GET; HEAD, 1xx, 204, 304 and CONNECT are applied by ``framing(for:)``'s caller through
+    /// the parser, which is told the request's method.
+    public var framing: BodyFraming = .none
+    public var persistence: Persistence = .keepAlive
+    public var connectionNamesFields = false
+    /// `Connection: upgrade` and an Upgrade field that says `websocket`.
+    public var upgradesToWebSocket = false
+    public var fields = FieldTable()
+    public var length = 0
+
+    public init() {}
+}
