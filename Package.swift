@@ -17,7 +17,7 @@ func room(_ name: String, _ imports: [Target.Dependency], exclude: [String] = []
 
 func tests(of name: String, _ imports: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
     .testTarget(
-        name: name + "Tests", dependencies: [.target(name: name), "Core"] + imports, resources: resources)
+        name: name + "Tests", dependencies: [.target(name: name)] + imports, resources: resources)
 }
 
 let package = Package(
@@ -69,7 +69,7 @@ let package = Package(
 
         // Tests mirror the rooms.
         tests(of: "Core"),
-        tests(of: "HTTP"),
+        tests(of: "HTTP", ["Core"]),
     ],
     swiftLanguageModes: [.v6]
 )

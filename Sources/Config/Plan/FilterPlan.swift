@@ -1,0 +1,154 @@
+import Core
+
+/// What a rule or a backendRef does to the messages that pass, in the order Gateway API gives.
+public struct FilterPlan: Equatable, Sendable {
+    public var requestHeaders: [HeaderEditPlan] = []
+    public var responseHeaders: [HeaderEditPlan] = []
+    public var redirect: RedirectPlan?
+    public var rewrite: RewritePlan?
+    public var mirrors: [MirrorPlan] = []
+    public var cors: CORSPlan?
+
+    public init() {}
+    public var isEmpty: Bool { self == FilterPlan() }
+}
+
+/// One edit of the fields; `set` replaces every line of that name, `add` appends one, `remove` drops all.
+public struct HeaderEditPlan: Equatable, Sendable {
+    public enum Action: UInt8, BitwiseCopyable, Sendable { case set, add, remove }
+    public var action: Action
+    public var name: String  // As written; compared without case.
+    public var value: String
+
+    public init(_ action: Action, name: String, value: String = "") {
+        self.action = action
+        self.name = name
+        self.value = value
+    }
+}
+
+/// How a path is changed (HTTPPathModifier).
+public enum PathModifierPlan: Equatable, Sendable {
+    case replaceFullPath(String)
+    case replacePrefixMatch(String)
+}
+
+/// RequestRedirect. What is nil is taken from the request, as Gateway API says for each field.
+public struct RedirectPlan: Equatable, Sendable {
+    public var scheme: String?
+    public var hostname: String?
+    public var path: PathModifierPlan?
+    public var port: UInt16?
+    public var statusCode: UInt16
+
+    public init(scheme: String?, hostname: String?, path: PathModifierPlan?, port: UInt16?, statusCode: UInt16 = 302) {
+        self.scheme = scheme
+        self.hostname = hostname
+        self.path = path
+        self.port = port
+        self.statusCode = statusCode
+    }
+}
+
+/// URLRewrite.
+public struct RewritePlan: Equatable, Sendable {
+    public var hostname: String?
+    public var path: PathModifierPlan?
+
+    public init(hostname: String?, path: PathModifierPlan?) {
+        self.hostname = hostname
+        self.path = path
+    }
+}
+
+/// RequestMirror: `numerator` of `denominator` requests are copied to the cluster; its answers are thrown away.
+public struct MirrorPlan: Equatable, Sendable {
+    public var cluster: Int
+    public var numerator: UInt32
+    public var denominator: UInt32
+
+    public init(cluster: Int, numerator: UInt32 = 100, denominator: UInt32 = 100) {
+        self.cluster = cluster
+        self.numerator = numerator
+        self.denominator = denominator
+    }
+}
+
+/// CORS (HTTPCORSFilter). `*` alone in a list is kept as such.
+public struct CORSPlan: Equatable, Sendable {
+    public var allowOrigins: [String]
+    public var allowCredentials: Bool
+    public var allowMethods: [String]
+    public var allowHeaders: [String]
+    public var exposeHeaders: [String]
+    public var maxAge: UInt32  // Seconds.
+
+    public init(
+        allowOrigins: [String], allowCredentials: Bool, allowMethods: [String], allowHeaders: [String],
+        exposeHeaders: [String], maxAge: UInt32
+    ) {
+        self.allowOrigins = allowOrigins
+        self.allowCredentials = allowCredentials
+        self.allowMethods = allowMethods
+        self.allowHeaders = allowHeaders
+        self.exposeHeaders = exposeHeaders
+        self.maxAge = maxAge
+    }
+}
+
+/// One backendRef.
+public struct BackendPlan: Equatable, Sendable {
+    public enum Target: Equatable, Sendable {
+        case cluster(Int)
+        /// The reference is invalid: its share of the requests is answered with this status (500).
+        case answer(UInt16)
+    }
+    public var target: Target
+    public var weight: UInt32
+    public var filters: FilterPlan
+    /// `namespace/name:port`, for logs and `explain`.
+    public var name: String
+    public var position: SourcePosition
+
+    public init(
+        target: Target, weight: UInt32, filters: FilterPlan = FilterPlan(), name: String,
+        position: SourcePosition = SourcePosition()
+    ) {
+        self.target = target
+        self.weight = weight
+        self.filters = filters
+        self.name = name
+        self.position = position
+    }
+}
+
+/// What the endpoints of a cluster speak (`appProtocol`).
+public enum BackendProtocol: UInt8, BitwiseCopyable, Sendable { case http1, http2 }
+
+/// One Service port (or later a Backend): its endpoints under one policy.
+public struct ClusterPlan: Equatable, Sendable {
+    /// `namespace/name:port`: the identity under which live state is kept across reloads.
+    public var name: String
+    public var backendProtocol: BackendProtocol
+    /// Empty: 503. In manifest order, ready ones only (or serving ones when none is ready).
+    public var endpoints: [EndpointPlan]
+    /// A name to resolve instead (Service type ExternalName); the controller fills `endpoints` from DNS.
+    public var dnsName: String?
+    public var dnsPort: UInt16
+
+    public init(
+        name: String, backendProtocol: BackendProtocol = .http1, endpoints: [EndpointPlan], dnsName: String? = nil, dnsPort: UInt16 = 0
+    ) {
+        self.name = name
+        self.backendProtocol = backendProtocol
+        self.endpoints = endpoints
+        self.dnsName = dnsName
+        self.dnsPort = dnsPort
+    }
+}
+
+public struct EndpointPlan: Equatable, Hashable, Sendable {
+    public var address: SocketAddress
+
+    public init(address: SocketAddress) { self.address = address }
+}

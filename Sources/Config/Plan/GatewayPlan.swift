@@ -1,0 +1,179 @@
+import Core
+import HTTP
+
+/// Everything that was decided from one set of manifests, as plain values: what the control side hands to
+/// ``SnapshotBuilder``. Nothing here is unresolved or ambiguous; what was wrong has become an answer
+/// (``BackendPlan/Target/answer(_:)``) or is not here at all.
+public struct GatewayPlan: Equatable, Sendable {
+    public var sockets: [SocketPlan] = []
+    public var routes: [RoutePlan] = []
+    /// One endpoint set under one policy; named by index from ``BackendPlan`` and ``MirrorPlan``.
+    public var clusters: [ClusterPlan] = []
+    /// The paths that ``SourcePosition/file`` indexes.
+    public var files: [String] = []
+
+    public init() {}
+}
+
+/// Where something was written.
+public struct SourcePosition: Equatable, BitwiseCopyable, Sendable {
+    public var file: UInt32  // Index into the set's files.
+    public var line: UInt32  // From 1; 0: unknown.
+    public var column: UInt32
+
+    public init(file: UInt32 = 0, line: UInt32 = 0, column: UInt32 = 0) {
+        self.file = file
+        self.line = line
+        self.column = column
+    }
+}
+
+/// One address and port to listen on, with the listeners that share it.
+public struct SocketPlan: Equatable, Sendable {
+    public var address: SocketAddress
+    public var listeners: [ListenerPlan]
+
+    public init(address: SocketAddress, listeners: [ListenerPlan]) {
+        self.address = address
+        self.listeners = listeners
+    }
+}
+
+/// One listener of a Gateway on one socket.
+public struct ListenerPlan: Equatable, Sendable {
+    public var gatewayNamespace: String
+    public var gatewayName: String
+    public var name: String
+    /// Lower case; empty: every host. `*.example.com` is kept with its star.
+    public var hostname: String
+    /// The routes that serve here, each under the hostnames that are in force on this listener.
+    public var attachments: [Attachment]
+    public var position: SourcePosition
+
+    /// One route on one listener.
+    public struct Attachment: Equatable, Sendable {
+        /// The intersection of the listener's hostname and the route's, lower case; `[""]`: every host.
+        public var hostnames: [String]
+        public var route: Int  // Index into ``GatewayPlan/routes``.
+
+        public init(hostnames: [String], route: Int) {
+            self.hostnames = hostnames
+            self.route = route
+        }
+    }
+
+    public init(
+        gatewayNamespace: String, gatewayName: String, name: String, hostname: String, attachments: [Attachment],
+        position: SourcePosition
+    ) {
+        self.gatewayNamespace = gatewayNamespace
+        self.gatewayName = gatewayName
+        self.name = name
+        self.hostname = hostname
+        self.attachments = attachments
+        self.position = position
+    }
+}
+
+/// One route. `GatewayPlan.routes` is ordered by precedence: creationTimestamp, then namespace/name; of two matches of
+/// equal rank the one of the earlier route wins.
+public struct RoutePlan: Equatable, Sendable {
+    public var kind: String  // "HTTPRoute"
+    public var namespace: String
+    public var name: String
+    public var rules: [RulePlan]
+    public var position: SourcePosition
+
+    public init(kind: String, namespace: String, name: String, rules: [RulePlan], position: SourcePosition) {
+        self.kind = kind
+        self.namespace = namespace
+        self.name = name
+        self.rules = rules
+        self.position = position
+    }
+}
+
+public struct RulePlan: Equatable, Sendable {
+    /// `spec.rules[].name`, empty when unnamed.
+    public var name: String
+    /// Never empty: a rule without matches has the prefix `/`, as Gateway API says.
+    public var matches: [MatchPlan]
+    public var filters: FilterPlan
+    /// By weight, weight 0 included (a share of 0, but known to `explain`).
+    public var backends: [BackendPlan]
+    /// `timeouts.request`; nil or zero: none.
+    public var requestTimeout: TimeAmount?
+    /// `timeouts.backendRequest`, each attempt; nil or zero: none.
+    public var backendRequestTimeout: TimeAmount?
+    public var retry: RetryPlan?
+    public var position: SourcePosition
+
+    public init(
+        name: String = "", matches: [MatchPlan], filters: FilterPlan = FilterPlan(), backends: [BackendPlan] = [],
+        requestTimeout: TimeAmount? = nil, backendRequestTimeout: TimeAmount? = nil, retry: RetryPlan? = nil,
+        position: SourcePosition = SourcePosition()
+    ) {
+        self.name = name
+        self.matches = matches
+        self.filters = filters
+        self.backends = backends
+        self.requestTimeout = requestTimeout
+        self.backendRequestTimeout = backendRequestTimeout
+        self.retry = retry
+        self.position = position
+    }
+}
+
+/// One HTTPRouteMatch: all of it must hold.
+public struct MatchPlan: Equatable, Sendable {
+    public enum Path: Equatable, Sendable {
+        case exact(String)
+        /// By segments; without trailing slash except `/` itself.
+        case prefix(String)
+        case regularExpression(String)
+    }
+    public var path: Path
+    /// Nil: any.
+    public var method: String?
+    /// Names in lower case.
+    public var headers: [ValueMatchPlan]
+    public var queryParams: [ValueMatchPlan]
+    public var position: SourcePosition
+
+    public init(
+        path: Path, method: String? = nil, headers: [ValueMatchPlan] = [], queryParams: [ValueMatchPlan] = [],
+        position: SourcePosition = SourcePosition()
+    ) {
+        self.path = path
+        self.method = method
+        self.headers = headers
+        self.queryParams = queryParams
+        self.position = position
+    }
+}
+
+public struct ValueMatchPlan: Equatable, Sendable {
+    public enum Kind: UInt8, BitwiseCopyable, Sendable { case exact, regularExpression }
+    public var name: String
+    public var kind: Kind
+    public var value: String
+
+    public init(name: String, kind: Kind, value: String) {
+        self.name = name
+        self.kind = kind
+        self.value = value
+    }
+}
+
+/// Retry as HTTPRoute has it (`rules[].retry`).
+public struct RetryPlan: Equatable, Sendable {
+    public var codes: [UInt16]
+    public var attempts: Int
+    public var backoff: TimeAmount
+
+    public init(codes: [UInt16], attempts: Int, backoff: TimeAmount) {
+        self.codes = codes
+        self.attempts = attempts
+        self.backoff = backoff
+    }
+}

@@ -1,0 +1,250 @@
+import Core
+import HTTP
+
+// The records of a snapshot. Every one is BitwiseCopyable and position-independent: a reference is an offset from the
+// block's start. They are written by SnapshotBuilder, sealed, and then only read, by every worker at once.
+
+/// `count` records of one type, one after the other, at `offset`.
+public struct Table<Record: BitwiseCopyable>: BitwiseCopyable, Sendable {
+    public var offset: UInt32
+    public var count: UInt32
+
+    @inlinable public init(offset: UInt32 = 0, count: UInt32 = 0) {
+        self.offset = offset
+        self.count = count
+    }
+
+    @inlinable public var isEmpty: Bool { count == 0 }
+}
+
+/// Octets in the block.
+public struct TextRef: BitwiseCopyable, Sendable {
+    public var offset: UInt32
+    public var length: UInt32
+
+    @inlinable public init(offset: UInt32 = 0, length: UInt32 = 0) {
+        self.offset = offset
+        self.length = length
+    }
+
+    @inlinable public var isEmpty: Bool { length == 0 }
+}
+
+public struct SnapshotHeader: BitwiseCopyable, Sendable {
+    public static let magic: UInt64 = 0x534C_5549_4345_0001
+    public static let currentFormat: UInt32 = 1
+
+    public var magic: UInt64 = SnapshotHeader.magic
+    public var format: UInt32 = SnapshotHeader.currentFormat
+    public var size: UInt32 = 0
+    /// Grows by one with each set of manifests that takes effect.
+    public var generation: UInt64 = 0
+    /// Grows with each block that is published, also when only endpoints moved (DNS).
+    public var revision: UInt64 = 0
+    /// Of the files' contents, so that a controller that comes back knows whether the files are those that run.
+    public var sourceHash: UInt64 = 0
+    public var sockets = Table<SocketConfig>()
+    public var listeners = Table<ListenerConfig>()
+    public var routes = Table<RouteConfig>()
+    public var rules = Table<RuleConfig>()
+    public var backends = Table<BackendConfig>()
+    public var clusters = Table<ClusterConfig>()
+    public var endpoints = Table<EndpointConfig>()
+    /// Regular expressions, each once; a worker compiles one when it first meets it.
+    public var patterns = Table<TextRef>()
+    public var files = Table<TextRef>()
+
+    public init() {}
+}
+
+public struct SocketConfig: BitwiseCopyable, Sendable {
+    /// The supervisor's number for the listening sockets of this address; workers know their descriptor by it.
+    public var id: UInt32
+    public var address: SocketAddress
+    /// Host → index into `SnapshotHeader.listeners` (listener isolation: the most specific name wins, alone).
+    public var hosts: HostIndex
+}
+
+/// Host names to numbers: exact names, wildcards (`*.example.com`), and perhaps one for every host.
+public struct HostIndex: BitwiseCopyable, Sendable {
+    public static let none: UInt32 = .max
+    /// Open addressing, a power of two, or empty. A wildcard is entered with its star cut off: `.example.com`.
+    public var buckets: Table<HostBucket>
+    /// For hosts that nothing else names, or `none`.
+    public var anyHost: UInt32
+}
+
+public struct HostBucket: BitwiseCopyable, Sendable {
+    public var hash: UInt64
+    public var name: TextRef  // Empty: a free bucket.
+    public var value: UInt32
+}
+
+public struct ListenerConfig: BitwiseCopyable, Sendable {
+    public var gatewayNamespace: TextRef
+    public var gatewayName: TextRef
+    public var name: TextRef
+    public var hostname: TextRef
+    public var port: UInt16
+    /// Host → index into `pathIndexes`. All hits are tried, the most specific name first (HTTPRouteSpec.hostnames).
+    public var hosts: HostIndex
+    public var pathIndexes: Table<PathIndex>
+    public var position: SourcePosition
+}
+
+/// The matches in force for one host of one listener.
+public struct PathIndex: BitwiseCopyable, Sendable {
+    public var exact: Table<PathBucket>  // Open addressing, a power of two, or empty.
+    public var prefixes: Table<PathBucket>  // Likewise; `/` is entered as the empty path.
+    /// In order of rank.
+    public var regularExpressions: Table<RegexCandidates>
+    /// The longest prefix, in segments: probing starts there.
+    public var longestPrefix: UInt32
+}
+
+public struct PathBucket: BitwiseCopyable, Sendable {
+    public var hash: UInt64
+    public var path: TextRef
+    /// In order of rank. Empty: a free bucket.
+    public var candidates: Table<MatchConfig>
+}
+
+public struct RegexCandidates: BitwiseCopyable, Sendable {
+    public var pattern: UInt32
+    public var candidates: Table<MatchConfig>
+}
+
+/// One match that is in force: predicates beyond the path, and the rule that it leads to.
+public struct MatchConfig: BitwiseCopyable, Sendable {
+    public var rule: UInt32
+    /// Index of the match in its rule, for `explain`.
+    public var match: UInt16
+    /// ``MatchConfig/anyMethod``, or a `Method` raw value; `other`: compare `methodText`.
+    public var method: UInt8
+    public var methodText: TextRef
+    public var headers: Table<ValueMatchConfig>
+    public var queryParams: Table<ValueMatchConfig>
+    /// As written, for `explain` and for ReplacePrefixMatch.
+    public var path: TextRef
+    public var pathKind: PathKind
+    public var position: SourcePosition
+    public static let anyMethod: UInt8 = .max
+
+    public enum PathKind: UInt8, BitwiseCopyable, Sendable { case exact, regularExpression, prefix }
+}
+
+public struct ValueMatchConfig: BitwiseCopyable, Sendable {
+    public var name: TextRef  // Lower case for headers.
+    public var fieldName: FieldName  // `other`: compare the octets.
+    public var kind: ValueMatchPlan.Kind
+    public var value: TextRef
+    public var pattern: UInt32  // For regular expressions.
+}
+
+public struct RouteConfig: BitwiseCopyable, Sendable {
+    public var kind: TextRef
+    public var namespace: TextRef
+    public var name: TextRef
+    /// `namespace/name`, as logs show it.
+    public var qualifiedName: TextRef
+    public var position: SourcePosition
+}
+
+public struct RuleConfig: BitwiseCopyable, Sendable {
+    public var route: UInt32
+    public var name: TextRef
+    public var index: UInt16  // In its route.
+    /// Of namespace, name, rule (by name or index) and its backends: under which the weighted choice goes on over reloads.
+    public var identity: UInt64
+    public var backends: Table<BackendConfig>
+    public var totalWeight: UInt64
+    public var filters: FilterConfig
+    public var requestTimeout: TimeAmount  // zero: none
+    public var backendRequestTimeout: TimeAmount  // zero: none
+    public var retry: RetryConfig
+    public var position: SourcePosition
+}
+
+public struct RetryConfig: BitwiseCopyable, Sendable {
+    /// 0: no retries.
+    public var attempts: UInt32
+    public var codes: Table<UInt16>
+    public var backoff: TimeAmount
+}
+
+public struct BackendConfig: BitwiseCopyable, Sendable {
+    public static let invalid: UInt32 = .max
+    /// Index into `clusters`, or `invalid`: answer `status`.
+    public var cluster: UInt32
+    public var status: UInt16
+    public var weight: UInt32
+    public var filters: FilterConfig
+    public var name: TextRef
+    public var position: SourcePosition
+}
+
+public struct FilterConfig: BitwiseCopyable, Sendable {
+    public var requestHeaders: Table<HeaderEditConfig>
+    public var responseHeaders: Table<HeaderEditConfig>
+    public var redirect: Table<RedirectConfig>  // none or one
+    public var rewrite: Table<RewriteConfig>  // none or one
+    public var mirrors: Table<MirrorConfig>
+    public var cors: Table<CORSConfig>  // none or one
+}
+
+public struct HeaderEditConfig: BitwiseCopyable, Sendable {
+    public var action: HeaderEditPlan.Action
+    public var fieldName: FieldName
+    public var name: TextRef
+    public var value: TextRef
+}
+
+public struct PathModifierConfig: BitwiseCopyable, Sendable {
+    public enum Kind: UInt8, BitwiseCopyable, Sendable { case none, replaceFullPath, replacePrefixMatch }
+    public var kind: Kind
+    public var value: TextRef
+}
+
+public struct RedirectConfig: BitwiseCopyable, Sendable {
+    public var scheme: TextRef  // Empty: the request's.
+    public var hostname: TextRef  // Empty: the request's.
+    public var path: PathModifierConfig
+    public var port: UInt16  // 0: as Gateway API derives it from scheme and listener.
+    public var statusCode: UInt16
+}
+
+public struct RewriteConfig: BitwiseCopyable, Sendable {
+    public var hostname: TextRef  // Empty: unchanged.
+    public var path: PathModifierConfig
+}
+
+public struct MirrorConfig: BitwiseCopyable, Sendable {
+    public var cluster: UInt32
+    public var numerator: UInt32
+    public var denominator: UInt32
+}
+
+public struct CORSConfig: BitwiseCopyable, Sendable {
+    public var allowOrigins: Table<TextRef>
+    public var allowMethods: Table<TextRef>
+    public var allowHeaders: Table<TextRef>
+    public var exposeHeaders: Table<TextRef>
+    public var maxAge: UInt32
+    public var allowCredentials: Bool
+}
+
+public struct ClusterConfig: BitwiseCopyable, Sendable {
+    public var name: TextRef
+    /// Of the name: under which pools, counters and turn are kept over reloads.
+    public var identity: UInt64
+    public var backendProtocol: BackendProtocol
+    public var endpoints: Table<EndpointConfig>
+}
+
+public struct EndpointConfig: BitwiseCopyable, Sendable {
+    public var address: SocketAddress
+    /// Of cluster name and address.
+    public var identity: UInt64
+    /// The endpoint's place in the shared live state; kept for its identity as long as the family lives.
+    public var slot: UInt32
+}
