@@ -1,1 +1,134 @@
+#define _GNU_SOURCE
 #include "clinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <malloc.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static long checked(long result) { return result < 0 ? -errno : result; }
+
+int clinux_accept4(int listener, struct sockaddr *address, socklen_t *length) {
+    return (int)checked(accept4(listener, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+}
+
+int clinux_pipe(int ends[2], int capacity) {
+    if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) < 0) return -errno;
+    // Refused past the user's limit on pipe memory (pipe(7)): the default capacity serves, more slowly.
+    if (capacity > 0) fcntl(ends[0], F_SETPIPE_SZ, capacity);
+    return fcntl(ends[0], F_GETPIPE_SZ);
+}
+
+int clinux_memfd(const char *name) { return (int)checked(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING)); }
+
+int clinux_seal(int memfd) {
+    return (int)checked(fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL));
+}
+
+int clinux_signalfd(const int *signals, int count) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (int i = 0; i < count; i++) sigaddset(&set, signals[i]);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0) return -errno;
+    return (int)checked(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+}
+
+int clinux_pidfd_open(int pid) { return (int)checked(syscall(SYS_pidfd_open, pid, 0)); }
+
+int clinux_fd_flags(int fd, int close_on_exec) { return (int)checked(fcntl(fd, F_SETFD, close_on_exec ? FD_CLOEXEC : 0)); }
+
+long clinux_splice(int from, int to, size_t length, int more) {
+    return checked(splice(from, NULL, to, NULL, length, SPLICE_F_MOVE | SPLICE_F_NONBLOCK | (more ? SPLICE_F_MORE : 0)));
+}
+
+enum { MOST_FDS = 64 };
+
+long clinux_send_fds(int socket, const void *octets, size_t length, const int *fds, int count) {
+    if (count < 0 || count > MOST_FDS) return -EINVAL;
+    struct iovec part = {.iov_base = (void *)octets, .iov_len = length};
+    union {
+        char space[CMSG_SPACE(sizeof(int) * MOST_FDS)];
+        struct cmsghdr align;
+    } control;
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    if (count > 0) {
+        memset(&control, 0, sizeof control);
+        message.msg_control = control.space;
+        message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int) * count);
+        memcpy(CMSG_DATA(header), fds, sizeof(int) * count);
+    }
+    return checked(sendmsg(socket, &message, MSG_NOSIGNAL));
+}
+
+long clinux_receive_fds(int socket, void *octets, size_t length, int *fds, int *count) {
+    struct iovec part = {.iov_base = octets, .iov_len = length};
+    union {
+        char space[CMSG_SPACE(sizeof(int) * MOST_FDS)];
+        struct cmsghdr align;
+    } control;
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
+    int room = *count, taken = 0;
+    *count = 0;
+    ssize_t received = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+    if (received < 0) return -errno;
+    for (struct cmsghdr *h = CMSG_FIRSTHDR(&message); h; h = CMSG_NXTHDR(&message, h)) {
+        if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS) continue;
+        int n = (int)((h->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+        for (int i = 0; i < n; i++) {
+            int fd;
+            memcpy(&fd, CMSG_DATA(h) + i * sizeof(int), sizeof fd);
+            if (taken < room) fds[taken++] = fd;
+            else close(fd);
+        }
+    }
+    *count = taken;
+    if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+        for (int i = 0; i < taken; i++) close(fds[i]);
+        *count = 0;
+        return -EMSGSIZE;
+    }
+    return received;
+}
+
+int clinux_die_with_parent(int signal) { return (int)checked(prctl(PR_SET_PDEATHSIG, signal)); }
+int clinux_set_name(const char *name) { return (int)checked(prctl(PR_SET_NAME, name)); }
+int clinux_dumpable(int on) { return (int)checked(prctl(PR_SET_DUMPABLE, on)); }
+
+int clinux_drop_privileges(uint32_t uid, uint32_t gid, const char *user) {
+    if (initgroups(user, gid) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0) return -errno;
+    // It must not be possible to come back.
+    if (uid != 0 && setresuid(0, 0, 0) == 0) return -EPERM;
+    return 0;
+}
+
+int clinux_usable_cores(void) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) < 0) return 1;
+    int count = CPU_COUNT(&set);
+    return count > 0 ? count : 1;
+}
+
+int clinux_exited(int status) { return WIFEXITED(status); }
+int clinux_exit_code(int status) { return WEXITSTATUS(status); }
+int clinux_term_signal(int status) { return WIFSIGNALED(status) ? WTERMSIG(status) : 0; }
+
+void clinux_malloc_trim(void) { malloc_trim(0); }
+void clinux_malloc_arena_limit(void) {
+    mallopt(M_ARENA_MAX, 1);
+    mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+    mallopt(M_TRIM_THRESHOLD, 256 * 1024);
+}

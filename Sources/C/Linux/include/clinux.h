@@ -1,1 +1,39 @@
+// What Glibc's Swift module does not export: Linux's own calls, macros and variadic functions.
+// _GNU_SOURCE must not be defined here: fd_set would differ from the one that Swift's Glibc module saw.
 #pragma once
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+// A descriptor, or -errno.
+int clinux_accept4(int listener, struct sockaddr *address, socklen_t *length);  // non-blocking, close-on-exec
+int clinux_pipe(int ends[2], int capacity);                                     // non-blocking, close-on-exec
+int clinux_memfd(const char *name);                                             // sealable, close-on-exec
+int clinux_seal(int memfd);                                                     // no more writing, growing, shrinking
+int clinux_signalfd(const int *signals, int count);                             // blocks them for the process, too
+int clinux_pidfd_open(int pid);
+int clinux_fd_flags(int fd, int close_on_exec);
+
+// Octets moved, 0 at end of file, or -errno.
+long clinux_splice(int from, int to, size_t length, int more);
+
+// Messages with descriptors over a SOCK_SEQPACKET pair. Octets sent, or -errno.
+long clinux_send_fds(int socket, const void *octets, size_t length, const int *fds, int count);
+// Octets received (0: the peer is gone) or -errno; *count is the room in fds, then how many came (close-on-exec).
+long clinux_receive_fds(int socket, void *octets, size_t length, int *fds, int *count);
+
+int clinux_die_with_parent(int signal);  // PR_SET_PDEATHSIG
+int clinux_set_name(const char *name);   // PR_SET_NAME
+int clinux_dumpable(int on);
+int clinux_drop_privileges(uint32_t uid, uint32_t gid, const char *user);
+int clinux_usable_cores(void);
+
+int clinux_exited(int status);
+int clinux_exit_code(int status);
+int clinux_term_signal(int status);
+
+void clinux_malloc_trim(void);
+void clinux_malloc_arena_limit(void);  // One arena, freed memory returned early: for processes that hold much for a moment.

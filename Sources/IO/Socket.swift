@@ -1,0 +1,142 @@
+import CLinux
+import Core
+import Glibc
+
+/// TCP sockets: making, accepting, connecting. All are non-blocking and close-on-exec.
+public enum Socket {
+    /// How many connections the kernel keeps for a socket that is not accepting (capped by net.core.somaxconn).
+    public static let backlog: CInt = 4096
+
+    /// A listening socket of its own SO_REUSEPORT place. `[::]` takes IPv4 too.
+    public static func listen(_ address: SocketAddress) throws(Errno) -> OwnedFD {
+        let family = address.ip.isV4 ? AF_INET : AF_INET6
+        let raw = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard raw >= 0 else { throw Errno(errno) }
+        let fd = OwnedFD(adopting: raw)
+        set(raw, SOL_SOCKET, SO_REUSEADDR, 1)
+        set(raw, SOL_SOCKET, SO_REUSEPORT, 1)
+        if family == AF_INET6 { set(raw, Int32(IPPROTO_IPV6), IPV6_V6ONLY, address.ip.isAny ? 0 : 1) }
+        // Inherited by accepted sockets: one call here instead of one for each connection.
+        set(raw, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+        guard withSockaddr(address, { bind(raw, $0, $1) }) == 0 else { throw Errno(errno) }
+        guard Glibc.listen(raw, backlog) == 0 else { throw Errno(errno) }
+        return fd
+    }
+
+    /// The address the socket is bound to (getsockname(2)); tells the port when 0 was asked for.
+    public static func localAddress(_ fd: CInt) -> SocketAddress? {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        return withUnsafeMutablePointer(to: &storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                getsockname(fd, address, &length) == 0 ? read(address) : nil
+            }
+        }
+    }
+
+    /// The next waiting connection and where it comes from; `wouldBlock` as nil.
+    public static func accept(_ listener: CInt) throws(Errno) -> (fd: CInt, peer: SocketAddress)? {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        while true {
+            let (raw, peer): (CInt, SocketAddress?) = withUnsafeMutablePointer(to: &storage) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                    let raw = clinux_accept4(listener, address, &length)
+                    return (raw, raw >= 0 ? read(address) : nil)
+                }
+            }
+            if raw >= 0 { return (raw, peer ?? SocketAddress(ip: .any, port: 0)) }
+            switch -raw {
+            case EINTR: continue
+            case EAGAIN: return nil
+            // The connection died in the queue, or its network did (accept(2), "Error handling"): take the next.
+            case ECONNABORTED, ENETDOWN, EPROTO, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP,
+                ENETUNREACH:
+                continue
+            default: throw Errno(-raw)
+            }
+        }
+    }
+
+    /// Begins a connection; it is made, or failed, when epoll says that the socket can be written.
+    public static func connect(_ address: SocketAddress) throws(Errno) -> OwnedFD {
+        let family = address.ip.isV4 ? AF_INET : AF_INET6
+        let raw = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard raw >= 0 else { throw Errno(errno) }
+        let fd = OwnedFD(adopting: raw)
+        set(raw, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+        if withSockaddr(address, { Glibc.connect(raw, $0, $1) }) != 0, errno != EINPROGRESS { throw Errno(errno) }
+        return fd
+    }
+
+    /// What became of `connect`, or what error waits on the socket (SO_ERROR); nil: none.
+    public static func pendingError(_ fd: CInt) -> Errno? {
+        var code: CInt = 0
+        var length = socklen_t(MemoryLayout<CInt>.size)
+        getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &length)
+        return code == 0 ? nil : Errno(code)
+    }
+
+    /// No more octets will be sent; the peer reads end of file (shutdown(2)).
+    public static func shutdownWrite(_ fd: CInt) { Glibc.shutdown(fd, Int32(SHUT_WR)) }
+
+    /// Closing will send a reset instead of lingering.
+    public static func resetOnClose(_ fd: CInt) {
+        var value = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &value, socklen_t(MemoryLayout<linger>.size))
+    }
+
+    static func set(_ fd: CInt, _ level: CInt, _ option: CInt, _ value: CInt) {
+        var copy = value
+        setsockopt(fd, level, option, &copy, socklen_t(MemoryLayout<CInt>.size))
+    }
+
+    static func withSockaddr<R>(_ address: SocketAddress, _ body: (UnsafePointer<sockaddr>, socklen_t) -> R) -> R {
+        if address.ip.isV4 {
+            var v4 = sockaddr_in()
+            v4.sin_family = sa_family_t(AF_INET)
+            v4.sin_port = address.port.bigEndian
+            v4.sin_addr.s_addr = address.ip.v4.bigEndian
+            return withUnsafePointer(to: &v4) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
+            }
+        }
+        var v6 = sockaddr_in6()
+        v6.sin6_family = sa_family_t(AF_INET6)
+        v6.sin6_port = address.port.bigEndian
+        withUnsafeMutableBytes(of: &v6.sin6_addr) {
+            $0.storeBytes(of: address.ip.high.bigEndian, toByteOffset: 0, as: UInt64.self)
+            $0.storeBytes(of: address.ip.low.bigEndian, toByteOffset: 8, as: UInt64.self)
+        }
+        return withUnsafePointer(to: &v6) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                body($0, socklen_t(MemoryLayout<sockaddr_in6>.size))
+            }
+        }
+    }
+
+    private static func read(_ address: UnsafePointer<sockaddr>) -> SocketAddress? {
+        switch CInt(address.pointee.sa_family) {
+        case AF_INET:
+            return address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
+                let v4 = UInt32(bigEndian: $0.pointee.sin_addr.s_addr)
+                return SocketAddress(
+                    ip: IPAddress(high: 0, low: 0xFFFF_0000_0000 | UInt64(v4)),
+                    port: UInt16(bigEndian: $0.pointee.sin_port))
+            }
+        case AF_INET6:
+            return address.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) { pointer in
+                let ip = withUnsafeBytes(of: pointer.pointee.sin6_addr) {
+                    IPAddress(
+                        high: UInt64(bigEndian: $0.load(fromByteOffset: 0, as: UInt64.self)),
+                        low: UInt64(bigEndian: $0.load(fromByteOffset: 8, as: UInt64.self)))
+                }
+                return SocketAddress(ip: ip, port: UInt16(bigEndian: pointer.pointee.sin6_port))
+            }
+        default:
+            return nil
+        }
+    }
+}
