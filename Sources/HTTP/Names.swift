@@ -29,7 +29,8 @@ public enum Method: UInt8, BitwiseCopyable, Sendable, CaseIterable {
     }
 }
 
-/// Fields that the gateway itself reads, writes or removes. Anything else is `other` and is known by its octets.
+/// Fields that the gateway itself reads, writes or removes; anything else is `other` and is known by its octets. Those
+/// that the parsers give a meaning to (`host` to `expect`) stand first: one comparison tells them apart.
 public enum FieldName: UInt8, BitwiseCopyable, Sendable, CaseIterable {
     case other
     case host, connection, contentLength, transferEncoding, upgrade, te, trailer, keepAlive, proxyConnection

@@ -51,10 +51,12 @@ public struct RequestHead: ~Copyable {
     /// form wins). Empty for HTTP/1.0 without Host. An IPv6 literal keeps its brackets.
     public var host: OctetRange = .none
     public var port: UInt16?
+    /// Host and port together, as sent: what a Host field made from an absolute target says.
+    public var authority: OctetRange = .none
     public var minorVersion: UInt8 = 1
     public var framing: BodyFraming = .none
     public var persistence: Persistence = .keepAlive
-    /// `Expect: 100-continue` from an HTTP/1.1 client (RFC 9110, section 10.1.1).
+    /// `Expect: 100-continue` from an HTTP/1.1 client that has content to send (RFC 9110, section 10.1.1).
     public var expectsContinue = false
     /// `Connection: upgrade` with `Upgrade: websocket` alone (RFC 9110, section 7.8).
     public var upgradesToWebSocket = false
@@ -67,6 +69,29 @@ public struct RequestHead: ~Copyable {
     public var length = 0
 
     public init() {}
+
+    /// As new, but the field table keeps its memory.
+    public mutating func reset() {
+        method = .get
+        methodRange = .none
+        targetForm = .origin
+        target = .none
+        path = .none
+        query = .none
+        hasQuery = false
+        host = .none
+        port = nil
+        authority = .none
+        minorVersion = 1
+        framing = .none
+        persistence = .keepAlive
+        expectsContinue = false
+        upgradesToWebSocket = false
+        acceptsTrailers = false
+        connectionNamesFields = false
+        fields.removeAll()
+        length = 0
+    }
 }
 
 /// One response head; as ``RequestHead``.
@@ -74,8 +99,8 @@ public struct ResponseHead: ~Copyable {
     public var status: UInt16 = 0
     public var reason: OctetRange = .none
     public var minorVersion: UInt8 = 1
-    /// As if the request had been a GET; HEAD, 1xx, 204, 304 and CONNECT are applied by ``framing(for:)``'s caller through
-    /// the parser, which is told the request's method.
+    /// What follows this head on the connection. The parser was told the request's method, so HEAD, 1xx, 204, 304 and
+    /// CONNECT are taken into account.
     public var framing: BodyFraming = .none
     public var persistence: Persistence = .keepAlive
     public var connectionNamesFields = false
@@ -85,4 +110,17 @@ public struct ResponseHead: ~Copyable {
     public var length = 0
 
     public init() {}
+
+    /// As new, but the field table keeps its memory.
+    public mutating func reset() {
+        status = 0
+        reason = .none
+        minorVersion = 1
+        framing = .none
+        persistence = .keepAlive
+        connectionNamesFields = false
+        upgradesToWebSocket = false
+        fields.removeAll()
+        length = 0
+    }
 }

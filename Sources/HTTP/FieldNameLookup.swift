@@ -1,0 +1,95 @@
+import Core
+
+extension FieldName {
+    /// Which well-known field this name is, of any case; `other` when none. The octets must be a token: letters are
+    /// taken without their case by setting a bit, which is right for tokens only.
+    public init(_ name: ByteView) {
+        guard let base = name.base else {
+            self = .other
+            return
+        }
+        self = FieldName.lookup(base, name.count)
+    }
+
+    /// By length first, then by at most five comparisons of a few machine words.
+    @inline(__always) static func lookup(_ p: UnsafePointer<UInt8>, _ count: Int) -> FieldName {
+        switch count {
+        case 2: same(p, "te") ? .te : .other
+        case 3: same(p, "via") ? .via : .other
+        case 4: same(p, "host") ? .host : same(p, "date") ? .date : same(p, "vary") ? .vary : .other
+        case 5: same(p, "range") ? .range : .other
+        case 6: length6(p)
+        case 7: same(p, "referer") ? .referer : same(p, "upgrade") ? .upgrade : same(p, "trailer") ? .trailer : .other
+        case 8: same(p, "location") ? .location : same(p, "if-range") ? .ifRange : .other
+        case 9: same(p, "forwarded") ? .forwarded : .other
+        case 10: length10(p)
+        case 11: same(p, "traceparent") ? .traceparent : same(p, "retry-after") ? .retryAfter : .other
+        case 12: same(p, "content-type") ? .contentType : same(p, "x-request-id") ? .xRequestId : .other
+        case 13: same(p, "authorization") ? .authorization : .other
+        case 14: same(p, "content-length") ? .contentLength : same(p, "http2-settings") ? .http2Settings : .other
+        case 15: same(p, "accept-encoding") ? .acceptEncoding : same(p, "x-forwarded-for") ? .xForwardedFor : .other
+        case 16: length16(p)
+        case 17: length17(p)
+        case 18: same(p, "proxy-authenticate") ? .proxyAuthenticate : .other
+        case 19: same(p, "proxy-authorization") ? .proxyAuthorization : .other
+        case 21: same(p, "sec-websocket-version") ? .secWebSocketVersion : .other
+        case 29: same(p, "access-control-request-method") ? .accessControlRequestMethod : .other
+        case 30: same(p, "access-control-request-headers") ? .accessControlRequestHeaders : .other
+        default: .other
+        }
+    }
+
+    @inline(__always) private static func length6(_ p: UnsafePointer<UInt8>) -> FieldName {
+        if same(p, "accept") { return .accept }
+        if same(p, "cookie") { return .cookie }
+        if same(p, "origin") { return .origin }
+        if same(p, "server") { return .server }
+        return same(p, "expect") ? .expect : .other
+    }
+
+    @inline(__always) private static func length10(_ p: UnsafePointer<UInt8>) -> FieldName {
+        if same(p, "user-agent") { return .userAgent }
+        if same(p, "connection") { return .connection }
+        if same(p, "set-cookie") { return .setCookie }
+        return same(p, "keep-alive") ? .keepAlive : .other
+    }
+
+    @inline(__always) private static func length16(_ p: UnsafePointer<UInt8>) -> FieldName {
+        if same(p, "x-forwarded-host") { return .xForwardedHost }
+        if same(p, "x-forwarded-port") { return .xForwardedPort }
+        return same(p, "proxy-connection") ? .proxyConnection : .other
+    }
+
+    @inline(__always) private static func length17(_ p: UnsafePointer<UInt8>) -> FieldName {
+        if same(p, "transfer-encoding") { return .transferEncoding }
+        if same(p, "x-forwarded-proto") { return .xForwardedProto }
+        return same(p, "sec-websocket-key") ? .secWebSocketKey : .other
+    }
+
+    /// Compares as many octets as `text` has. Its words are constants in the machine code; the last word overlaps the
+    /// one before it, so nothing behind the name is read.
+    @inline(__always) private static func same(_ p: UnsafePointer<UInt8>, _ text: StaticString) -> Bool {
+        let a = UnsafeRawPointer(p)
+        let b = UnsafeRawPointer(text.utf8Start)
+        let count = text.utf8CodeUnitCount
+        if count >= 8 {
+            if word8(a, 0) != word8(b, 0) { return false }
+            if count > 16, word8(a, 8) != word8(b, 8) { return false }
+            if count > 24, word8(a, 16) != word8(b, 16) { return false }
+            return word8(a, count - 8) == word8(b, count - 8)
+        }
+        if count >= 4 { return word4(a, 0) == word4(b, 0) && word4(a, count - 4) == word4(b, count - 4) }
+        return word2(a, 0) == word2(b, 0) && word2(a, count - 2) == word2(b, count - 2)
+    }
+
+    // In a token, only A–Z become letters by setting the bit 0x20, and no other octet becomes a digit or `-`.
+    @inline(__always) private static func word8(_ p: UnsafeRawPointer, _ at: Int) -> UInt64 {
+        p.loadUnaligned(fromByteOffset: at, as: UInt64.self) | 0x2020_2020_2020_2020
+    }
+    @inline(__always) private static func word4(_ p: UnsafeRawPointer, _ at: Int) -> UInt32 {
+        p.loadUnaligned(fromByteOffset: at, as: UInt32.self) | 0x2020_2020
+    }
+    @inline(__always) private static func word2(_ p: UnsafeRawPointer, _ at: Int) -> UInt16 {
+        p.loadUnaligned(fromByteOffset: at, as: UInt16.self) | 0x2020
+    }
+}

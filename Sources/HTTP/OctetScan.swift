@@ -1,0 +1,130 @@
+import Core
+
+/// The inner loops of the parsers: where does a run of harmless octets end? Sixteen octets a step, the rest one by one.
+/// No function reads at or past `end`.
+enum OctetScan {
+    typealias Base = UnsafePointer<UInt8>
+    private typealias Lanes = SIMD16<UInt8>
+
+    @inline(__always) private static func lanes(_ p: Base, _ at: Int) -> Lanes {
+        UnsafeRawPointer(p).loadUnaligned(fromByteOffset: at, as: Lanes.self)
+    }
+
+    /// The first lane that is set, or 16. Two machine words are tested because Swift has no name for PMOVMSKB.
+    @inline(__always) private static func first(_ mask: SIMDMask<SIMD16<Int8>>) -> Int {
+        let words = unsafeBitCast(mask, to: SIMD2<UInt64>.self)
+        if words[0] != 0 { return words[0].trailingZeroBitCount >> 3 }
+        if words[1] != 0 { return 8 + words[1].trailingZeroBitCount >> 3 }
+        return 16
+    }
+
+    // MARK: classes of octets, as bit maps of ASCII
+
+    /// RFC 9110, section 5.6.2: `!#$%&'*+-.^_`|~`, digits and letters.
+    @inline(__always) static func isToken(_ byte: UInt8) -> Bool {
+        let low: UInt64 = 0x03FF_6CFA_0000_0000
+        let high: UInt64 = 0x57FF_FFFF_C7FF_FFFE
+        guard byte < 128 else { return false }
+        return ((byte < 64 ? low : high) >> UInt64(byte & 63)) & 1 != 0
+    }
+
+    /// RFC 3986, section 2.3: letters, digits, `-._~`.
+    @inline(__always) static func isUnreserved(_ byte: UInt8) -> Bool {
+        let low: UInt64 = 0x03FF_6000_0000_0000
+        let high: UInt64 = 0x47FF_FFFE_87FF_FFFE
+        guard byte < 128 else { return false }
+        return ((byte < 64 ? low : high) >> UInt64(byte & 63)) & 1 != 0
+    }
+
+    // MARK: scans
+
+    /// The first octet at or after `at` that cannot be in a field name, or `end`.
+    @inline(__always) static func endOfToken(_ p: Base, _ at: Int, _ end: Int) -> Int {
+        var i = at
+        // Letters, digits and `-` are all that common names hold; anything else is left to the exact loop below.
+        while i + 16 <= end {
+            let v = lanes(p, i)
+            let letter = ((v | 0x20) &- 0x61) .< Lanes(repeating: 26)
+            let digit = (v &- 0x30) .< Lanes(repeating: 10)
+            let step = first(.!(letter .| digit .| (v .== Lanes(repeating: 0x2D))))
+            i += step
+            if step < 16 { break }
+        }
+        while i < end, isToken(p[i]) { i += 1 }
+        return i
+    }
+
+    /// The first octet at or after `at` that cannot be in a field value (any control octet but HTAB), or `end`.
+    @inline(__always) static func endOfValue(_ p: Base, _ at: Int, _ end: Int) -> Int {
+        var i = at
+        while i + 16 <= end {
+            let v = lanes(p, i)
+            let step = first((v .< Lanes(repeating: 0x20)) .| (v .== Lanes(repeating: 0x7F)))
+            i += step
+            if step < 16 {
+                if p[i] != ASCII.tab { return i }
+                i += 1
+            }
+        }
+        while i < end, p[i] >= 0x20 && p[i] != 0x7F || p[i] == ASCII.tab { i += 1 }
+        return i
+    }
+
+    /// The first octet at or after `at` that ends a target or its path: control, space, DEL, `#`, and `?`; or `end`.
+    @inline(__always) static func endOfPath(_ p: Base, _ at: Int, _ end: Int) -> Int {
+        var i = at
+        while i + 16 <= end {
+            let v = lanes(p, i)
+            let step = first(
+                (v .< Lanes(repeating: 0x21)) .| (v .== Lanes(repeating: 0x7F)) .| (v .== Lanes(repeating: 0x3F))
+                    .| (v .== Lanes(repeating: 0x23)))
+            i += step
+            if step < 16 { return i }
+        }
+        while i < end, isInTarget(p[i]), p[i] != ASCII.question { i += 1 }
+        return i
+    }
+
+    /// As ``endOfPath``, but `?` is an octet like others.
+    @inline(__always) static func endOfTarget(_ p: Base, _ at: Int, _ end: Int) -> Int {
+        var i = at
+        while i + 16 <= end {
+            let v = lanes(p, i)
+            let step = first(
+                (v .< Lanes(repeating: 0x21)) .| (v .== Lanes(repeating: 0x7F)) .| (v .== Lanes(repeating: 0x23)))
+            i += step
+            if step < 16 { return i }
+        }
+        while i < end, isInTarget(p[i]) { i += 1 }
+        return i
+    }
+
+    @inline(__always) private static func isInTarget(_ byte: UInt8) -> Bool {
+        byte > 0x20 && byte != 0x7F && byte != 0x23
+    }
+
+    /// Whether a path may need work: `%`, `\`, `#`, control octets, space, DEL, or a slash before a slash or a dot.
+    /// False means that ``PathNormalizer`` would leave it as it is.
+    @inline(__always) static func pathNeedsWork(_ p: Base, _ count: Int) -> Bool {
+        var i = 0
+        while i + 17 <= count {
+            let v = lanes(p, i)
+            let next = lanes(p, i + 1)
+            let slashes =
+                (v .== Lanes(repeating: 0x2F))
+                .& ((next .== Lanes(repeating: 0x2F)) .| (next .== Lanes(repeating: 0x2E)))
+            let odd =
+                (v .< Lanes(repeating: 0x21)) .| (v .== Lanes(repeating: 0x7F)) .| (v .== Lanes(repeating: 0x25))
+                .| (v .== Lanes(repeating: 0x5C)) .| (v .== Lanes(repeating: 0x23))
+            if first(slashes .| odd) < 16 { return true }
+            i += 16
+        }
+        while i < count {
+            let byte = p[i]
+            if byte <= 0x20 || byte == 0x7F || byte == 0x25 || byte == 0x5C || byte == 0x23 { return true }
+            if byte == ASCII.slash, i + 1 < count, p[i + 1] == ASCII.slash || p[i + 1] == ASCII.dot { return true }
+            i += 1
+        }
+        return false
+    }
+}
