@@ -70,6 +70,8 @@ let package = Package(
         // Tests mirror the rooms.
         tests(of: "Core"),
         tests(of: "HTTP", ["Core"]),
+        tests(of: "Config", ["Core", "HTTP"]),
+        tests(of: "Routing", ["Core", "HTTP", "Config"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -137,7 +137,8 @@ public struct ClusterPlan: Equatable, Sendable {
     public var dnsPort: UInt16
 
     public init(
-        name: String, backendProtocol: BackendProtocol = .http1, endpoints: [EndpointPlan], dnsName: String? = nil, dnsPort: UInt16 = 0
+        name: String, backendProtocol: BackendProtocol = .http1, endpoints: [EndpointPlan], dnsName: String? = nil,
+        dnsPort: UInt16 = 0
     ) {
         self.name = name
         self.backendProtocol = backendProtocol

@@ -53,6 +53,8 @@ public struct SnapshotHeader: BitwiseCopyable, Sendable {
     /// Regular expressions, each once; a worker compiles one when it first meets it.
     public var patterns = Table<TextRef>()
     public var files = Table<TextRef>()
+    /// Segments of the longest prefix of any ``PathIndex``: how much memory a ``PathKey`` needs.
+    public var longestPrefix: UInt32 = 0
 
     public init() {}
 }
@@ -72,10 +74,12 @@ public struct HostIndex: BitwiseCopyable, Sendable {
     public var buckets: Table<HostBucket>
     /// For hosts that nothing else names, or `none`.
     public var anyHost: UInt32
+    /// Bit n: some wildcard has n labels after its star (bit 63: 63 or more). Only those are probed.
+    public var wildcardDepths: UInt64
 }
 
 public struct HostBucket: BitwiseCopyable, Sendable {
-    public var hash: UInt64
+    public var hash: UInt64  // From the last octet to the first, see ``HostKey``.
     public var name: TextRef  // Empty: a free bucket.
     public var value: UInt32
 }
@@ -96,10 +100,12 @@ public struct ListenerConfig: BitwiseCopyable, Sendable {
 public struct PathIndex: BitwiseCopyable, Sendable {
     public var exact: Table<PathBucket>  // Open addressing, a power of two, or empty.
     public var prefixes: Table<PathBucket>  // Likewise; `/` is entered as the empty path.
-    /// In order of rank.
+    /// In order of rank; consecutive matches with one expression are together.
     public var regularExpressions: Table<RegexCandidates>
     /// The longest prefix, in segments: probing starts there.
     public var longestPrefix: UInt32
+    /// Bit n: some prefix has n segments (bit 63: 63 or more). Only those are probed.
+    public var prefixDepths: UInt64
 }
 
 public struct PathBucket: BitwiseCopyable, Sendable {

@@ -1,0 +1,190 @@
+import Core
+import HTTP
+
+/// One match with what the path indexes need to place it.
+struct CompiledMatch {
+    var config: MatchConfig
+    /// What it is entered under: the exact path, the prefix without its trailing slash, or the expression.
+    var key: TextRef
+    var hash: UInt64
+    var rank: MatchRank
+    /// Segments of a prefix.
+    var depth: Int
+    var pattern: UInt32
+}
+
+extension SnapshotWriter {
+    mutating func write(clusters: [ClusterPlan], slot: (UInt64) -> UInt32) {
+        header.clusters = block.allocate(ClusterConfig.self, count: clusters.count)
+        header.endpoints = block.allocate(EndpointConfig.self, count: clusters.reduce(0) { $0 + $1.endpoints.count })
+        guard block.failure == nil else { return }
+        var endpoint = 0
+        for (index, cluster) in clusters.enumerated() {
+            var identity = IdentityHash()
+            identity.add(cluster.name)
+            block[header.clusters, index] = ClusterConfig(
+                name: text(cluster.name), identity: identity.value, backendProtocol: cluster.backendProtocol,
+                endpoints: slice(of: header.endpoints, from: endpoint, count: cluster.endpoints.count))
+            for plan in cluster.endpoints {
+                var identity = identity
+                identity.add(plan.address.ip.high)
+                identity.add(plan.address.ip.low)
+                identity.add(plan.address.port)
+                block[header.endpoints, endpoint] = EndpointConfig(
+                    address: plan.address, identity: identity.value, slot: slot(identity.value))
+                endpoint += 1
+            }
+        }
+    }
+
+    mutating func write(routes: [RoutePlan], clusterCount: Int) {
+        header.routes = block.allocate(RouteConfig.self, count: routes.count)
+        header.rules = block.allocate(RuleConfig.self, count: routes.reduce(0) { $0 + $1.rules.count })
+        header.backends = block.allocate(
+            BackendConfig.self,
+            count: routes.reduce(0) { $0 + $1.rules.reduce(0) { $0 + $1.backends.count } })
+        var rule = 0
+        var backend = 0
+        var qualified = ByteBuffer()
+        for index in routes.indices {
+            guard block.failure == nil else { return }
+            let route = routes[index]
+            qualified.clear()
+            qualified.append(string: route.namespace)
+            qualified.append(byte: ASCII.slash)
+            qualified.append(string: route.name)
+            block[header.routes, index] = RouteConfig(
+                kind: text(route.kind), namespace: text(route.namespace), name: text(route.name),
+                qualifiedName: text(qualified.view), position: route.position)
+            guard route.rules.count <= SnapshotLimits.rulesPerRoute else {
+                return block.fail(.tooManyRules(route: "\(route.namespace)/\(route.name)", count: route.rules.count))
+            }
+            for ruleIndex in route.rules.indices {
+                let backends = slice(
+                    of: header.backends, from: backend, count: route.rules[ruleIndex].backends.count)
+                write(route.rules[ruleIndex], at: rule, ruleIndex, of: route, index, backends, clusterCount)
+                rule += 1
+                backend += Int(backends.count)
+            }
+            firstMatch.append(matches.count)
+        }
+    }
+
+    private mutating func write(
+        _ plan: RulePlan, at place: Int, _ index: Int, of route: RoutePlan, _ routeIndex: Int,
+        _ backends: Table<BackendConfig>, _ clusterCount: Int
+    ) {
+        var identity = IdentityHash()
+        identity.add(route.namespace)
+        identity.add(route.name)
+        if plan.name.isEmpty { identity.add(index) } else { identity.add(plan.name) }
+        var totalWeight: UInt64 = 0
+        for (i, backend) in plan.backends.enumerated() {
+            identity.add(backend.name)
+            identity.add(backend.weight)
+            totalWeight += UInt64(backend.weight)
+            var config = BackendConfig(
+                cluster: BackendConfig.invalid, status: 0, weight: backend.weight,
+                filters: filters(backend.filters, clusterCount), name: text(backend.name), position: backend.position)
+            switch backend.target {
+            case .cluster(let cluster):
+                precondition(cluster >= 0 && cluster < clusterCount, "a backend names a cluster that is not planned")
+                config.cluster = UInt32(cluster)
+            case .answer(let status): config.status = status
+            }
+            block[backends, i] = config
+        }
+        let retry = plan.retry.map {
+            RetryConfig(
+                attempts: UInt32(clamping: $0.attempts), codes: block.append(contentsOf: $0.codes), backoff: $0.backoff)
+        }
+        block[header.rules, place] = RuleConfig(
+            route: UInt32(routeIndex), name: text(plan.name), index: UInt16(index), identity: identity.value,
+            backends: backends, totalWeight: totalWeight, filters: filters(plan.filters, clusterCount),
+            requestTimeout: plan.requestTimeout ?? .zero, backendRequestTimeout: plan.backendRequestTimeout ?? .zero,
+            retry: retry ?? RetryConfig(attempts: 0, codes: Table(), backoff: .zero), position: plan.position)
+        precondition(!plan.matches.isEmpty, "a rule without matches must have been given the prefix /")
+        guard plan.matches.count <= SnapshotLimits.matchesPerRule else {
+            return block.fail(
+                .tooManyMatches(route: "\(route.namespace)/\(route.name)", rule: index, count: plan.matches.count))
+        }
+        for i in plan.matches.indices {
+            let match = compile(plan.matches[i], index: i, rule: place)
+            guard match.depth <= SnapshotLimits.prefixSegments else {
+                return block.fail(
+                    .prefixTooDeep(route: "\(route.namespace)/\(route.name)", rule: index, segments: match.depth))
+            }
+            matches.append(match)
+        }
+    }
+
+    private mutating func compile(_ plan: MatchPlan, index: Int, rule: Int) -> CompiledMatch {
+        let kind: MatchConfig.PathKind
+        let path: TextRef
+        var key: TextRef
+        var pattern: UInt32 = 0
+        var depth = 0
+        switch plan.path {
+        case .exact(let text):
+            kind = .exact
+            path = self.text(text)
+            key = path
+        case .regularExpression(let expression):
+            kind = .regularExpression
+            path = text(expression)
+            pattern = self.pattern(expression)
+            key = path
+        case .prefix(let text):
+            kind = .prefix
+            path = self.text(text)
+            let length = block.text(path).withoutTrailingSlash.count
+            key = path
+            if length < Int(path.length) {
+                key = length == 0 ? TextRef() : self.text(String(decoding: text.utf8.prefix(length), as: UTF8.self))
+            }
+            depth = Self.segments(of: block.text(key))
+        }
+        var config = MatchConfig(
+            rule: UInt32(rule), match: UInt16(index), method: MatchConfig.anyMethod, methodText: TextRef(),
+            headers: valueMatches(plan.headers, isHeader: true),
+            queryParams: valueMatches(plan.queryParams, isHeader: false),
+            path: path, pathKind: kind, position: plan.position)
+        if let method = plan.method {
+            config.method = method.withView { view in
+                for known in Method.allCases where known != .other && view.equals(known.text) { return known.rawValue }
+                return Method.other.rawValue
+            }
+            config.methodText = text(method)
+        }
+        return CompiledMatch(
+            config: config, key: key, hash: RollingHash.of(block.text(key)),
+            rank: MatchRank(
+                kind: kind, length: Int(key.length), hasMethod: plan.method != nil, headers: plan.headers.count,
+                queryParams: plan.queryParams.count),
+            depth: depth, pattern: pattern)
+    }
+
+    private static func segments(of prefix: ByteView) -> Int {
+        var count = 0
+        for i in prefix.indices where prefix[i] == ASCII.slash { count += 1 }
+        return count
+    }
+
+    private mutating func valueMatches(_ plans: [ValueMatchPlan], isHeader: Bool) -> Table<ValueMatchConfig> {
+        guard !plans.isEmpty else { return Table() }
+        let table = block.allocate(ValueMatchConfig.self, count: plans.count)
+        guard block.failure == nil else { return table }
+        for (i, plan) in plans.enumerated() {
+            block[table, i] = ValueMatchConfig(
+                name: text(plan.name), fieldName: isHeader ? fieldName(plan.name) : .other, kind: plan.kind,
+                value: text(plan.value), pattern: plan.kind == .regularExpression ? pattern(plan.value) : 0)
+        }
+        return table
+    }
+
+    /// A run of records within a table.
+    func slice<Record>(of table: Table<Record>, from index: Int, count: Int) -> Table<Record> {
+        guard count > 0, block.failure == nil else { return Table() }
+        return Table(offset: table.offset + UInt32(index * MemoryLayout<Record>.stride), count: UInt32(count))
+    }
+}

@@ -1,0 +1,94 @@
+import CPCRE2
+import Core
+
+/// Why an expression cannot be compiled.
+public struct PatternError: Error, Equatable, CustomStringConvertible {
+    /// Octets from the expression's start.
+    public let offset: Int
+    public let message: String
+    public var description: String { "at offset \(offset): \(message)" }
+}
+
+/// A compiled regular expression of a match: of a path, a header or a query parameter.
+///
+/// - Matching is *full*: the whole value, from its first octet to its last, as Envoy has it. Who means "contains" writes
+///   `.*word.*`. Gateway API leaves this to implementations (HTTPRouteMatch, `type: RegularExpression`).
+/// - The syntax is PCRE2's, of which RE2's (Envoy's) is nearly a part: expressions written for Envoy mean the same here,
+///   except for RE2's own classes `\pN`-style scripts in UTF-8, since values are matched octet by octet; letters above
+///   0x7F match as their octets. Back references and look-around, which RE2 refuses, are accepted.
+/// - An expression may take ``matchLimit`` steps of a match. One that would take more, which only a hostile value makes
+///   it do, counts as no match: the request then falls to the next candidate.
+///
+/// Used by one thread: a worker's, or the control side's, which compiles expressions to find mistakes.
+public final class PCRE2Pattern {
+    /// Steps of the matcher, pcre2api(3), "pcre2_set_match_limit": about 5 ms at worst.
+    public static let matchLimit: UInt32 = 100_000
+    /// Kibioctets of heap that the interpreter may take where there is no JIT.
+    public static let heapLimit: UInt32 = 1024
+
+    private let code: OpaquePointer
+    private let matchData: OpaquePointer
+    private let limits: OpaquePointer
+    /// Values that were given up because of a limit.
+    public private(set) var limitHits: UInt64 = 0
+
+    /// - Throws: ``PatternError`` with the place in the expression.
+    public init(_ expression: ByteView) throws(PatternError) {
+        var number: Int32 = 0
+        var offset = 0
+        // Octets, not UTF-8: paths and field values need not be UTF-8, and an expression must not switch it on.
+        let options = PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_UTF | PCRE2_NEVER_UCP
+        var empty: UInt8 = 0
+        let compiled = pcre2_compile_8(
+            expression.base ?? Self.address(of: &empty), expression.count, options, &number, &offset, nil)
+        guard let compiled else {
+            throw PatternError(offset: offset, message: Self.message(number))
+        }
+        // Without JIT (a kernel that forbids executable memory) the interpreter does the same, slower.
+        pcre2_jit_compile_8(compiled, PCRE2_JIT_COMPLETE)
+        guard let matchData = pcre2_match_data_create_8(1, nil), let limits = pcre2_match_context_create_8(nil) else {
+            fatalError("out of memory")
+        }
+        pcre2_set_match_limit_8(limits, Self.matchLimit)
+        pcre2_set_depth_limit_8(limits, Self.matchLimit)
+        pcre2_set_heap_limit_8(limits, Self.heapLimit)
+        code = compiled
+        self.matchData = matchData
+        self.limits = limits
+    }
+
+    public convenience init(_ expression: String) throws(PatternError) {
+        // withView cannot carry a typed error, so it carries a copy.
+        let octets = Array(expression.utf8)
+        let view = UnsafeMutablePointer<UInt8>.allocate(capacity: max(1, octets.count))
+        view.initialize(repeating: 0, count: max(1, octets.count))
+        view.update(from: octets, count: octets.count)
+        defer { view.deallocate() }
+        try self.init(ByteView(view, count: octets.count))
+    }
+
+    deinit {
+        pcre2_match_context_free_8(limits)
+        pcre2_match_data_free_8(matchData)
+        pcre2_code_free_8(code)
+    }
+
+    /// Whether the whole value matches. Allocates nothing with JIT.
+    public func matches(_ value: ByteView) -> Bool {
+        var empty: UInt8 = 0
+        let result = pcre2_match_8(
+            code, value.base ?? Self.address(of: &empty), value.count, 0, 0, matchData, limits)
+        if result >= 0 { return true }
+        // The remaining errors are limits (of matches, depth, heap, JIT stack); the bad-argument ones would be our own bug.
+        if result != PCRE2_ERROR_NOMATCH { limitHits += 1 }
+        return false
+    }
+
+    private static func address(of octet: UnsafeMutablePointer<UInt8>) -> UnsafePointer<UInt8> { UnsafePointer(octet) }
+
+    private static func message(_ number: Int32) -> String {
+        var text = [UInt8](repeating: 0, count: 256)
+        let length = pcre2_get_error_message_8(number, &text, text.count)
+        return length < 0 ? "error \(number)" : String(decoding: text.prefix(Int(length)), as: UTF8.self)
+    }
+}

@@ -1,0 +1,112 @@
+import Config
+import Core
+import HTTP
+
+extension RouteTable {
+    /// What the request lacks beside the path; nil when the match holds.
+    @inline(__always)
+    func firstFailure(
+        of match: UnsafePointer<MatchConfig>, _ head: borrowing RequestHead, _ bytes: ByteView
+    ) -> FailedPredicate? {
+        if match.pointee.method != MatchConfig.anyMethod, !hasMethod(match, head, bytes) { return .method }
+        if match.pointee.headers.isEmpty, match.pointee.queryParams.isEmpty { return nil }
+        return firstValueFailure(of: match, head, bytes)
+    }
+
+    private func hasMethod(
+        _ match: UnsafePointer<MatchConfig>, _ head: borrowing RequestHead, _ bytes: ByteView
+    ) -> Bool {
+        guard match.pointee.method == head.method.rawValue else { return false }
+        // Methods are compared with their case (RFC 9110, section 9.1).
+        return head.method != .other || head.methodRange.of(bytes).equals(snapshot.text(match.pointee.methodText))
+    }
+
+    private func firstValueFailure(
+        of match: UnsafePointer<MatchConfig>, _ head: borrowing RequestHead, _ bytes: ByteView
+    ) -> FailedPredicate? {
+        let headers = snapshot.records(match.pointee.headers)
+        for i in 0..<Int(match.pointee.headers.count) where !hasHeader(headers + i, head, bytes) {
+            return .header(headers[i].name)
+        }
+        let parameters = snapshot.records(match.pointee.queryParams)
+        for i in 0..<Int(match.pointee.queryParams.count) where !hasQueryParam(parameters + i, head, bytes) {
+            return .queryParam(parameters[i].name)
+        }
+        return nil
+    }
+
+    /// HTTPHeaderMatch. Several lines of one name are one value, joined by commas in their order (RFC 9110, section 5.3);
+    /// those of Cookie by "; " (RFC 9113, section 8.2.3).
+    private func hasHeader(
+        _ wanted: UnsafePointer<ValueMatchConfig>, _ head: borrowing RequestHead, _ bytes: ByteView
+    ) -> Bool {
+        let name = snapshot.text(wanted.pointee.name)
+        guard let first = nextLine(of: wanted, name, head, bytes, from: 0) else { return false }
+        let value = head.fields[first].value(in: bytes)
+        guard let second = nextLine(of: wanted, name, head, bytes, from: first + 1) else {
+            return holds(wanted, value)
+        }
+        joinedLines.clear()
+        joinedLines.append(value)
+        var next: Int? = second
+        while let line = next {
+            if name.equalsIgnoringCase("cookie") {
+                joinedLines.append("; ")
+            } else {
+                joinedLines.append(byte: ASCII.comma)
+            }
+            joinedLines.append(head.fields[line].value(in: bytes))
+            next = nextLine(of: wanted, name, head, bytes, from: line + 1)
+        }
+        return holds(wanted, joinedLines.view)
+    }
+
+    /// A well-known name is one number; others are compared by their octets, without case.
+    private func nextLine(
+        of wanted: UnsafePointer<ValueMatchConfig>, _ name: ByteView, _ head: borrowing RequestHead, _ bytes: ByteView,
+        from start: Int
+    ) -> Int? {
+        let known = wanted.pointee.fieldName
+        if known == .other { return head.fields.firstIndex(named: name, in: bytes, from: start) }
+        var index = start
+        while index < head.fields.count {
+            if head.fields[index].name == known { return index }
+            index += 1
+        }
+        return nil
+    }
+
+    /// HTTPQueryParamMatch: names and values with their case; of a repeated parameter the first value counts, as the CRD
+    /// recommends.
+    private func hasQueryParam(
+        _ wanted: UnsafePointer<ValueMatchConfig>, _ head: borrowing RequestHead, _ bytes: ByteView
+    ) -> Bool {
+        guard head.hasQuery else { return false }
+        let name = snapshot.text(wanted.pointee.name)
+        guard let value = QueryScan.first(name, in: head.query.of(bytes)) else { return false }
+        return holds(wanted, value)
+    }
+
+    private func holds(_ wanted: UnsafePointer<ValueMatchConfig>, _ value: ByteView) -> Bool {
+        switch wanted.pointee.kind {
+        case .exact: value.equals(snapshot.text(wanted.pointee.value))
+        case .regularExpression: pattern(wanted.pointee.pattern).matches(value)
+        }
+    }
+}
+
+/// The parameters of a query, as they are sent.
+enum QueryScan {
+    /// The first value of a parameter; empty for one without `=`.
+    static func first(_ name: ByteView, in query: ByteView) -> ByteView? {
+        var start = 0
+        while start <= query.count {
+            let end = query.firstIndex(of: 0x26, from: start) ?? query.count
+            let pair = query[start..<end]
+            let equals = pair.firstIndex(of: ASCII.equals) ?? pair.count
+            if pair.upTo(equals).equals(name) { return equals < pair.count ? pair.from(equals + 1) : .empty }
+            start = end + 1
+        }
+        return nil
+    }
+}
