@@ -72,6 +72,7 @@ let package = Package(
         tests(of: "HTTP", ["Core"]),
         tests(of: "Config", ["Core", "HTTP"]),
         tests(of: "Routing", ["Core", "HTTP", "Config"]),
+        tests(of: "Telemetry", ["Core", "IO"]),
     ],
     swiftLanguageModes: [.v6]
 )

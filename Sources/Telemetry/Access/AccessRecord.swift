@@ -1,0 +1,47 @@
+import Core
+
+/// One exchange, as the access log tells it. Made at the exchange's end, on the stack; the views are read during the
+/// call that takes the record and may point into the connection's buffer and the snapshot. An empty view: there was none.
+public struct AccessRecord {
+    /// When the request's first octet was read, wall clock, nanoseconds since 1970.
+    public var start: Int64 = 0
+    /// From then to the response's last octet handed to the kernel (or to the end of the exchange).
+    public var duration: TimeAmount = .zero
+    /// From `start` to the endpoint's response head; negative: none came.
+    public var upstreamHead: TimeAmount = .nanoseconds(-1)
+    /// Octets of the request's body as received, without chunk framing.
+    public var bodyReceived: UInt64 = 0
+    /// Octets of the response's body as sent, without chunk framing.
+    public var bodySent: UInt64 = 0
+    public var method: ByteView = .empty
+    /// `http` or `https`.
+    public var scheme: ByteView = .empty
+    /// Without port, as matched.
+    public var host: ByteView = .empty
+    /// As routed: normalised, without query.
+    public var path: ByteView = .empty
+    /// The request-target as it was sent, query included.
+    public var target: ByteView = .empty
+    /// 0 or 1: HTTP/1.0, HTTP/1.1.
+    public var minorVersion: UInt8 = 1
+    /// 0: the exchange ended before there was one.
+    public var status: UInt16 = 0
+    public var reason: ReasonCode = .none
+    /// Who is at the other end of the downstream connection.
+    public var peer = SocketAddress(ip: .any, port: 0)
+    /// `namespace/name`.
+    public var route: ByteView = .empty
+    /// The rule's name, or its index as text.
+    public var rule: ByteView = .empty
+    /// `namespace/name:port` of the backend that was chosen.
+    public var backend: ByteView = .empty
+    public var endpoint: SocketAddress?
+    /// How often an endpoint was asked; 0: the gateway answered by itself.
+    public var attempts: UInt32 = 0
+    public var requestID: ByteView = .empty
+    public var userAgent: ByteView = .empty
+    public var referer: ByteView = .empty
+    public var forwardedFor: ByteView = .empty
+
+    public init() {}
+}

@@ -1,0 +1,73 @@
+/// Why an exchange ended as it did, named as Envoy's response flags are, so that dashboards and habits carry over.
+/// One a request; ``none`` when the answer is the backend's own, or one that a filter was asked for (a redirect).
+///
+/// The raw value is a place in the shared counters: new codes are added at the end.
+public enum ReasonCode: UInt8, BitwiseCopyable, Sendable, CaseIterable {
+    case none
+    /// No route matched (404), or no listener for the host.
+    case noRoute
+    /// No healthy endpoint (503).
+    case noHealthyUpstream
+    /// The connection to the endpoint could not be made (503).
+    case upstreamConnectionFailure
+    /// The endpoint closed or reset before a response head (503).
+    case upstreamConnectionTermination
+    /// The endpoint, or the whole request, took longer than its timeout (504).
+    case upstreamTimeout
+    /// A circuit breaker's limit (503).
+    case upstreamOverflow
+    case rateLimited
+    /// The downstream connection went before the response was complete.
+    case downstreamTermination
+    /// The request broke HTTP (400, 413, 414, 431, 501, 505).
+    case downstreamProtocolError
+    /// The endpoint's response broke HTTP (502).
+    case upstreamProtocolError
+    /// The endpoint reset after its response had begun.
+    case upstreamRemoteReset
+    /// Retries were used up.
+    case upstreamRetryLimitExceeded
+    /// The gateway shed load: descriptors, connections or memory near their limit (503).
+    case overload
+    /// Nothing moved for the idle timeout (408 or 504, or cut when the response had begun).
+    case streamIdleTimeout
+    /// The rule has no valid backend (500).
+    case noCluster
+    /// A field that must be valid was not (400).
+    case invalidHeaders
+    /// The gateway itself ended the exchange: the end of a drain.
+    case localReset
+    /// The request's own time was over before it was complete (408).
+    case durationTimeout
+    /// The backend's name could not be resolved (503).
+    case dnsFailure
+    /// Refused by an authorisation policy (401, 403).
+    case unauthorized
+
+    /// `NR`, `UH`…; `-` for none.
+    @inlinable public var text: StaticString {
+        switch self {
+        case .none: "-"
+        case .noRoute: "NR"
+        case .noHealthyUpstream: "UH"
+        case .upstreamConnectionFailure: "UF"
+        case .upstreamConnectionTermination: "UC"
+        case .upstreamTimeout: "UT"
+        case .upstreamOverflow: "UO"
+        case .rateLimited: "RL"
+        case .downstreamTermination: "DC"
+        case .downstreamProtocolError: "DPE"
+        case .upstreamProtocolError: "UPE"
+        case .upstreamRemoteReset: "UR"
+        case .upstreamRetryLimitExceeded: "URX"
+        case .overload: "OM"
+        case .streamIdleTimeout: "SI"
+        case .noCluster: "NC"
+        case .invalidHeaders: "IH"
+        case .localReset: "LR"
+        case .durationTimeout: "DT"
+        case .dnsFailure: "DF"
+        case .unauthorized: "UAEX"
+        }
+    }
+}

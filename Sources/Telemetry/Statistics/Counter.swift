@@ -1,0 +1,39 @@
+/// The counters of one worker, by their place in its page. Most only grow; the ones named `…Now` are gauges of this
+/// worker and begin at zero when it is respawned. New ones are added at the end, before nothing is renumbered: a family
+/// of two versions shares the memory during an upgrade.
+public enum Counter: Int, BitwiseCopyable, Sendable, CaseIterable {
+    // Downstream.
+    case downstreamConnections
+    case downstreamConnectionsNow
+    case downstreamConnectionsRefused  // Closed at once: descriptors or connections at their limit.
+    case idleConnectionsClosed  // Idle ones closed to make room.
+    case requestsNow
+    case requestBodyBytes
+    case responseBodyBytes
+    case upgradesNow  // WebSocket tunnels.
+    // Upstream.
+    case upstreamConnections
+    case upstreamConnectFailures
+    case upstreamConnectTimeouts
+    case upstreamReuses  // Requests sent on a connection that had served before.
+    case upstreamReplays  // Sent again because a reused connection died before an answer.
+    case upstreamRetries
+    case upstreamPooledNow  // Idle connections kept.
+    case upstreamRequestsNow
+    case mirroredRequests
+    case mirrorFailures
+    // The worker itself.
+    case accessLogLostLines
+    case loopTurns
+    case generationNow  // The configuration that this worker serves.
+
+    /// A gauge: the value is a level, not a sum over time.
+    public var isLevel: Bool {
+        switch self {
+        case .downstreamConnectionsNow, .requestsNow, .upgradesNow, .upstreamPooledNow, .upstreamRequestsNow,
+            .generationNow:
+            true
+        default: false
+        }
+    }
+}
