@@ -9,7 +9,7 @@ struct AccessLine: ~Copyable {
     private var clock = Timestamp()
 
     /// Values of a record that a peer or a manifest chose the length of.
-    private static let values = 11
+    private static let values = 12
     /// Everything else of a line: keys, numbers, addresses, quotes, cut marks.
     private static let frame = 1024
 
