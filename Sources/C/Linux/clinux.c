@@ -34,6 +34,17 @@ int clinux_seal(int memfd) {
     return (int)checked(fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL));
 }
 
+int clinux_seal_size(int memfd) {
+    return (int)checked(fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL));
+}
+
+int clinux_is_sealed(int fd) {
+    int seals = fcntl(fd, F_GET_SEALS);
+    return seals >= 0 && (seals & F_SEAL_WRITE) && (seals & F_SEAL_SHRINK);
+}
+
+int clinux_duplicate(int fd, int lowest) { return (int)checked(fcntl(fd, F_DUPFD_CLOEXEC, lowest)); }
+
 int clinux_signalfd(const int *signals, int count) {
     sigset_t set;
     sigemptyset(&set);
@@ -110,8 +121,9 @@ int clinux_dumpable(int on) { return (int)checked(prctl(PR_SET_DUMPABLE, on)); }
 
 int clinux_drop_privileges(uint32_t uid, uint32_t gid, const char *user) {
     if (initgroups(user, gid) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0) return -errno;
-    // It must not be possible to come back.
+    // It must not be possible to come back, nor to gain anything by executing a file.
     if (uid != 0 && setresuid(0, 0, 0) == 0) return -EPERM;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return -errno;
     return 0;
 }
 

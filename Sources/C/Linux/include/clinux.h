@@ -13,6 +13,9 @@ int clinux_accept4(int listener, struct sockaddr *address, socklen_t *length);  
 int clinux_pipe(int ends[2], int capacity);                                     // non-blocking, close-on-exec
 int clinux_memfd(const char *name);                                             // sealable, close-on-exec
 int clinux_seal(int memfd);                                                     // no more writing, growing, shrinking
+int clinux_seal_size(int memfd);                                                // no more growing, shrinking
+int clinux_is_sealed(int fd);                                                   // 1: against writing and shrinking
+int clinux_duplicate(int fd, int lowest);                                       // close-on-exec, from `lowest` up
 int clinux_signalfd(const int *signals, int count);                             // blocks them for the process, too
 int clinux_pidfd_open(int pid);
 int clinux_fd_flags(int fd, int close_on_exec);

@@ -1,0 +1,54 @@
+import Core
+
+/// How much is logged: everything from this level on.
+public enum LogLevel: Int, Comparable, CaseIterable, Sendable {
+    case debug, info, warning, error
+
+    public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+
+    /// As it is written on the command line and in log lines.
+    public var name: String {
+        switch self {
+        case .debug: "debug"
+        case .info: "info"
+        case .warning: "warning"
+        case .error: "error"
+        }
+    }
+}
+
+/// Where the admin interface listens.
+public enum AdminAddress: Equatable, Sendable, CustomStringConvertible {
+    case tcp(SocketAddress)
+    case unix(path: String)
+    case off
+
+    public var description: String {
+        switch self {
+        case .tcp(let address): address.description
+        case .unix(let path): "unix:" + path
+        case .off: "off"
+        }
+    }
+}
+
+/// What `sluice run` was asked for, with the defaults in place. Every process of the family has the same.
+public struct RunOptions: Equatable, Sendable {
+    /// Files and folders of manifests.
+    public var paths: [String] = ["routes"]
+    public var workers = 1
+    public var admin = AdminAddress.tcp(SocketAddress(ip: IPAddress(v4: 127, 0, 0, 1), port: 15000))
+    public var pidFile: String?
+    public var logLevel = LogLevel.info
+    /// As typed after `--access-log`; nil when it was not given.
+    public var accessLog: String?
+    public var drainTimeout = TimeAmount.seconds(30)
+    public var drainDelay = TimeAmount.zero
+    public var upgradeTimeout = TimeAmount.seconds(3600)
+    public var user: String?
+    public var stateDirectory: String?
+    /// Reload when the files change.
+    public var watch = false
+
+    public init() {}
+}
