@@ -37,6 +37,7 @@ public final class EventLoop {
     /// Wall clock of the turn, in nanoseconds since 1970.
     public private(set) var wallNow: Int64
     private var turnHooks: [() -> Void] = []
+    private var unfinished: [EventSource] = []
 
     private struct Registration {
         var source: Unmanaged<EventSource>?
@@ -89,6 +90,10 @@ public final class EventLoop {
     /// Called at the end of every turn, after events and timers.
     public func atEndOfTurn(_ hook: @escaping () -> Void) { turnHooks.append(hook) }
 
+    /// Calls `source.ready([])` in the next turn, which then does not wait: for work that was cut short so that others
+    /// have their turn.
+    public func again(_ source: EventSource) { unfinished.append(source) }
+
     public func stop() { stopped = true }
 
     public func run() {
@@ -100,6 +105,7 @@ public final class EventLoop {
     public func turn(limit: Int32? = nil) {
         var timeout = timers.untilNext(now: now) ?? -1
         if let limit, timeout < 0 || timeout > limit { timeout = limit }
+        if !unfinished.isEmpty { timeout = 0 }
         let count = epoll_wait(epoll.raw, events, Int32(Self.batch), timeout)
         now = SystemCalls.monotonicNow()
         wallNow = SystemCalls.wallNow()
@@ -113,6 +119,11 @@ public final class EventLoop {
                 let held = source.takeUnretainedValue()
                 held.ready(ReadyEvents(rawValue: event.events))
             }
+        }
+        if !unfinished.isEmpty {
+            let resumed = unfinished
+            unfinished.removeAll(keepingCapacity: true)
+            for source in resumed { source.ready([]) }
         }
         while let timed = timers.popExpired(now: now) { timed.deadlinePassed(now: now) }
         for hook in turnHooks { hook() }

@@ -1,0 +1,115 @@
+import Core
+import HTTP
+import IO
+
+/// Moves a body from one connection to another, as far as both allow now.
+///
+/// What the sink does not take stays in the source's input, whose one block is the bound: the source is read again only
+/// when the sink has taken something. Large clear-text bodies pass through a kernel pipe instead (splice).
+public enum Relay {
+    public enum Progress {
+        /// Everything, with the end of the body, is sent.
+        case complete
+        /// Nothing more to do before one of the two is ready again.
+        case waiting
+        /// Cut short so that others have their turn; to be called again.
+        case unfinished
+        /// The source broke off before the body's end.
+        case sourceFailed
+        /// The source's framing is broken.
+        case sourceRefused(ChunkedRefusal)
+        case sinkFailed
+    }
+
+    /// Octets moved in one call before others have their turn.
+    public static let octetsPerTurn = 512 * 1024
+    /// From this many octets still to come, a body goes through the kernel: setting the pipe up costs two calls more.
+    public static let spliceFrom: UInt64 = 48 * 1024
+
+    /// - Parameter moved: the content octets that were moved are added to it.
+    public static func run(from source: HTTP1Connection, to sink: HTTP1Connection, moved: inout UInt64) -> Progress {
+        var budget = octetsPerTurn
+        while true {
+            if source.pipe != nil || maySplice(source, sink) {
+                if let stopped = splice(source, sink, &budget, &moved) { return stopped }
+                continue
+            }
+            switch source.incoming.next(&source.input) {
+            case .data(let run):
+                let taken = sink.write(body: run)
+                source.incoming.consume(taken, from: &source.input)
+                moved &+= UInt64(taken)
+                budget -= taken
+                if sink.failure != nil { return .sinkFailed }
+                if taken < run.count, !sink.mayWrite { return .waiting }
+                if budget <= 0 { return .unfinished }
+            case .complete:
+                if sink.outgoing != .none { sink.endBody(after: source) }
+                if sink.flush() { return .complete }
+                return sink.failure != nil ? .sinkFailed : .waiting
+            case .needMore:
+                switch source.fill() {
+                case .more: continue
+                case .nothing: return sink.flush() || sink.failure == nil ? .waiting : .sinkFailed
+                case .full: preconditionFailure("a body's framing does not fit the input")
+                case .endOfFile:
+                    guard source.incoming.isUntilClose else { return .sourceFailed }
+                    source.incoming.endByClose()
+                case .failed: return .sourceFailed
+                }
+            case .refused(let refusal): return .sourceRefused(refusal)
+            }
+        }
+    }
+
+    private static func maySplice(_ source: HTTP1Connection, _ sink: HTTP1Connection) -> Bool {
+        guard let remaining = source.incoming.remainingLength, remaining >= spliceFrom, source.input.isEmpty,
+            source.mayRead, sink.mayWrite, case .length = sink.outgoing
+        else { return false }
+        guard sink.output.isEmpty || sink.flush() else { return false }
+        guard let pipe = source.resources.pipes.lease() else { return false }
+        source.pipe = pipe
+        return true
+    }
+
+    /// Nil: the pipe is empty and given back, or there is more to do at once.
+    private static func splice(
+        _ source: HTTP1Connection, _ sink: HTTP1Connection, _ budget: inout Int, _ moved: inout UInt64
+    ) -> Progress? {
+        guard let pipe = source.pipe else { return nil }
+        while true {
+            let remaining = source.incoming.remainingLength ?? 0
+            if pipe.level == 0, remaining > 0 {
+                guard source.mayRead else { return .waiting }
+                switch source.spliceIn(pipe, Int(min(remaining, UInt64(pipe.capacity)))) {
+                case .octets(let count):
+                    pipe.level = count
+                    source.incoming.passed(count)
+                case .wouldBlock:
+                    source.mayRead = false
+                    return .waiting
+                case .endOfFile, .failed: return .sourceFailed
+                }
+            }
+            let more = (source.incoming.remainingLength ?? 0) > 0
+            while pipe.level > 0 {
+                guard sink.mayWrite else { return .waiting }
+                switch sink.spliceOut(pipe, more: more) {
+                case .octets(let count):
+                    pipe.level -= count
+                    sink.passed(count)
+                    moved &+= UInt64(count)
+                    budget -= count
+                case .wouldBlock, .endOfFile: return .waiting
+                case .failed: return .sinkFailed
+                }
+            }
+            if source.incoming.isComplete {
+                source.resources.pipes.giveBack(pipe)
+                source.pipe = nil
+                return nil
+            }
+            if budget <= 0 { return .unfinished }
+        }
+    }
+}
