@@ -107,6 +107,8 @@ public final class EventLoop {
         if let limit, timeout < 0 || timeout > limit { timeout = limit }
         if !unfinished.isEmpty { timeout = 0 }
         let count = epoll_wait(epoll.raw, events, Int32(Self.batch), timeout)
+        // EINTR is a turn without events; anything else would come back at once, for ever.
+        precondition(count >= 0 || errno == EINTR, "epoll_wait failed")
         now = SystemCalls.monotonicNow()
         wallNow = SystemCalls.wallNow()
         if count > 0 {
@@ -114,7 +116,9 @@ public final class EventLoop {
                 let event = events[index]
                 let fd = Int(UInt32(truncatingIfNeeded: event.data.u64))
                 let generation = UInt32(truncatingIfNeeded: event.data.u64 >> 32)
-                guard registrations[fd].generation == generation, let source = registrations[fd].source else { continue }
+                guard registrations[fd].generation == generation, let source = registrations[fd].source else {
+                    continue
+                }
                 // Kept alive for the call: it may drop its owner's last reference.
                 let held = source.takeUnretainedValue()
                 held.ready(ReadyEvents(rawValue: event.events))

@@ -58,12 +58,18 @@ public struct TimerWheel: ~Copyable {
         var best: UInt64?
         for level in 0..<Self.levels where occupied[level] != 0 {
             let shift = Self.slotBits * UInt64(level)
-            let position = Int(truncatingIfNeeded: (current >> shift) & 63)
-            let rotated = occupied[level] >> UInt64(position) | (position == 0 ? 0 : occupied[level] << UInt64(64 - position))
-            let ahead = UInt64(rotated.trailingZeroBitCount)
+            let position = (current >> shift) & 63
+            let rotated = occupied[level] >> position | (position == 0 ? 0 : occupied[level] << (64 - position))
+            // A higher level's slot at the present position was emptied when its first tick began: what is in it now is
+            // a whole round ahead. Taken for due, it would keep the loop from sleeping until the position moves on.
+            let ahead: UInt64 =
+                if level > 0, rotated & 1 != 0 {
+                    rotated == 1 ? 64 : UInt64((rotated & ~1).trailingZeroBitCount)
+                } else {
+                    UInt64(rotated.trailingZeroBitCount)
+                }
             // A slot of a higher level is due when its first tick begins.
-            var tick = ((current >> shift) + ahead) << shift
-            if tick < current { tick = current }
+            let tick = max(current, ((current >> shift) + ahead) << shift)
             best = min(best ?? .max, tick)
         }
         guard let best else { return nil }

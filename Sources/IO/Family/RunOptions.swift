@@ -1,20 +1,11 @@
 import Core
 
-/// How much is logged: everything from this level on.
-public enum LogLevel: Int, Comparable, CaseIterable, Sendable {
+/// How much is said, in rising gravity. `--log-level` names the least that is written.
+public enum LogLevel: String, Comparable, Sendable, CaseIterable {
     case debug, info, warning, error
 
-    public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
-
-    /// As it is written on the command line and in log lines.
-    public var name: String {
-        switch self {
-        case .debug: "debug"
-        case .info: "info"
-        case .warning: "warning"
-        case .error: "error"
-        }
-    }
+    private var rank: Int { Self.allCases.firstIndex(of: self) ?? 0 }
+    public static func < (a: Self, b: Self) -> Bool { a.rank < b.rank }
 }
 
 /// Where the admin interface listens.

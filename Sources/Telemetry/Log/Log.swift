@@ -1,14 +1,6 @@
 import Core
 import IO
 
-/// How much is said, in rising gravity. `--log-level` names the least that is written.
-public enum LogLevel: String, Comparable, Sendable, CaseIterable {
-    case debug, info, warning, error
-
-    private var rank: Int { Self.allCases.firstIndex(of: self) ?? 0 }
-    public static func < (a: Self, b: Self) -> Bool { a.rank < b.rank }
-}
-
 /// A value in a log line; written bare when it is a plain word, else between quotes with escapes.
 public enum LogValue: ExpressibleByStringInterpolation, ExpressibleByIntegerLiteral, Sendable {
     case text(String)
@@ -56,7 +48,10 @@ public struct Log: @unchecked Sendable {
         write(.error, text, facts)
     }
 
-    private func write(_ level: LogLevel, _ text: StaticString, _ facts: KeyValuePairs<StaticString, LogValue>) {
+    /// For whoever holds the facts as values, not as a literal.
+    public func write(
+        _ level: LogLevel, _ text: StaticString, _ facts: some Sequence<(key: StaticString, value: LogValue)>
+    ) {
         guard level >= self.level else { return }
         var line = Self.line(SystemCalls.wallNow(), level, speaker: speaker, text, facts)
         if line.count > Self.longestLine {
@@ -68,7 +63,7 @@ public struct Log: @unchecked Sendable {
 
     static func line(
         _ wall: Int64, _ level: LogLevel, speaker: String, _ text: StaticString,
-        _ facts: KeyValuePairs<StaticString, LogValue>
+        _ facts: some Sequence<(key: StaticString, value: LogValue)>
     ) -> ByteBuffer {
         var line = ByteBuffer(capacity: 256)
         var clock = Timestamp()
