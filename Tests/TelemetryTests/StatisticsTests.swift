@@ -61,11 +61,12 @@ struct StatisticsTests {
         #expect(reader.total(.responseBodyBytes) == 22)
         #expect(reader.durationBuckets.reduce(0, +) == 3)
         #expect(reader.durationSum == .milliseconds(3 + 700 + 1_000_000))
-        let slot = reader.slot(7)
+        let slot = reader.slot(.route, 7)
         #expect(slot.classes == [0, 1, 0, 1, 0])
         #expect(slot.buckets == [1, 0, 0, 0, 1, 0])
         #expect(slot.mean == .nanoseconds(351_500_000))
-        #expect(reader.slot(8).requests == 0 && reader.slot(8).mean == nil)
+        #expect(reader.slot(.route, 8).mean == nil)
+        #expect(reader.slot(.endpoint, 7).requests == 0)
     }
 
     @Test(arguments: [(0, 0), (100, 0), (200, 1), (301, 2), (404, 3), (599, 4), (999, 4)])
@@ -73,7 +74,7 @@ struct StatisticsTests {
         let block = Block(workers: 1)
         WorkerStatistics(base: block.base, worker: 0)
             .upstreamRequestEnded(status: status, duration: .zero, sent: 0, received: 0, endpoint: 3)
-        #expect(StatisticsReader(base: block.base, workers: 1).slot(3).classes[place] == 1)
+        #expect(StatisticsReader(base: block.base, workers: 1).slot(.endpoint, 3).classes[place] == 1)
     }
 
     @Test func aRespawnedWorkerKeepsItsSums() {
@@ -90,21 +91,20 @@ struct StatisticsTests {
 
     @Test func slotsOutliveTheController() {
         let block = Block(workers: 1)
-        let first = SlotTable(base: block.base)
+        let first = SlotTable(base: block.base, kind: .endpoint)
         #expect(first.slot(for: 111) == 1)
         #expect(first.slot(for: 222) == 2)
         #expect(first.slot(for: 111) == 1)
-        first[.reloads] = 9
-        let second = SlotTable(base: block.base)
+        #expect(SlotTable(base: block.base, kind: .route).used == 0)
+        let second = SlotTable(base: block.base, kind: .endpoint)
         #expect(second.used == 2)
         #expect(second.slot(for: 222) == 2)
         #expect(second.slot(for: 333) == 3)
-        #expect(second[.reloads] == 9)
     }
 
     @Test func slotsRunOut() {
         let block = Block(workers: 0)
-        let table = SlotTable(base: block.base)
+        let table = SlotTable(base: block.base, kind: .route)
         for identity in 1..<UInt64(StatisticsLayout.slotLimit) { #expect(table.slot(for: identity) == identity) }
         #expect(table.slot(for: 1 << 40) == 0)
         #expect(table.slot(for: 5) == 5)

@@ -153,6 +153,8 @@ public struct RouteConfig: BitwiseCopyable, Sendable {
     public var name: TextRef
     /// `namespace/name`, as logs show it.
     public var qualifiedName: TextRef
+    /// The route's place in the shared statistics; kept for its identity as long as the family lives.
+    public var slot: UInt32
     public var position: SourcePosition
 }
 

@@ -12,21 +12,24 @@ public enum SnapshotBuilder {
     ///   - generation: see ``SnapshotHeader/generation``; likewise `revision` and `sourceHash`.
     ///   - socketIDs: for each of `plan.sockets` the supervisor's number.
     ///   - slot: the place in the live state for an endpoint of this identity; asked once per endpoint, in plan order.
+    ///   - routeSlot: likewise the place in the statistics for a route; 0 counts it among "other".
     /// - Returns: the block's octets.
     /// - Throws: ``SnapshotBuildError`` when the plan passes a limit of ``SnapshotLimits``.
     public static func build(
         _ plan: GatewayPlan, generation: UInt64, revision: UInt64, sourceHash: UInt64, socketIDs: [UInt32],
-        slot: (_ endpointIdentity: UInt64) -> UInt32
+        slot: (_ endpointIdentity: UInt64) -> UInt32, routeSlot: (_ routeIdentity: UInt64) -> UInt32 = { _ in 0 }
     ) throws(SnapshotBuildError) -> [UInt8] {
         let block = try buildBlock(
-            plan, generation: generation, revision: revision, sourceHash: sourceHash, socketIDs: socketIDs, slot: slot)
+            plan, generation: generation, revision: revision, sourceHash: sourceHash, socketIDs: socketIDs, slot: slot,
+            routeSlot: routeSlot)
         return block.bytes.array
     }
 
     /// As ``build(_:generation:revision:sourceHash:socketIDs:slot:)``, without the last copy.
     public static func buildBlock(
         _ plan: GatewayPlan, generation: UInt64, revision: UInt64, sourceHash: UInt64, socketIDs: [UInt32],
-        limits: SnapshotLimits = SnapshotLimits(), slot: (_ endpointIdentity: UInt64) -> UInt32
+        limits: SnapshotLimits = SnapshotLimits(), slot: (_ endpointIdentity: UInt64) -> UInt32,
+        routeSlot: (_ routeIdentity: UInt64) -> UInt32 = { _ in 0 }
     ) throws(SnapshotBuildError) -> SnapshotBlock {
         precondition(socketIDs.count == plan.sockets.count, "each socket needs its number")
         var writer = SnapshotWriter(expecting: plan.routes.count, limits: limits)
@@ -35,7 +38,7 @@ public enum SnapshotBuilder {
         writer.header.sourceHash = sourceHash
         writer.header.files = writer.texts(plan.files)
         writer.write(clusters: plan.clusters, slot: slot)
-        writer.write(routes: plan.routes, clusterCount: plan.clusters.count)
+        writer.write(routes: plan.routes, clusterCount: plan.clusters.count, slot: routeSlot)
         writer.write(sockets: plan.sockets, ids: socketIDs)
         return try writer.finish()
     }

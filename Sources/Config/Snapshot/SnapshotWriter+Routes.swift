@@ -37,7 +37,7 @@ extension SnapshotWriter {
         }
     }
 
-    mutating func write(routes: [RoutePlan], clusterCount: Int) {
+    mutating func write(routes: [RoutePlan], clusterCount: Int, slot: (UInt64) -> UInt32) {
         header.routes = block.allocate(RouteConfig.self, count: routes.count)
         header.rules = block.allocate(RuleConfig.self, count: routes.reduce(0) { $0 + $1.rules.count })
         header.backends = block.allocate(
@@ -53,9 +53,13 @@ extension SnapshotWriter {
             qualified.append(string: route.namespace)
             qualified.append(byte: ASCII.slash)
             qualified.append(string: route.name)
+            var identity = IdentityHash()
+            identity.add(route.kind)
+            identity.add(route.namespace)
+            identity.add(route.name)
             block[header.routes, index] = RouteConfig(
                 kind: text(route.kind), namespace: text(route.namespace), name: text(route.name),
-                qualifiedName: text(qualified.view), position: route.position)
+                qualifiedName: text(qualified.view), slot: slot(identity.value), position: route.position)
             guard route.rules.count <= SnapshotLimits.rulesPerRoute else {
                 return block.fail(.tooManyRules(route: "\(route.namespace)/\(route.name)", count: route.rules.count))
             }

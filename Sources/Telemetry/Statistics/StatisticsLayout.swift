@@ -2,12 +2,12 @@ import Core
 
 /// Where everything lies in the shared block of statistics. A fresh memfd, all zero, is a valid block.
 ///
-///     header page · slot identities · worker 0: page of counters, slots · worker 1: …
+///     header page · identities of routes, of endpoints · worker 0: page of counters, routes, endpoints · worker 1: …
 ///
 /// Memory is taken only for pages that are written, so the room for slots that nobody uses costs nothing.
 public enum StatisticsLayout {
-    /// Routes and endpoints that are counted one by one. Slot 0 stands for all that came after the last was given away;
-    /// a slot belongs to its identity for the family's life, so that a counter never goes back.
+    /// Routes that are counted one by one, and as many endpoints. Slot 0 stands for all that came after the last was given
+    /// away; a slot belongs to its identity for the family's life, so that a counter never goes back.
     public static let slotLimit = 32_768
     /// More workers than any machine of ours has cores.
     public static let workerLimit = 1024
@@ -16,9 +16,13 @@ public enum StatisticsLayout {
     static let headerSize = pageSize
     static let identitiesSize = slotLimit * MemoryLayout<UInt64>.stride
     static let slotsSize = slotLimit * SlotCounters.size
-    static let workerSize = pageSize + slotsSize
+    static let workerSize = pageSize + 2 * slotsSize
 
-    static func workerOffset(_ worker: Int) -> Int { headerSize + identitiesSize + worker * workerSize }
+    static func identitiesOffset(_ kind: SlotKind) -> Int { headerSize + kind.rawValue * identitiesSize }
+    static func workerOffset(_ worker: Int) -> Int { headerSize + 2 * identitiesSize + worker * workerSize }
+    static func slotsOffset(_ kind: SlotKind, worker: Int) -> Int {
+        workerOffset(worker) + pageSize + kind.rawValue * slotsSize
+    }
 
     // The words of a worker's page.
     static let firstReason = 64
@@ -28,6 +32,9 @@ public enum StatisticsLayout {
     static let firstDurationBucket = durationSum + 1
     static let words = firstDurationBucket + DurationHistogram.bucketCount
 }
+
+/// What a slot counts. Endpoints' slots are their places in the live state, too.
+public enum SlotKind: Int, Sendable, CaseIterable { case route, endpoint }
 
 /// The buckets of request durations: 1, 2 and 5 in each decade from 100 µs to 100 s, and one for what is longer.
 public enum DurationHistogram {

@@ -48,13 +48,11 @@ public struct StatisticsReader {
         }
     }
 
-    public func slot(_ index: UInt32) -> Slot {
+    public func slot(_ kind: SlotKind, _ index: UInt32) -> Slot {
         precondition(index < UInt32(StatisticsLayout.slotLimit), "no such slot")
         var words = [UInt64](repeating: 0, count: SlotCounters.words)
         for worker in 0..<workers {
-            let start =
-                base + StatisticsLayout.workerOffset(worker) + StatisticsLayout.pageSize
-                + Int(index) * SlotCounters.size
+            let start = base + StatisticsLayout.slotsOffset(kind, worker: worker) + Int(index) * SlotCounters.size
             let counters = start.assumingMemoryBound(to: UInt64.self)
             for word in words.indices { words[word] &+= counters[word] }
         }

@@ -10,35 +10,56 @@ public enum StatisticsRegion {
     }
 }
 
-/// Counters that the controller keeps in the block's header, so that they outlive it.
+/// Counters that the controller keeps in the block's header, so that they outlive it. New ones are added at the end.
 public enum ControllerCounter: Int, Sendable, CaseIterable {
-    case slotsUsed
+    case routeSlotsUsed
+    case endpointSlotsUsed
+    case controllerStarts
+    /// Attempts to load a set of manifests: at the start, by signal, by request, because files changed.
     case reloads
     case reloadFailures
-    case generation
-    case revision
     /// Seconds since 1970 of the last set that took effect.
     case loadedAt
+    case dnsQueries
     case dnsFailures
+    /// Snapshots published because an address behind a name changed.
     case dnsUpdates
-    case controllerStarts
 }
 
-/// The controller's counters and its list of slots. It is their only writer.
-///
-/// A slot is found by an identity: a hash of what it counts (`route:ns/name`, `cluster|address`). Both route and endpoint
-/// slots come from one list, and an endpoint's number is also its place in the live state.
-public final class SlotTable {
+/// The controller's own words of the block. It is their only writer.
+public struct ControllerStatistics: @unchecked Sendable {
     private let words: UnsafeMutablePointer<UInt64>
+
+    public init(base: UnsafeMutableRawPointer) { words = base.assumingMemoryBound(to: UInt64.self) }
+
+    public subscript(counter: ControllerCounter) -> UInt64 {
+        get { words[counter.rawValue] }
+        nonmutating set { words[counter.rawValue] = newValue }
+    }
+}
+
+/// Which slot counts what. A slot is found by an identity: the hash under which the snapshot knows a route or an endpoint.
+/// The list lies in the shared block, so that a controller that comes back gives everyone the slot they had.
+public final class SlotTable {
+    private let kind: SlotKind
+    private let statistics: ControllerStatistics
     private let identities: UnsafeMutablePointer<UInt64>
     private var known: [UInt64: UInt32] = [:]
 
     /// Takes up the slots that an earlier controller of this family gave away.
-    public init(base: UnsafeMutableRawPointer) {
-        words = base.assumingMemoryBound(to: UInt64.self)
-        identities = (base + StatisticsLayout.headerSize).assumingMemoryBound(to: UInt64.self)
-        let used = min(Int(words[ControllerCounter.slotsUsed.rawValue]), StatisticsLayout.slotLimit - 1)
+    public init(base: UnsafeMutableRawPointer, kind: SlotKind) {
+        self.kind = kind
+        statistics = ControllerStatistics(base: base)
+        identities = (base + StatisticsLayout.identitiesOffset(kind)).assumingMemoryBound(to: UInt64.self)
+        let used = min(Int(clamping: statistics[counter]), StatisticsLayout.slotLimit - 1)
         for slot in 0..<used { known[identities[slot + 1]] = UInt32(slot + 1) }
+    }
+
+    private var counter: ControllerCounter {
+        switch kind {
+        case .route: .routeSlotsUsed
+        case .endpoint: .endpointSlotsUsed
+        }
     }
 
     /// How many are given away, slot 0 not counted.
@@ -51,16 +72,8 @@ public final class SlotTable {
         guard slot < StatisticsLayout.slotLimit else { return 0 }
         identities[slot] = identity
         // Written after the identity: a controller that comes back never sees a number without its owner.
-        words[ControllerCounter.slotsUsed.rawValue] = UInt64(slot)
+        statistics[counter] = UInt64(slot)
         known[identity] = UInt32(slot)
         return UInt32(slot)
-    }
-
-    public subscript(counter: ControllerCounter) -> UInt64 {
-        get { words[counter.rawValue] }
-        set {
-            precondition(counter != .slotsUsed, "slots are counted by giving them away")
-            words[counter.rawValue] = newValue
-        }
     }
 }

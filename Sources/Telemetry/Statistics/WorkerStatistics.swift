@@ -5,16 +5,20 @@ import Core
 /// writer can be lost. An atomic addition would cost ten times as much for nothing.
 public struct WorkerStatistics: @unchecked Sendable {
     @usableFromInline let words: UnsafeMutablePointer<UInt64>
-    @usableFromInline let slots: UnsafeMutablePointer<UInt64>
+    private let routes: UnsafeMutablePointer<UInt64>
+    private let endpoints: UnsafeMutablePointer<UInt64>
 
     /// - Parameters:
     ///   - base: the mapped block, of at least ``StatisticsRegion/size(workers:)`` octets.
     ///   - worker: from 0.
     public init(base: UnsafeMutableRawPointer, worker: Int) {
         precondition(worker >= 0 && worker < StatisticsLayout.workerLimit, "no such worker")
-        let page = base + StatisticsLayout.workerOffset(worker)
-        words = page.assumingMemoryBound(to: UInt64.self)
-        slots = (page + StatisticsLayout.pageSize).assumingMemoryBound(to: UInt64.self)
+        func words(_ offset: Int) -> UnsafeMutablePointer<UInt64> {
+            (base + offset).assumingMemoryBound(to: UInt64.self)
+        }
+        self.words = words(StatisticsLayout.workerOffset(worker))
+        routes = words(StatisticsLayout.slotsOffset(.route, worker: worker))
+        endpoints = words(StatisticsLayout.slotsOffset(.endpoint, worker: worker))
     }
 
     /// To be called once when a worker's process begins: levels start at zero, sums go on where the one before stopped.
@@ -43,7 +47,7 @@ public struct WorkerStatistics: @unchecked Sendable {
         words[StatisticsLayout.firstDurationBucket + DurationHistogram.bucket(duration)] &+= 1
         words[Counter.requestBodyBytes.rawValue] &+= received
         words[Counter.responseBodyBytes.rawValue] &+= sent
-        count(in: slot(route), statusClass, nanoseconds, duration, received, sent)
+        count(in: slot(routes, route), statusClass, nanoseconds, duration, received, sent)
     }
 
     /// One attempt at an endpoint has ended.
@@ -52,23 +56,24 @@ public struct WorkerStatistics: @unchecked Sendable {
         status: UInt16, duration: TimeAmount, sent: UInt64, received: UInt64, endpoint: UInt32
     ) {
         let statusClass = min(Int(status) / 100, StatisticsLayout.statusClasses - 1)
-        count(in: slot(endpoint), statusClass, UInt64(max(0, duration.nanoseconds)), duration, sent, received)
+        count(
+            in: slot(endpoints, endpoint), statusClass, UInt64(max(0, duration.nanoseconds)), duration, sent, received)
     }
 
     /// A connection to an endpoint was made.
     public func upstreamConnected(endpoint: UInt32) {
         words[Counter.upstreamConnections.rawValue] &+= 1
-        slot(endpoint)[SlotCounters.connections] &+= 1
+        slot(endpoints, endpoint)[SlotCounters.connections] &+= 1
     }
 
     /// A connection to an endpoint could not be made; a timeout is counted in ``Counter/upstreamConnectTimeouts`` too.
     public func upstreamConnectFailed(endpoint: UInt32) {
         words[Counter.upstreamConnectFailures.rawValue] &+= 1
-        slot(endpoint)[SlotCounters.connectFailures] &+= 1
+        slot(endpoints, endpoint)[SlotCounters.connectFailures] &+= 1
     }
 
     @inline(__always)
-    private func slot(_ index: UInt32) -> UnsafeMutablePointer<UInt64> {
+    private func slot(_ slots: UnsafeMutablePointer<UInt64>, _ index: UInt32) -> UnsafeMutablePointer<UInt64> {
         // The controller gave the number; one out of bounds would be its broken invariant.
         precondition(index < UInt32(StatisticsLayout.slotLimit), "no such slot")
         return slots + Int(index) * SlotCounters.words
