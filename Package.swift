@@ -73,6 +73,7 @@ let package = Package(
         tests(of: "Config", ["Core", "HTTP"]),
         tests(of: "Routing", ["Core", "HTTP", "Config"]),
         tests(of: "Telemetry", ["Core", "IO"]),
+        tests(of: "Manifest"),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,30 @@
+/// What to tell about a kind that is not read.
+enum KindAdvice {
+    /// Completes "resources of the kind X are left alone; …".
+    static func of(group: String, kind: String) -> String {
+        if group == "gateway.envoyproxy.io", kind == "EnvoyProxy" {
+            return "what it sets are options of 'sluice run' (--workers, --log-level, --access-log, --drain-timeout)"
+        }
+        if isPromised(group, kind) { return "this version does not serve it yet" }
+        let known = ResourceKind.allCases.map(\.name.description)
+        if !known.contains(kind), let nearest = NearestName.of(kind, among: known) {
+            return "did you mean '\(nearest)'?"
+        }
+        if let right = ResourceKind.allCases.first(where: { $0.name.description == kind }) {
+            let group = right.group.description
+            return "did you mean the one of '\(group.isEmpty ? "v1" : group)'?"
+        }
+        return "the gateway does not need them"
+    }
+
+    private static func isPromised(_ group: String, _ kind: String) -> Bool {
+        switch group {
+        case "gateway.networking.k8s.io":
+            ["ListenerSet", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "BackendTLSPolicy"].contains(kind)
+        case "gateway.envoyproxy.io":
+            ["Backend", "BackendTrafficPolicy", "ClientTrafficPolicy", "SecurityPolicy", "HTTPRouteFilter"].contains(
+                kind)
+        default: false
+        }
+    }
+}
