@@ -1,0 +1,146 @@
+import Config
+import Core
+
+/// Turns Service references into clusters, each Service port once.
+struct ClusterTable {
+    /// What became of a reference.
+    enum Outcome {
+        case cluster(Int, hasEndpoints: Bool)
+        case invalid(ConditionReason, String)
+    }
+    private struct Key: Hashable {
+        var service: Int
+        var port: UInt16
+    }
+
+    private(set) var clusters: [ClusterPlan] = []
+    private var outcomes: [Key: Outcome] = [:]
+    /// Numbers of EndpointSlices by their Service.
+    private var slices: [ResourceName: [Int]] = [:]
+    private var services: [Int: Service] = [:]
+
+    init(_ index: ResourceIndex, findings: inout FindingLog) {
+        for number in index.endpointSlices {
+            let resource = index.resources[number]
+            guard let service = resource.node["metadata"]["labels"].entry(EndpointSlice.serviceLabel) else {
+                findings.warning(
+                    resource, resource.node["metadata"],
+                    "no label '\(EndpointSlice.serviceLabel)' names a Service; the endpoints serve nobody")
+                continue
+            }
+            slices[ResourceName(namespace: resource.name.namespace, name: service), default: []].append(number)
+        }
+    }
+
+    /// The cluster for `reference`, made by a `kind` in `home`.
+    mutating func resolve(
+        _ reference: ObjectReference, from kind: String, in home: String, index: ResourceIndex, grants: GrantTable,
+        findings: inout FindingLog
+    ) -> Outcome {
+        guard reference.isService else {
+            let group = reference.group.isEmpty ? "core" : reference.group
+            return .invalid(
+                .invalidKind, "\(reference.kind) of '\(group)' is no backend that can be served; Service is")
+        }
+        let target = reference.target(from: home)
+        // Before anything is said of the target: whether it exists is not for strangers to know.
+        guard grants.permits(kind: kind, in: home, to: reference) else {
+            return .invalid(
+                .refNotPermitted,
+                "no ReferenceGrant in namespace '\(target.namespace)' lets \(kind)s of '\(home)' refer to "
+                    + "Service '\(target.name)'")
+        }
+        guard let service = index[.service, target] else {
+            return .invalid(.backendNotFound, "there is no Service '\(target)'")
+        }
+        guard let port = reference.port else {
+            return .invalid(.unsupportedValue, "a reference to a Service needs a port")
+        }
+        let key = Key(service: service, port: port)
+        if let known = outcomes[key] { return known }
+        let made = make(service, port, index: index, findings: &findings)
+        outcomes[key] = made
+        return made
+    }
+
+    private mutating func make(
+        _ number: Int, _ port: UInt16, index: ResourceIndex, findings: inout FindingLog
+    ) -> Outcome {
+        let resource = index.resources[number]
+        let service = services[number] ?? Service(resource.node)
+        services[number] = service
+        let name = "\(resource.name):\(port)"
+        let servicePort = service.ports.first { $0.number == port && $0.protocolName == "TCP" }
+
+        if service.isExternalName {
+            guard !service.externalName.isEmpty else {
+                return .invalid(.backendNotFound, "Service '\(resource.name)' has no externalName")
+            }
+            // Kubernetes ignores the ports of such a Service; one that is written and has a number is honoured.
+            let target = servicePort?.targetNumber ?? port
+            clusters.append(ClusterPlan(name: name, endpoints: [], dnsName: service.externalName, dnsPort: target))
+            return .cluster(clusters.count - 1, hasEndpoints: true)
+        }
+        guard let servicePort else {
+            let known = service.ports.map { "\($0.number)/\($0.protocolName)" }.joined(separator: ", ")
+            return .invalid(
+                .portNotFound,
+                "Service '\(resource.name)' has no TCP port \(port)" + (known.isEmpty ? "" : "; it has \(known)"))
+        }
+        if let refusal = Self.refusal(of: servicePort.appProtocol, name: name) { return refusal }
+        let endpoints = endpoints(of: resource.name, servicePort, index: index, findings: &findings)
+        clusters.append(ClusterPlan(name: name, endpoints: endpoints))
+        return .cluster(clusters.count - 1, hasEndpoints: !endpoints.isEmpty)
+    }
+
+    /// Kubernetes' own protocol names say what must be spoken (GEP-1911); others, such as `http`, only describe.
+    private static func refusal(of appProtocol: String?, name: String) -> Outcome? {
+        switch appProtocol {
+        case "kubernetes.io/h2c" where !ServedProtocols.backends.contains(.http2):
+            .invalid(
+                .unsupportedProtocol, "'\(name)' speaks HTTP/2 without TLS (h2c), which is not served to backends yet")
+        case "kubernetes.io/wss":
+            .invalid(.unsupportedProtocol, "'\(name)' speaks WebSocket over TLS, which is not served to backends yet")
+        default: nil
+        }
+    }
+
+    /// Ready endpoints in the order of the files; when none is ready, those that still serve.
+    private func endpoints(
+        of service: ResourceName, _ port: Service.Port, index: ResourceIndex, findings: inout FindingLog
+    ) -> [EndpointPlan] {
+        var ready: [EndpointPlan] = []
+        var serving: [EndpointPlan] = []
+        for number in slices[service] ?? [] {
+            let resource = index.resources[number]
+            let slice = EndpointSlice(resource.node)
+            if slice.isFQDN {
+                findings.warning(
+                    resource, resource.node["addressType"],
+                    "addressType FQDN is left alone; use a Service of type ExternalName")
+            }
+            if let bad = slice.badAddress {
+                findings.warning(
+                    resource, bad, "'\(bad.text.string)' is no address of the slice's addressType; it is left alone")
+            }
+            guard let slicePort = slice.ports.first(where: { $0.name == port.name }) else { continue }
+            let target = slicePort.number ?? port.targetNumber ?? port.number
+            for endpoint in slice.endpoints {
+                let plan = EndpointPlan(address: SocketAddress(ip: endpoint.address, port: target))
+                if endpoint.isReady {
+                    ready.append(plan)
+                } else if endpoint.isServing {
+                    serving.append(plan)
+                }
+            }
+        }
+        return Self.distinct(ready.isEmpty ? serving : ready)
+    }
+
+    /// While Kubernetes moves an endpoint from one slice to another it may stand in both.
+    private static func distinct(_ endpoints: [EndpointPlan]) -> [EndpointPlan] {
+        guard endpoints.count > 1 else { return endpoints }
+        var seen = Set<EndpointPlan>()
+        return endpoints.filter { seen.insert($0).inserted }
+    }
+}

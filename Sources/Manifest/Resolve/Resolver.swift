@@ -1,0 +1,147 @@
+import Config
+import Core
+
+/// Decides what a valid set of manifests means: references, attachment, conflicts, statuses, and the plan.
+package enum Resolver {
+    /// - Parameters:
+    ///   - previous: what the last resolution in this process left; empty at the start.
+    ///   - bindFailures: sockets of an earlier plan of the same set that could not be bound. They change statuses and
+    ///     findings, never the plan.
+    ///   - now: RFC 3339, UTC.
+    ///   - readFile: the octets of a file that a manifest names, or nil.
+    package static func resolve(
+        _ set: ManifestSet, previous: ResolveMemory = ResolveMemory(),
+        bindFailures: [SocketAddress: BindFailure] = [:], now: String,
+        readFile: @escaping (String) -> [UInt8]? = ReferencedFile.read
+    ) -> Resolution {
+        var findings = FindingLog()
+        let index = ResourceIndex(set, findings: &findings)
+        let grants = GrantTable(index)
+        let (gateways, foreign) = findGateways(index, findings: &findings)
+        if gateways.isEmpty { findings.append(noGateway(set, index)) }
+
+        var certificates = CertificateTable(index: index, grants: grants, now: now, readFile: readFile)
+        for gateway in gateways { certificates.check(gateway, findings: &findings) }
+        ListenerConflicts.mark(gateways)
+        certificates.markOverlaps(gateways)
+
+        let clusters = ClusterTable(index, findings: &findings)
+        var routes = RouteResolution(
+            gateways: gateways, foreignGateways: foreign, namespaces: NamespaceTable(index),
+            rules: RuleResolver(index: index, grants: grants, clusters: clusters))
+        routes.resolveAll(index, findings: &findings)
+
+        var plan = GatewayPlan()
+        plan.files = index.files
+        plan.routes = routes.plans
+        plan.clusters = routes.clusters
+        plan.sockets = sockets(gateways)
+
+        for gateway in gateways {
+            gateway.note(bindFailures: bindFailures)
+            tell(gateway, findings: &findings)
+        }
+        let statuses = statuses(index, gateways, routes.statuses)
+        return Resolution(
+            set: set, index: index, statuses: statuses, plan: plan, findings: findings.findings, previous: previous,
+            now: now, hasGateway: !gateways.isEmpty)
+    }
+
+    // MARK: gateways
+
+    /// A Gateway is ours when its class is, or is not in the files.
+    private static func findGateways(
+        _ index: ResourceIndex, findings: inout FindingLog
+    ) -> (ours: [GatewayState], foreign: Set<ResourceName>) {
+        var ours: [GatewayState] = []
+        var foreign = Set<ResourceName>()
+        for number in index.gateways {
+            let resource = index.resources[number]
+            let className = resource.node["spec"]["gatewayClassName"].string ?? ""
+            if let known = index[.gatewayClass, ResourceName(namespace: "", name: className)],
+                !GatewayClass(index.resources[known].node).isOurs
+            {
+                foreign.insert(resource.name)
+                continue
+            }
+            let gateway = GatewayState(resource, number: number)
+            if gateway.gateway.parametersRef.exists {
+                findings.warning(
+                    resource, gateway.gateway.parametersRef,
+                    "infrastructure.parametersRef is left alone; options of 'sluice run' say what such parameters would"
+                )
+            }
+            ours.append(gateway)
+        }
+        return (ours, foreign)
+    }
+
+    private static func noGateway(_ set: ManifestSet, _ index: ResourceIndex) -> Finding {
+        let message =
+            index.gateways.isEmpty
+            ? "there is no Gateway in the manifests, so there is nothing to serve"
+            : "no Gateway in the manifests is Sluice's: their classes name other controllers than "
+                + "'\(GatewayClass.ourController)'"
+        if let first = index.resources.first {
+            return Finding(.unresolved, at: SourceLocation(file: first.node.location.file, line: 1, column: 1), message)
+        }
+        return Finding(
+            .unresolved, at: SourceLocation(file: set.files.first?.path ?? "", line: 1, column: 1), message)
+    }
+
+    private static func tell(_ gateway: GatewayState, findings: inout FindingLog) {
+        let resource = gateway.resource
+        if let problem = gateway.addressProblem {
+            findings.unresolved(resource, resource.node["spec"]["addresses"], problem.message)
+        }
+        if let problem = gateway.clientCertificateProblem, let reference = gateway.gateway.clientCertificateRef {
+            findings.unresolved(resource, reference.node, problem.message)
+        }
+        for listener in gateway.listeners {
+            for problem in [listener.refusal, listener.conflict, listener.unresolvedRefs, listener.bindProblem] {
+                if let problem { findings.unresolved(resource, listener.listener.node, problem.message) }
+            }
+        }
+    }
+
+    // MARK: what comes out
+
+    /// Listeners that can work, by the address and port that they share, in the order of the files.
+    private static func sockets(_ gateways: [GatewayState]) -> [SocketPlan] {
+        var sockets: [SocketPlan] = []
+        var numbers: [SocketAddress: Int] = [:]
+        for gateway in gateways where gateway.isAccepted {
+            for listener in gateway.listeners where listener.isValid {
+                let plan = ListenerPlan(
+                    gatewayNamespace: gateway.name.namespace, gatewayName: gateway.name.name,
+                    name: listener.listener.name, hostname: listener.listener.hostname,
+                    attachments: listener.attachments,
+                    position: listener.listener.node.position(in: gateway.resource.file))
+                for socket in listener.sockets {
+                    if let number = numbers[socket] {
+                        sockets[number].listeners.append(plan)
+                    } else {
+                        numbers[socket] = sockets.count
+                        sockets.append(SocketPlan(address: socket, listeners: [plan]))
+                    }
+                }
+            }
+        }
+        return sockets
+    }
+
+    private static func statuses(
+        _ index: ResourceIndex, _ gateways: [GatewayState], _ routes: [Int: [RouteParentStatus]]
+    ) -> [ResourceStatus] {
+        var statuses = [ResourceStatus](repeating: .none, count: index.resources.count)
+        for number in index.gatewayClasses where GatewayClass(index.resources[number].node).isOurs {
+            statuses[number] = .gatewayClass([
+                Condition(.accepted, true, .accepted, "GatewayClass is accepted"),
+                Condition(.supportedVersion, true, .supportedVersion, "The schema is built in"),
+            ])
+        }
+        for gateway in gateways { statuses[gateway.number] = .gateway(gateway.status) }
+        for (number, parents) in routes { statuses[number] = .route(parents) }
+        return statuses
+    }
+}

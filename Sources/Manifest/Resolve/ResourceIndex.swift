@@ -1,0 +1,76 @@
+import Core
+
+/// One document of the set, as far as every kind has it.
+struct LoadedResource {
+    var node: Node
+    var kind: ResourceKind
+    var name: ResourceName
+    /// The number of its file in the plan.
+    var file: UInt32
+    /// Another document further on has the same name and counts instead.
+    var isReplaced = false
+
+    var key: ResourceKey { ResourceKey(kind: kind, name: name) }
+
+    var identity: ResourceIdentity {
+        ResourceIdentity(
+            apiVersion: node["apiVersion"].text.string, kind: kind.name.description, namespace: name.namespace,
+            name: name.name)
+    }
+}
+
+/// The resources of a set by kind and name.
+struct ResourceIndex {
+    private(set) var resources: [LoadedResource] = []
+    /// Numbers in `resources`, in the order of the files.
+    private(set) var gatewayClasses: [Int] = []
+    private(set) var gateways: [Int] = []
+    private(set) var httpRoutes: [Int] = []
+    private(set) var referenceGrants: [Int] = []
+    private(set) var endpointSlices: [Int] = []
+    private(set) var namespaces: [Int] = []
+    /// Paths of the files, as the plan numbers them.
+    private(set) var files: [String] = []
+    private var byKey: [ResourceKey: Int] = [:]
+
+    init(_ set: ManifestSet, findings: inout FindingLog) {
+        resources.reserveCapacity(set.documents.count)
+        byKey.reserveCapacity(set.documents.count)
+        var numbers: [ObjectIdentifier: UInt32] = [:]
+        for document in set.documents {
+            let node = document.root
+            let id = ObjectIdentifier(node.file)
+            let file = numbers[id] ?? UInt32(files.count)
+            if Int(file) == files.count {
+                numbers[id] = file
+                files.append(node.file.path)
+            }
+            let name = ResourceName(namespace: document.namespace.string, name: document.name.string)
+            add(LoadedResource(node: node, kind: document.kind, name: name, file: file), findings: &findings)
+        }
+        func all(_ kind: ResourceKind) -> [Int] {
+            resources.indices.filter { resources[$0].kind == kind && !resources[$0].isReplaced }
+        }
+        gatewayClasses = all(.gatewayClass)
+        gateways = all(.gateway)
+        httpRoutes = all(.httpRoute)
+        referenceGrants = all(.referenceGrant)
+        endpointSlices = all(.endpointSlice)
+        namespaces = all(.namespace)
+    }
+
+    subscript(kind: ResourceKind, name: ResourceName) -> Int? { byKey[ResourceKey(kind: kind, name: name)] }
+
+    /// Of two documents with one name the later counts, as when they are applied one after the other.
+    private mutating func add(_ resource: LoadedResource, findings: inout FindingLog) {
+        let number = resources.count
+        resources.append(resource)
+        if let earlier = byKey.updateValue(number, forKey: resource.key) {
+            resources[earlier].isReplaced = true
+            findings.warning(
+                resources[earlier], resources[earlier].node["metadata"]["name"],
+                "\(resource.kind.name) '\(resource.name)' is written again at "
+                    + "\(resource.node.location.file):\(resource.node.line), which counts; remove one of the two")
+        }
+    }
+}

@@ -1,0 +1,202 @@
+import Config
+import Core
+
+/// Attaches the routes of a set to listeners, in the order of their precedence, and makes their plans and statuses.
+struct RouteResolution {
+    private let gateways: [ResourceName: GatewayState]
+    private let foreignGateways: Set<ResourceName>
+    private let defaultGateways: [GatewayState]
+    private let namespaces: NamespaceTable
+    private var rules: RuleResolver
+    private var overlap = RuleOverlap()
+    private(set) var plans: [RoutePlan] = []
+    /// By number among the set's resources.
+    private(set) var statuses: [Int: [RouteParentStatus]] = [:]
+
+    /// One parent of a route that is ours to judge.
+    private struct Parent {
+        var reference: RouteParentStatus.Reference
+        var gateway: GatewayState
+        var sectionName: String?
+        var port: UInt16?
+        var node: Node
+        /// The listeners that take the route, with the hostnames in force there.
+        var listeners: [(listener: ListenerState, hostnames: [String])] = []
+        var refusal: ListenerState.Problem?
+    }
+
+    init(
+        gateways: [GatewayState], foreignGateways: Set<ResourceName>, namespaces: NamespaceTable, rules: RuleResolver
+    ) {
+        self.gateways = Dictionary(uniqueKeysWithValues: gateways.map { ($0.name, $0) })
+        self.foreignGateways = foreignGateways
+        self.namespaces = namespaces
+        self.rules = rules
+        defaultGateways = gateways.filter(\.gateway.isDefault)
+    }
+
+    var clusters: [ClusterPlan] { rules.clusters.clusters }
+
+    mutating func resolveAll(_ index: ResourceIndex, findings: inout FindingLog) {
+        let order = Self.byPrecedence(index)
+        plans.reserveCapacity(order.count)
+        statuses.reserveCapacity(order.count)
+        for number in order { resolve(number, index.resources[number], findings: &findings) }
+        tellOverlaps(order, index, findings: &findings)
+    }
+
+    /// creationTimestamp, a missing one being the newest, then namespace/name.
+    private static func byPrecedence(_ index: ResourceIndex) -> [Int] {
+        struct Entry {
+            var created: Int64
+            var number: Int
+        }
+        var entries = index.httpRoutes.map { number in
+            let text = index.resources[number].node["metadata"]["creationTimestamp"].text
+            return Entry(created: Timestamp.nanoseconds(text) ?? Timestamp.newest, number: number)
+        }
+        entries.sort { a, b in
+            if a.created != b.created { return a.created < b.created }
+            return index.resources[a.number].name < index.resources[b.number].name
+        }
+        return entries.map(\.number)
+    }
+
+    private mutating func resolve(_ number: Int, _ resource: LoadedResource, findings: inout FindingLog) {
+        let route = HTTPRoute(resource.node, file: resource.file)
+        var parents = parents(of: route, resource, findings: &findings)
+        guard !parents.isEmpty else { return }
+        for index in parents.indices { choose(&parents[index], route, resource) }
+
+        var resolved: [RuleResolution] = []
+        resolved.reserveCapacity(route.rules.count)
+        for rule in route.rules { resolved.append(rules.resolve(rule, of: resource, findings: &findings)) }
+        let verdict = RouteVerdict(resolved)
+        verdict.tell(resource, into: &findings)
+
+        let planNumber = plans.count
+        var isPlanned = false
+        let signatures = verdict.isRefused ? [] : route.rules.flatMap { $0.matches.map(RuleOverlap.signature) }
+        var status: [RouteParentStatus] = []
+        status.reserveCapacity(parents.count)
+        for (position, parent) in parents.enumerated() {
+            if let refusal = parent.refusal {
+                findings.unresolved(resource, parent.node, refusal.message)
+            }
+            for (listener, hostnames) in parent.listeners {
+                listener.attach(route: planNumber, hostnames: hostnames, isCounted: !verdict.isRefused)
+                let place = RuleOverlap.Place(route: UInt32(number), parent: UInt32(position))
+                overlap.add(signatures, listener: listener, hostnames: hostnames, place: place)
+                isPlanned = true
+            }
+            status.append(
+                RouteParentStatus(
+                    reference: parent.reference, identity: identity(of: parent),
+                    conditions: verdict.conditions(refusal: parent.refusal)))
+        }
+        statuses[number] = status
+        guard isPlanned else { return }
+        plans.append(
+            RoutePlan(
+                kind: "HTTPRoute", namespace: resource.name.namespace, name: resource.name.name,
+                rules: resolved.map(\.plan), position: resource.node.position(in: resource.file)))
+    }
+
+    // MARK: parents
+
+    private func parents(
+        of route: HTTPRoute, _ resource: LoadedResource, findings: inout FindingLog
+    ) -> [Parent] {
+        var parents: [Parent] = []
+        for (position, reference) in route.parentRefs.enumerated() {
+            guard reference.isGateway else {
+                findings.warning(
+                    resource, reference.node,
+                    "a parent of kind '\(reference.kind)' is left alone; routes of this version attach to Gateways")
+                continue
+            }
+            let name = ResourceName(
+                namespace: reference.namespace ?? resource.name.namespace, name: reference.name)
+            guard let gateway = gateways[name] else {
+                if !foreignGateways.contains(name) {
+                    findings.unresolved(resource, reference.node, "there is no Gateway '\(name)'")
+                }
+                continue
+            }
+            parents.append(
+                Parent(
+                    reference: .parentRef(UInt16(position)), gateway: gateway, sectionName: reference.sectionName,
+                    port: reference.port, node: reference.node))
+        }
+        if route.usesDefaultGateways {
+            for gateway in defaultGateways where !parents.contains(where: { $0.gateway === gateway }) {
+                parents.append(
+                    Parent(reference: .defaultGateway(gateway.name), gateway: gateway, node: route.node["spec"]))
+            }
+        }
+        if parents.isEmpty, route.parentRefs.isEmpty {
+            findings.warning(
+                resource, route.node["spec"], "the route attaches to nothing; name a Gateway in spec.parentRefs")
+        }
+        return parents
+    }
+
+    /// Which listeners take the route: by name and port, then by kind and namespace, then by hostname.
+    private func choose(_ parent: inout Parent, _ route: HTTPRoute, _ resource: LoadedResource) {
+        let selected = parent.gateway.selected(sectionName: parent.sectionName, port: parent.port)
+        guard !selected.isEmpty else {
+            let section = parent.sectionName.map { " named '\($0)'" } ?? ""
+            let port = parent.port.map { " on port \($0)" } ?? ""
+            parent.refusal = (
+                .noMatchingParent, "Gateway '\(parent.gateway.name)' has no listener\(section)\(port)"
+            )
+            return
+        }
+        let home = parent.gateway.name.namespace
+        var isAllowed = false
+        for listener in selected
+        where listener.allows(
+            kind: "HTTPRoute", in: resource.name.namespace, home: home, namespaces: namespaces)
+        {
+            isAllowed = true
+            let common = Hostname.intersections(listener: listener.listener.hostname, route: route.hostnames)
+            if !common.isEmpty { parent.listeners.append((listener, common)) }
+        }
+        if !isAllowed {
+            parent.refusal = (
+                .notAllowedByListeners,
+                "no listener of Gateway '\(parent.gateway.name)' allows HTTPRoutes of namespace "
+                    + "'\(resource.name.namespace)'; see its allowedRoutes"
+            )
+        } else if parent.listeners.isEmpty {
+            let names = Set(selected.map(\.listener.hostname)).sorted().joined(separator: "', '")
+            parent.refusal = (
+                .noMatchingListenerHostname,
+                "no hostname of the route is one of its listeners' ('\(names)')"
+            )
+        }
+    }
+
+    private func identity(of parent: Parent) -> UInt64 {
+        var hash = SpecHash()
+        hash.add(1, parent.gateway.name.namespace)
+        hash.add(2, parent.gateway.name.name)
+        hash.add(3, parent.sectionName ?? "")
+        hash.add(UInt64(parent.port ?? 0))
+        return hash.value
+    }
+
+    // MARK: overlaps
+
+    private mutating func tellOverlaps(_ order: [Int], _ index: ResourceIndex, findings: inout FindingLog) {
+        for (place, other) in overlap.found.sorted(by: { ($0.key.route, $0.key.parent) < ($1.key.route, $1.key.parent) }
+        ) {
+            let number = Int(place.route)
+            let name = index.resources[Int(other)].name
+            statuses[number]?[Int(place.parent)].conditions.append(
+                Condition(
+                    .routeRulesOverlap, true, .routeRulesOverlap,
+                    "Some matches are those of HTTPRoute '\(name)' too; the older route gets their requests"))
+        }
+    }
+}

@@ -1,0 +1,57 @@
+/// What the rules of a route together make of its conditions.
+struct RouteVerdict {
+    private let rules: Int
+    private let invalid: [RuleResolution.Problem]
+    private let unsupported: [RuleResolution.Problem]
+    private let unresolved: [RuleResolution.Problem]
+    private let unavailable: [RuleResolution.Problem]
+
+    init(_ resolved: [RuleResolution]) {
+        rules = resolved.count
+        invalid = resolved.compactMap(\.invalid)
+        unsupported = resolved.compactMap(\.unsupported)
+        unresolved = resolved.flatMap(\.unresolved)
+        unavailable = resolved.flatMap(\.unavailable)
+    }
+
+    /// A route is accepted when at least one of its rules is served (RouteParentStatus.conditions).
+    var isRefused: Bool { !invalid.isEmpty && invalid.count == rules }
+
+    func tell(_ resource: LoadedResource, into findings: inout FindingLog) {
+        for problem in invalid + unresolved { findings.unresolved(resource, problem.node, problem.message) }
+        for problem in unsupported + unavailable { findings.warning(resource, problem.node, problem.message) }
+    }
+
+    /// - Parameter refusal: why this parent does not take the route, whatever its rules.
+    func conditions(refusal: ListenerState.Problem?) -> [Condition] {
+        var conditions: [Condition] = []
+        conditions.reserveCapacity(2)
+        if let refusal {
+            conditions.append(Condition(.accepted, false, refusal.reason, refusal.message))
+        } else if isRefused, let first = invalid.first {
+            conditions.append(Condition(.accepted, false, first.reason, Self.text(invalid)))
+        } else {
+            conditions.append(Condition(.accepted, true, .accepted, StatusMessage.routeAccepted))
+        }
+        if let first = unresolved.first {
+            conditions.append(Condition(.resolvedRefs, false, first.reason, Self.text(unresolved)))
+        } else {
+            conditions.append(Condition(.resolvedRefs, true, .resolvedRefs, StatusMessage.referencesResolved))
+        }
+        let partial = isRefused ? [] : invalid + unsupported
+        if let first = partial.first {
+            conditions.append(Condition(.partiallyInvalid, true, first.reason, Self.text(partial)))
+        }
+        if let first = unavailable.first {
+            conditions.append(Condition(.backendsAvailable, false, first.reason, Self.text(unavailable)))
+        }
+        return conditions
+    }
+
+    /// The first problem with its place, and how many more there are.
+    private static func text(_ problems: [RuleResolution.Problem]) -> String {
+        guard let first = problems.first else { return "" }
+        let more = problems.count > 1 ? " (and \(problems.count - 1) more)" : ""
+        return "\(first.node.path): \(first.message)\(more)"
+    }
+}

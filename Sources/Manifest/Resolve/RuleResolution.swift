@@ -1,0 +1,183 @@
+import Config
+import Core
+
+/// One rule of a route with its references resolved.
+struct RuleResolution {
+    /// Something that is wrong, and where.
+    struct Problem {
+        var reason: ConditionReason
+        var message: String
+        var node: Node
+    }
+    var plan: RulePlan
+    /// Why the rule cannot be served at all: its requests are answered 500.
+    var invalid: Problem?
+    /// What is not served, though the rule is.
+    var unsupported: Problem?
+    /// References that lead nowhere: their share of the requests is answered 500.
+    var unresolved: [Problem] = []
+    /// Backends without endpoints: their share is answered 503.
+    var unavailable: [Problem] = []
+}
+
+/// What is needed to resolve rules, the same for all routes of a set.
+struct RuleResolver {
+    let index: ResourceIndex
+    let grants: GrantTable
+    var clusters: ClusterTable
+
+    /// The status of a request that no backend can take (interface: "a rule with no valid backend").
+    static let noBackendStatus: UInt16 = 500
+
+    mutating func resolve(
+        _ rule: HTTPRoute.Rule, of resource: LoadedResource, findings: inout FindingLog
+    ) -> RuleResolution {
+        var result = RuleResolution(
+            plan: RulePlan(
+                name: rule.name, matches: rule.matches, requestTimeout: rule.requestTimeout,
+                backendRequestTimeout: rule.backendRequestTimeout, retry: rule.retry,
+                position: rule.node.position(in: resource.file)))
+        result.invalid = Self.firstBadPattern(rule)
+        result.plan.filters = filters(rule.filters, of: resource, into: &result, findings: &findings)
+        result.plan.backends.reserveCapacity(rule.backendRefs.count)
+        for backend in rule.backendRefs {
+            result.plan.backends.append(resolve(backend, of: resource, into: &result, findings: &findings))
+        }
+        if rule.sessionPersistence.exists {
+            result.unsupported = RuleResolution.Problem(
+                reason: .unsupportedValue,
+                message: "sessionPersistence is not supported yet; requests are served without it",
+                node: rule.sessionPersistence)
+        }
+        if let invalid = result.invalid { result.refuse(invalid, file: resource.file) }
+        return result
+    }
+
+    private mutating func resolve(
+        _ backend: HTTPRoute.BackendReference, of resource: LoadedResource, into result: inout RuleResolution,
+        findings: inout FindingLog
+    ) -> BackendPlan {
+        let reference = backend.reference
+        let position = reference.node.position(in: resource.file)
+        func refused() -> BackendPlan {
+            let target = reference.target(from: resource.name.namespace)
+            return BackendPlan(
+                target: .answer(Self.noBackendStatus), weight: backend.weight,
+                name: reference.port.map { "\(target):\($0)" } ?? "\(target)", position: position)
+        }
+        if let problem = Self.firstBackendFilterProblem(backend) {
+            result.unresolved.append(problem)
+            return refused()
+        }
+        switch outcome(of: reference, resource, &findings) {
+        case .invalid(let reason, let message):
+            result.unresolved.append(.init(reason: reason, message: message, node: reference.node))
+            return refused()
+        case .cluster(let cluster, let hasEndpoints):
+            let name = clusters.clusters[cluster].name
+            if !hasEndpoints { result.noEndpoints(name, reference.node) }
+            let filters = filters(backend.filters, of: resource, into: &result, findings: &findings)
+            return BackendPlan(
+                target: .cluster(cluster), weight: backend.weight, filters: filters, name: name, position: position)
+        }
+    }
+
+    private mutating func outcome(
+        of reference: ObjectReference, _ resource: LoadedResource, _ findings: inout FindingLog
+    ) -> ClusterTable.Outcome {
+        clusters.resolve(
+            reference, from: "HTTPRoute", in: resource.name.namespace, index: index, grants: grants, findings: &findings
+        )
+    }
+
+    private mutating func filters(
+        _ filters: [HTTPRoute.Filter], of resource: LoadedResource, into result: inout RuleResolution,
+        findings: inout FindingLog
+    ) -> FilterPlan {
+        var plan = FilterPlan()
+        for filter in filters {
+            switch filter.action {
+            case .requestHeaders(let edits): plan.requestHeaders += edits
+            case .responseHeaders(let edits): plan.responseHeaders += edits
+            case .redirect(let redirect): plan.redirect = redirect
+            case .rewrite(let rewrite): plan.rewrite = rewrite
+            case .cors(let cors): plan.cors = cors
+            case .mirror(let reference, let numerator, let denominator):
+                switch outcome(of: reference, resource, &findings) {
+                case .cluster(let cluster, let hasEndpoints):
+                    if !hasEndpoints { result.noEndpoints(clusters.clusters[cluster].name, reference.node) }
+                    plan.mirrors.append(
+                        MirrorPlan(cluster: cluster, numerator: numerator, denominator: denominator))
+                case .invalid(let reason, let message):
+                    // The mirror is left out; the request itself is served (HTTPRequestMirrorFilter.backendRef).
+                    result.unresolved.append(.init(reason: reason, message: message, node: reference.node))
+                }
+            case .unsupported(let what):
+                // A filter that is skipped could have been the one that keeps strangers out: the rule is not served.
+                let message = "\(what) is not supported"
+                result.invalid =
+                    result.invalid
+                    ?? .init(reason: .unsupportedValue, message: message, node: filter.node)
+            }
+        }
+        return plan
+    }
+
+    /// A backend is chosen when the path and the answer's source are settled already, so neither can be changed for it.
+    private static func firstBackendFilterProblem(_ backend: HTTPRoute.BackendReference) -> RuleResolution.Problem? {
+        for filter in backend.filters {
+            let what: String
+            switch filter.action {
+            case .redirect: what = "RequestRedirect"
+            case .rewrite(let rewrite) where rewrite.path != nil: what = "URLRewrite of the path"
+            case .unsupported(let name): what = name
+            case .requestHeaders, .responseHeaders, .rewrite, .mirror, .cors: continue
+            }
+            return .init(
+                reason: .unsupportedRefValue, message: "\(what) is not supported on a backendRef; set it on the rule",
+                node: filter.node)
+        }
+        return nil
+    }
+
+    private static func firstBadPattern(_ rule: HTTPRoute.Rule) -> RuleResolution.Problem? {
+        for (number, match) in rule.matches.enumerated() {
+            if case .regularExpression(let pattern) = match.path, let problem = RegularExpressions.problem(pattern) {
+                return bad(pattern, problem, rule.node["matches"][number]["path"])
+            }
+            for header in match.headers where header.kind == .regularExpression {
+                if let problem = RegularExpressions.problem(header.value) {
+                    return bad(header.value, problem, rule.node["matches"][number]["headers"])
+                }
+            }
+            for query in match.queryParams where query.kind == .regularExpression {
+                if let problem = RegularExpressions.problem(query.value) {
+                    return bad(query.value, problem, rule.node["matches"][number]["queryParams"])
+                }
+            }
+        }
+        return nil
+    }
+
+    private static func bad(_ pattern: String, _ problem: String, _ node: Node) -> RuleResolution.Problem {
+        .init(reason: .unsupportedValue, message: "'\(pattern)' is no regular expression: \(problem)", node: node)
+    }
+}
+
+extension RuleResolution {
+    fileprivate mutating func noEndpoints(_ cluster: String, _ node: Node) {
+        unavailable.append(
+            Problem(reason: .endpointsNotFound, message: "'\(cluster)' has no ready endpoint", node: node))
+    }
+
+    /// The rule keeps its matches, so that no other route gets its requests, and answers them 500.
+    fileprivate mutating func refuse(_ problem: Problem, file: UInt32) {
+        plan.filters = FilterPlan()
+        plan.retry = nil
+        plan.backends = [
+            BackendPlan(
+                target: .answer(RuleResolver.noBackendStatus), weight: 1, name: "invalid rule",
+                position: problem.node.position(in: file))
+        ]
+    }
+}

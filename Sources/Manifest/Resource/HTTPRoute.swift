@@ -1,0 +1,106 @@
+import Config
+import Core
+
+/// HTTPRoute as written. Matches and the filters that name nothing are already in the words of the plan; what refers to
+/// other resources waits to be resolved.
+struct HTTPRoute {
+    var parentRefs: [ParentReference] = []
+    /// Lower case; empty: every host of the listener.
+    var hostnames: [String] = []
+    var rules: [Rule] = []
+    /// `useDefaultGateways: All`.
+    var usesDefaultGateways: Bool
+    var node: Node
+
+    struct Rule {
+        var name: String
+        var matches: [MatchPlan]
+        var filters: [Filter]
+        var backendRefs: [BackendReference]
+        var requestTimeout: TimeAmount?
+        var backendRequestTimeout: TimeAmount?
+        var retry: RetryPlan?
+        var sessionPersistence: Node
+        var node: Node
+    }
+
+    struct BackendReference {
+        var reference: ObjectReference
+        var weight: UInt32
+        var filters: [Filter]
+    }
+
+    struct Filter {
+        enum Action {
+            case requestHeaders([HeaderEditPlan])
+            case responseHeaders([HeaderEditPlan])
+            case redirect(RedirectPlan)
+            case rewrite(RewritePlan)
+            case mirror(ObjectReference, numerator: UInt32, denominator: UInt32)
+            case cors(CORSPlan)
+            /// ExtensionRef, ExternalAuth: what this version cannot do, as a message names it.
+            case unsupported(String)
+        }
+        var action: Action
+        var node: Node
+    }
+
+    /// - Parameter file: the number of its file in the plan.
+    init(_ node: Node, file: UInt32) {
+        let spec = node["spec"]
+        usesDefaultGateways = spec["useDefaultGateways"].string == "All"
+        self.node = node
+        for item in spec["parentRefs"].items { parentRefs.append(ParentReference(item)) }
+        for item in spec["hostnames"].items { if let name = item.string { hostnames.append(name.lowercased()) } }
+        for item in spec["rules"].items { rules.append(Rule(item, file: file)) }
+    }
+}
+
+extension HTTPRoute.Rule {
+    init(_ node: Node, file: UInt32) {
+        self.node = node
+        name = node["name"].string ?? ""
+        matches = []
+        for item in node["matches"].items { matches.append(MatchPlan(item, file: file)) }
+        if matches.isEmpty { matches = [MatchPlan(path: .prefix("/"), position: node.position(in: file))] }
+        filters = []
+        for item in node["filters"].items { filters.append(HTTPRoute.Filter(item)) }
+        backendRefs = []
+        for item in node["backendRefs"].items { backendRefs.append(HTTPRoute.BackendReference(item)) }
+        let timeouts = node["timeouts"]
+        requestTimeout = timeouts["request"].string.flatMap { GatewayDuration.parse($0) }
+        backendRequestTimeout = timeouts["backendRequest"].string.flatMap { GatewayDuration.parse($0) }
+        retry = node["retry"].exists ? RetryPlan(node["retry"]) : nil
+        sessionPersistence = node["sessionPersistence"]
+    }
+}
+
+extension HTTPRoute.BackendReference {
+    init(_ node: Node) {
+        reference = ObjectReference(node)
+        weight = node["weight"].integer.flatMap { UInt32(exactly: $0) } ?? 1
+        filters = []
+        for item in node["filters"].items { filters.append(HTTPRoute.Filter(item)) }
+    }
+}
+
+/// What `retry` leaves open and Gateway API leaves to the implementation: Envoy Gateway's figures.
+enum RetryDefaults {
+    static let attempts = 2
+    static let backoff = TimeAmount.milliseconds(25)
+}
+
+extension RetryPlan {
+    /// `rules[].retry`. Without `codes` no answer is retried, only what got no answer at all: the field lists "the
+    /// status codes for which a backend request should be retried", and none is listed. Nil: `attempts: 0`.
+    init?(_ node: Node) {
+        let attempts = node["attempts"].integer.map { Int(clamping: $0) } ?? RetryDefaults.attempts
+        guard attempts > 0 else { return nil }
+        var codes: [UInt16] = []
+        for item in node["codes"].items {
+            if let code = item.integer.flatMap({ UInt16(exactly: $0) }) { codes.append(code) }
+        }
+        let backoff = node["backoff"].string.flatMap { GatewayDuration.parse($0) } ?? RetryDefaults.backoff
+        self.init(codes: codes, attempts: attempts, backoff: backoff)
+    }
+}

@@ -1,0 +1,49 @@
+/// A reference from one resource to another, with the defaults of its field filled in.
+struct ObjectReference {
+    var group: String
+    var kind: String
+    /// Nil: the namespace of the resource that refers.
+    var namespace: String?
+    var name: String
+    var port: UInt16?
+    var node: Node
+
+    init(_ node: Node, defaultGroup: String = APIGroup.core, defaultKind: String = "Service") {
+        group = node["group"].string ?? defaultGroup
+        kind = node["kind"].string ?? defaultKind
+        namespace = node["namespace"].string
+        name = node["name"].string ?? ""
+        port = node["port"].integer.flatMap { UInt16(exactly: $0) }
+        self.node = node
+    }
+
+    /// Who is meant, seen from a resource in `home`.
+    func target(from home: String) -> ResourceName { ResourceName(namespace: namespace ?? home, name: name) }
+
+    var isService: Bool { group == APIGroup.core && kind == "Service" }
+    var isSecret: Bool { group == APIGroup.core && kind == "Secret" }
+    var isConfigMap: Bool { group == APIGroup.core && kind == "ConfigMap" }
+}
+
+/// One entry of a route's `spec.parentRefs`.
+struct ParentReference {
+    var group: String
+    var kind: String
+    var namespace: String?
+    var name: String
+    var sectionName: String?
+    var port: UInt16?
+    var node: Node
+
+    init(_ node: Node) {
+        group = node["group"].string ?? APIGroup.gateway
+        kind = node["kind"].string ?? "Gateway"
+        namespace = node["namespace"].string
+        name = node["name"].string ?? ""
+        sectionName = node["sectionName"].string
+        port = node["port"].integer.flatMap { UInt16(exactly: $0) }
+        self.node = node
+    }
+
+    var isGateway: Bool { group == APIGroup.gateway && kind == "Gateway" }
+}

@@ -1,0 +1,40 @@
+/// API groups as `apiVersion` has them, without the version.
+package enum APIGroup {
+    package static let gateway = "gateway.networking.k8s.io"
+    package static let core = ""
+    package static let discovery = "discovery.k8s.io"
+}
+
+/// What a resource is called within its kind. Cluster-scoped ones have an empty namespace.
+package struct ResourceName: Hashable, Sendable, CustomStringConvertible {
+    package var namespace: String
+    package var name: String
+
+    package init(namespace: String, name: String) {
+        self.namespace = namespace
+        self.name = name
+    }
+
+    /// The namespace of a resource that names none (Kubernetes' own default).
+    package static let defaultNamespace = "default"
+
+    package var description: String { namespace.isEmpty ? name : namespace + "/" + name }
+}
+
+extension ResourceName: Comparable {
+    /// `namespace/name` as Gateway API orders ties: by the namespace, then the name.
+    package static func < (a: Self, b: Self) -> Bool {
+        a.namespace == b.namespace ? a.name < b.name : a.namespace < b.namespace
+    }
+}
+
+/// One resource of a set, across kinds: the identity under which generations and statuses are remembered.
+package struct ResourceKey: Hashable, Sendable {
+    package var kind: ResourceKind
+    package var name: ResourceName
+
+    package init(kind: ResourceKind, name: ResourceName) {
+        self.kind = kind
+        self.name = name
+    }
+}

@@ -1,0 +1,103 @@
+/// The types of conditions that statuses carry (Gateway API; the last four are Envoy Gateway's).
+package enum ConditionType: UInt8, Sendable {
+    case accepted, programmed, resolvedRefs, conflicted, partiallyInvalid, supportedVersion
+    case overlappingTLSConfig, backendsAvailable, routeRulesOverlap
+
+    package var text: StaticString {
+        switch self {
+        case .accepted: "Accepted"
+        case .programmed: "Programmed"
+        case .resolvedRefs: "ResolvedRefs"
+        case .conflicted: "Conflicted"
+        case .partiallyInvalid: "PartiallyInvalid"
+        case .supportedVersion: "SupportedVersion"
+        case .overlappingTLSConfig: "OverlappingTLSConfig"
+        case .backendsAvailable: "BackendsAvailable"
+        case .routeRulesOverlap: "RouteRulesOverlap"
+        }
+    }
+}
+
+/// Why a condition is as it is. Names are Gateway API's, or Envoy Gateway's where Gateway API has none.
+package enum ConditionReason: UInt8, Sendable {
+    case accepted, programmed, resolvedRefs, noConflicts, supportedVersion, invalid
+    // Gateways and their listeners.
+    case listenersNotValid, unsupportedAddress, addressNotAssigned, addressNotUsable, portUnavailable
+    case unsupportedProtocol, protocolConflict, hostnameConflict
+    case invalidRouteKinds, invalidCertificateRef, partiallyInvalidCertificateRef, refNotPermitted
+    case invalidClientCertificateRef, overlappingHostnames, overlappingCertificates
+    // Routes.
+    case noMatchingParent, notAllowedByListeners, noMatchingListenerHostname, unsupportedValue
+    case backendNotFound, invalidKind, portNotFound, unsupportedRefValue, endpointsNotFound, routeRulesOverlap
+
+    package var text: StaticString {
+        switch self {
+        case .accepted: "Accepted"
+        case .programmed: "Programmed"
+        case .resolvedRefs: "ResolvedRefs"
+        case .noConflicts: "NoConflicts"
+        case .supportedVersion: "SupportedVersion"
+        case .invalid: "Invalid"
+        case .listenersNotValid: "ListenersNotValid"
+        case .unsupportedAddress: "UnsupportedAddress"
+        case .addressNotAssigned: "AddressNotAssigned"
+        case .addressNotUsable: "AddressNotUsable"
+        case .portUnavailable: "PortUnavailable"
+        case .unsupportedProtocol: "UnsupportedProtocol"
+        case .protocolConflict: "ProtocolConflict"
+        case .hostnameConflict: "HostnameConflict"
+        case .invalidRouteKinds: "InvalidRouteKinds"
+        case .invalidCertificateRef: "InvalidCertificateRef"
+        case .partiallyInvalidCertificateRef: "PartiallyInvalidCertificateRef"
+        case .refNotPermitted: "RefNotPermitted"
+        case .invalidClientCertificateRef: "InvalidClientCertificateRef"
+        case .overlappingHostnames: "OverlappingHostnames"
+        case .overlappingCertificates: "OverlappingCertificates"
+        case .noMatchingParent: "NoMatchingParent"
+        case .notAllowedByListeners: "NotAllowedByListeners"
+        case .noMatchingListenerHostname: "NoMatchingListenerHostname"
+        case .unsupportedValue: "UnsupportedValue"
+        case .backendNotFound: "BackendNotFound"
+        case .invalidKind: "InvalidKind"
+        case .portNotFound: "PortNotFound"
+        case .unsupportedRefValue: "UnsupportedRefValue"
+        case .endpointsNotFound: "EndpointsNotFound"
+        case .routeRulesOverlap: "RouteRulesOverlap"
+        }
+    }
+}
+
+/// One condition of a status (metav1.Condition). Its observedGeneration is the resource's own: every condition is decided
+/// anew with each set.
+package struct Condition: Equatable, Sendable {
+    package var type: ConditionType
+    package var isTrue: Bool
+    package var reason: ConditionReason
+    package var message: String
+    /// RFC 3339: when `isTrue` last became what it is.
+    package var lastTransitionTime: String
+
+    package init(_ type: ConditionType, _ isTrue: Bool, _ reason: ConditionReason, _ message: String) {
+        self.type = type
+        self.isTrue = isTrue
+        self.reason = reason
+        self.message = message
+        lastTransitionTime = ""
+    }
+}
+
+extension [Condition] {
+    /// Dates each condition: as before where its value stayed, else `now`.
+    mutating func date(now: String, since previous: [Condition]?) {
+        for index in indices {
+            let same = previous?.first { $0.type == self[index].type && $0.isTrue == self[index].isTrue }
+            self[index].lastTransitionTime = same?.lastTransitionTime ?? now
+        }
+    }
+}
+
+/// Messages that thousands of conditions share.
+enum StatusMessage {
+    static let routeAccepted = "Route is accepted"
+    static let referencesResolved = "All references are resolved"
+}
