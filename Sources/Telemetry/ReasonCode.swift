@@ -70,4 +70,51 @@ public enum ReasonCode: UInt8, BitwiseCopyable, Sendable, CaseIterable {
         case .unauthorized: "UAEX"
         }
     }
+
+    /// For docs/metrics.md: what the downstream usually gets.
+    var usualStatus: StaticString {
+        switch self {
+        case .none: "any"
+        case .noRoute: "404"
+        case .noHealthyUpstream, .upstreamConnectionFailure, .upstreamConnectionTermination, .upstreamOverflow,
+            .overload, .dnsFailure:
+            "503"
+        case .upstreamTimeout: "504"
+        case .rateLimited: "429"
+        case .downstreamTermination, .upstreamRemoteReset, .localReset: "cut"
+        case .downstreamProtocolError: "400, 413, 414, 431, 501, 505"
+        case .upstreamProtocolError: "502"
+        case .upstreamRetryLimitExceeded: "the last attempt's"
+        case .streamIdleTimeout, .durationTimeout: "408, 504 or cut"
+        case .noCluster: "500"
+        case .invalidHeaders: "400"
+        case .unauthorized: "401, 403"
+        }
+    }
+
+    var meaning: StaticString {
+        switch self {
+        case .none: "The answer is the backend's, or one that a filter was asked for."
+        case .noRoute: "No route matched, or no listener for the host."
+        case .noHealthyUpstream: "No healthy endpoint."
+        case .upstreamConnectionFailure: "The connection to the endpoint could not be made."
+        case .upstreamConnectionTermination: "The endpoint closed or reset before it answered."
+        case .upstreamTimeout: "The endpoint, or the whole request, took longer than its timeout."
+        case .upstreamOverflow: "A limit of the circuit breaker was reached."
+        case .rateLimited: "Refused by a rate limit."
+        case .downstreamTermination: "The client went before the response was complete."
+        case .downstreamProtocolError: "The request broke HTTP."
+        case .upstreamProtocolError: "The endpoint's response broke HTTP."
+        case .upstreamRemoteReset: "The endpoint reset within its response."
+        case .upstreamRetryLimitExceeded: "Retries were used up."
+        case .overload: "The gateway shed load near a limit of its own."
+        case .streamIdleTimeout: "Nothing moved for the idle timeout."
+        case .noCluster: "The rule has no valid backend."
+        case .invalidHeaders: "A header field that must be valid was not."
+        case .localReset: "The gateway ended the exchange itself: the end of a drain."
+        case .durationTimeout: "The request's own time was over before it was complete."
+        case .dnsFailure: "The backend's name could not be resolved."
+        case .unauthorized: "Refused by an authorisation policy."
+        }
+    }
 }

@@ -1,0 +1,193 @@
+/// One name under `/metrics`: what docs/metrics.md says of it, and what the exposition says, from one place.
+public struct MetricFamily: Sendable {
+    public enum Kind: String, Sendable { case counter, gauge, histogram }
+
+    /// Where the values come from.
+    enum Origin {
+        /// The sum over all workers.
+        case counter(Counter)
+        /// A series for each worker.
+        case eachWorker(Counter)
+        case controller(ControllerCounter)
+        case build, generation, revision, unboundSockets, workerStates, workerRestarts, controllerRestarts
+        case statusClasses, reasons, durations
+        case routes(SlotValue)
+        case endpoints(SlotValue)
+    }
+
+    /// Which of the values of a slot.
+    enum SlotValue { case requests, durations, requestBytes, responseBytes, connections, connectFailures }
+
+    public let name: StaticString
+    public let kind: Kind
+    public let labels: [StaticString]
+    public let help: StaticString
+    let origin: Origin
+
+    private init(_ name: StaticString, _ kind: Kind, _ labels: [StaticString], _ origin: Origin, _ help: StaticString) {
+        self.name = name
+        self.kind = kind
+        self.labels = labels
+        self.origin = origin
+        self.help = help
+    }
+
+    /// Everything that is exported, in the order of the exposition and of the documentation. Names are a promise: they are
+    /// not changed, only added.
+    public static let all: [MetricFamily] = [
+        MetricFamily("sluice_build_info", .gauge, ["version"], .build, "Always 1; the label tells the version."),
+        MetricFamily(
+            "sluice_config_generation", .gauge, [], .generation,
+            "The set of manifests that all workers serve; grows by one with each that takes effect."),
+        MetricFamily(
+            "sluice_config_revision", .gauge, [], .revision,
+            "Snapshots published so far, those of changed DNS answers included."),
+        MetricFamily(
+            "sluice_config_loaded_timestamp_seconds", .gauge, [], .controller(.loadedAt),
+            "When the running set took effect, seconds since 1970."),
+        MetricFamily(
+            "sluice_config_reloads_total", .counter, [], .controller(.reloads),
+            "Attempts to load a set of manifests, the first included."),
+        MetricFamily(
+            "sluice_config_reload_failures_total", .counter, [], .controller(.reloadFailures),
+            "Attempts that changed nothing, because the set was refused."),
+        MetricFamily(
+            "sluice_config_unbound_sockets", .gauge, [], .unboundSockets,
+            "Addresses of the running set that could not be bound."),
+        MetricFamily(
+            "sluice_workers", .gauge, ["state"], .workerStates,
+            "Worker processes by what they are doing: starting, serving, backing_off, draining, gone."),
+        MetricFamily(
+            "sluice_worker_restarts_total", .counter, ["worker"], .workerRestarts,
+            "How often a worker was started again after it had died."),
+        MetricFamily(
+            "sluice_controller_restarts_total", .counter, [], .controllerRestarts,
+            "How often the controller was started again after it had died."),
+        MetricFamily(
+            "sluice_worker_config_generation", .gauge, ["worker"], .eachWorker(.generationNow),
+            "The set of manifests that this worker serves."),
+        MetricFamily(
+            "sluice_worker_loop_turns_total", .counter, ["worker"], .eachWorker(.loopTurns),
+            "Turns of the worker's event loop."),
+        MetricFamily(
+            "sluice_downstream_connections_total", .counter, [], .counter(.downstreamConnections),
+            "Connections accepted by listeners."),
+        MetricFamily(
+            "sluice_downstream_connections", .gauge, [], .counter(.downstreamConnectionsNow),
+            "Downstream connections that are open now."),
+        MetricFamily(
+            "sluice_downstream_connections_refused_total", .counter, [], .counter(.downstreamConnectionsRefused),
+            "Connections closed at once because a limit was reached."),
+        MetricFamily(
+            "sluice_downstream_idle_connections_closed_total", .counter, [], .counter(.idleConnectionsClosed),
+            "Idle connections closed early to make room for others."),
+        MetricFamily(
+            "sluice_requests_total", .counter, ["code_class"], .statusClasses,
+            "Requests by the class of their answer; none: there was no answer."),
+        MetricFamily(
+            "sluice_request_reasons_total", .counter, ["reason"], .reasons,
+            "Requests by reason code, named as Envoy's response flags; -: nothing went wrong."),
+        MetricFamily(
+            "sluice_requests_active", .gauge, [], .counter(.requestsNow), "Requests that are being served now."),
+        MetricFamily(
+            "sluice_upgrades_active", .gauge, [], .counter(.upgradesNow), "WebSocket tunnels that are open now."),
+        MetricFamily(
+            "sluice_request_body_bytes_total", .counter, [], .counter(.requestBodyBytes),
+            "Octets of request bodies received, without framing."),
+        MetricFamily(
+            "sluice_response_body_bytes_total", .counter, [], .counter(.responseBodyBytes),
+            "Octets of response bodies sent, without framing."),
+        MetricFamily(
+            "sluice_request_duration_seconds", .histogram, [], .durations,
+            "From a request's first octet to the last of its response."),
+        MetricFamily(
+            "sluice_route_requests_total", .counter, ["route", "code_class"], .routes(.requests),
+            "Requests by route (namespace/name) and class of answer; an empty route: none matched, or past the limit of counted routes."
+        ),
+        MetricFamily(
+            "sluice_route_request_duration_seconds", .histogram, ["route"], .routes(.durations),
+            "The same duration, by route."),
+        MetricFamily(
+            "sluice_route_request_body_bytes_total", .counter, ["route"], .routes(.requestBytes),
+            "Octets of request bodies, by route."),
+        MetricFamily(
+            "sluice_route_response_body_bytes_total", .counter, ["route"], .routes(.responseBytes),
+            "Octets of response bodies, by route."),
+        MetricFamily(
+            "sluice_upstream_connections_total", .counter, [], .counter(.upstreamConnections),
+            "Connections made to endpoints."),
+        MetricFamily(
+            "sluice_upstream_connect_failures_total", .counter, [], .counter(.upstreamConnectFailures),
+            "Connections to endpoints that could not be made."),
+        MetricFamily(
+            "sluice_upstream_connect_timeouts_total", .counter, [], .counter(.upstreamConnectTimeouts),
+            "Those of them that took too long."),
+        MetricFamily(
+            "sluice_upstream_reuses_total", .counter, [], .counter(.upstreamReuses),
+            "Requests sent on a connection that had served before."),
+        MetricFamily(
+            "sluice_upstream_replays_total", .counter, [], .counter(.upstreamReplays),
+            "Requests sent again because a reused connection had died."),
+        MetricFamily(
+            "sluice_upstream_retries_total", .counter, [], .counter(.upstreamRetries),
+            "Attempts beyond the first that a retry policy asked for."),
+        MetricFamily(
+            "sluice_upstream_pooled_connections", .gauge, [], .counter(.upstreamPooledNow),
+            "Idle connections to endpoints that are kept for reuse."),
+        MetricFamily(
+            "sluice_upstream_requests_active", .gauge, [], .counter(.upstreamRequestsNow),
+            "Requests that endpoints are working on now."),
+        MetricFamily(
+            "sluice_mirrored_requests_total", .counter, [], .counter(.mirroredRequests),
+            "Copies of requests sent to mirrors."),
+        MetricFamily(
+            "sluice_mirror_failures_total", .counter, [], .counter(.mirrorFailures),
+            "Copies that could not be sent or got no answer."),
+        MetricFamily(
+            "sluice_endpoint_requests_total", .counter, ["backend", "endpoint", "code_class"], .endpoints(.requests),
+            "Attempts by backend (namespace/name:port), endpoint and class of answer."),
+        MetricFamily(
+            "sluice_endpoint_request_duration_seconds", .histogram, ["backend", "endpoint"], .endpoints(.durations),
+            "How long attempts took, by endpoint."),
+        MetricFamily(
+            "sluice_endpoint_connections_total", .counter, ["backend", "endpoint"], .endpoints(.connections),
+            "Connections made to the endpoint."),
+        MetricFamily(
+            "sluice_endpoint_connect_failures_total", .counter, ["backend", "endpoint"], .endpoints(.connectFailures),
+            "Connections to the endpoint that could not be made."),
+        MetricFamily("sluice_dns_queries_total", .counter, [], .controller(.dnsQueries), "Backend names looked up."),
+        MetricFamily(
+            "sluice_dns_failures_total", .counter, [], .controller(.dnsFailures),
+            "Look-ups without an answer; the last addresses are kept."),
+        MetricFamily(
+            "sluice_dns_updates_total", .counter, [], .controller(.dnsUpdates),
+            "Snapshots published because addresses behind a name had changed."),
+        MetricFamily(
+            "sluice_access_log_lost_lines_total", .counter, [], .counter(.accessLogLostLines),
+            "Access log lines that could not be written: full disk, full pipe."),
+    ]
+
+    /// docs/metrics.md.
+    public static var documentation: String {
+        var text = """
+            # Metrics
+
+            What `GET /metrics` of the admin interface gives, in Prometheus' text format. Made from the same table as the \
+            exposition; a test compares them. Counters are kept in memory that the family of processes shares: they outlive \
+            a worker and the controller, and end with the gateway. Series of routes and endpoints appear with their first \
+            request; at most \(StatisticsLayout.slotLimit - 1) routes and as many endpoints are counted one by one over the \
+            life of a gateway, what comes later is counted under an empty name.
+
+            | name | type | labels | meaning |
+            | --- | --- | --- | --- |
+
+            """
+        for family in all {
+            let labels = family.labels.map { "`\($0)`" }.joined(separator: ", ")
+            text += "| `\(family.name)` | \(family.kind.rawValue) | \(labels) | \(family.help) |\n"
+        }
+        text += "\nReason codes (`reason`), as in the access log:\n\n| code | status | meaning |\n| --- | --- | --- |\n"
+        for code in ReasonCode.allCases { text += "| `\(code.text)` | \(code.usualStatus) | \(code.meaning) |\n" }
+        return text
+    }
+}

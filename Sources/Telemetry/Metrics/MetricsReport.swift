@@ -1,0 +1,239 @@
+import Core
+
+/// What `/metrics` is written from, besides the shared statistics: names, and what only the controller knows.
+public struct MetricsSource {
+    public struct Route {
+        public var name: String
+        public var slot: UInt32
+        public init(name: String, slot: UInt32) {
+            self.name = name
+            self.slot = slot
+        }
+    }
+
+    public struct Endpoint {
+        public var backend: String
+        public var address: SocketAddress
+        public var slot: UInt32
+        public init(backend: String, address: SocketAddress, slot: UInt32) {
+            self.backend = backend
+            self.address = address
+            self.slot = slot
+        }
+    }
+
+    /// As the supervisor's messages have them.
+    public enum WorkerState: String, CaseIterable {
+        case starting, serving
+        case backingOff = "backing_off"
+        case draining, gone
+    }
+
+    public struct Worker {
+        public var index: Int
+        public var state: WorkerState
+        public var restarts: UInt32
+        public init(index: Int, state: WorkerState, restarts: UInt32) {
+            self.index = index
+            self.state = state
+            self.restarts = restarts
+        }
+    }
+
+    public var version: String
+    public var reader: StatisticsReader
+    public var controller: ControllerStatistics
+    public var generation: UInt64 = 0
+    public var revision: UInt64 = 0
+    public var unboundSockets = 0
+    public var controllerRestarts: UInt32 = 0
+    public var workers: [Worker] = []
+    public var routes: [Route] = []
+    public var endpoints: [Endpoint] = []
+
+    public init(version: String, reader: StatisticsReader, controller: ControllerStatistics) {
+        self.version = version
+        self.reader = reader
+        self.controller = controller
+    }
+}
+
+/// Prometheus' text exposition, version 0.0.4. Series of routes and endpoints that were never asked for are left out: a
+/// gateway of 10,000 routes would otherwise spend megabytes on zeros.
+public struct MetricsReport: ~Copyable {
+    public static let contentType: StaticString = "text/plain; version=0.0.4; charset=utf-8"
+
+    private let source: MetricsSource
+    private var out = ByteBuffer(capacity: 16 * 1024)
+
+    public static func write(_ source: MetricsSource) -> ByteBuffer {
+        var report = MetricsReport(source)
+        for family in MetricFamily.all { report.write(family) }
+        return report.finish()
+    }
+
+    private init(_ source: MetricsSource) { self.source = source }
+    private consuming func finish() -> ByteBuffer { out }
+
+    private mutating func write(_ family: MetricFamily) {
+        out.append("# HELP ")
+        out.append(family.name)
+        out.append(byte: ASCII.space)
+        // Backslash and line feed would need escapes here; the table has neither.
+        out.append(family.help)
+        out.append("\n# TYPE ")
+        out.append(family.name)
+        out.append(byte: ASCII.space)
+        out.append(string: family.kind.rawValue)
+        out.append(byte: ASCII.lf)
+        writeSamples(family)
+    }
+
+    private mutating func writeSamples(_ family: MetricFamily) {
+        let reader = source.reader
+        switch family.origin {
+        case .counter(let counter): sample(family, reader.total(counter))
+        case .eachWorker(let counter):
+            for worker in 0..<reader.workers {
+                sample(family, ["\(worker)"], reader.value(counter, worker: worker))
+            }
+        case .controller(let counter): sample(family, source.controller[counter])
+        case .build: sample(family, [source.version], 1)
+        case .generation: sample(family, source.generation)
+        case .revision: sample(family, source.revision)
+        case .unboundSockets: sample(family, UInt64(source.unboundSockets))
+        case .workerStates:
+            for state in MetricsSource.WorkerState.allCases {
+                let count = source.workers.count { $0.state == state }
+                sample(family, [state.rawValue], UInt64(count))
+            }
+        case .workerRestarts:
+            for worker in source.workers { sample(family, ["\(worker.index)"], UInt64(worker.restarts)) }
+        case .controllerRestarts: sample(family, UInt64(source.controllerRestarts))
+        case .statusClasses:
+            for place in 0..<StatisticsLayout.statusClasses {
+                sample(family, [place == 0 ? "none" : "\(place)xx"], reader.requests(statusClass: place))
+            }
+        case .reasons:
+            for reason in ReasonCode.allCases { sample(family, ["\(reason.text)"], reader.requests(reason)) }
+        case .durations:
+            histogram(family, [], reader.durationBuckets, DurationHistogram.bounds, reader.durationSum)
+        case .routes(let value):
+            slot(family, value, [""], reader.slot(.route, 0))
+            for route in source.routes where route.slot != 0 {
+                slot(family, value, [route.name], reader.slot(.route, route.slot))
+            }
+        case .endpoints(let value):
+            slot(family, value, ["", ""], reader.slot(.endpoint, 0))
+            for endpoint in source.endpoints where endpoint.slot != 0 {
+                slot(
+                    family, value, [endpoint.backend, endpoint.address.description],
+                    reader.slot(.endpoint, endpoint.slot))
+            }
+        }
+    }
+
+    /// The series of one route or endpoint; none when nothing was ever counted there.
+    private mutating func slot(
+        _ family: MetricFamily, _ value: MetricFamily.SlotValue, _ labels: [String], _ slot: StatisticsReader.Slot
+    ) {
+        switch value {
+        case .requests:
+            for (place, count) in slot.classes.enumerated() where count > 0 {
+                sample(family, labels + [place == 0 ? "none" : "\(place + 1)xx"], count)
+            }
+        case .durations:
+            if slot.requests > 0 { histogram(family, labels, slot.buckets, SlotCounters.bounds, slot.durationSum) }
+        case .requestBytes: if slot.requests > 0 { sample(family, labels, slot.requestBytes) }
+        case .responseBytes: if slot.requests > 0 { sample(family, labels, slot.responseBytes) }
+        case .connections: if slot.connections > 0 { sample(family, labels, slot.connections) }
+        case .connectFailures: if slot.connectFailures > 0 { sample(family, labels, slot.connectFailures) }
+        }
+    }
+
+    // MARK: lines
+
+    private mutating func sample(_ family: MetricFamily, _ value: UInt64) { sample(family, [], value) }
+
+    private mutating func sample(_ family: MetricFamily, _ values: [String], _ value: UInt64) {
+        out.append(family.name)
+        labels(family, values, bound: nil)
+        out.append(decimal: value)
+        out.append(byte: ASCII.lf)
+    }
+
+    private mutating func histogram(
+        _ family: MetricFamily, _ values: [String], _ buckets: [UInt64], _ bounds: [Int64], _ sum: TimeAmount
+    ) {
+        var total: UInt64 = 0
+        for (place, count) in buckets.enumerated() {
+            total += count
+            out.append(family.name)
+            out.append("_bucket")
+            labels(family, values, bound: place < bounds.count ? bounds[place] : .max)
+            out.append(decimal: total)
+            out.append(byte: ASCII.lf)
+        }
+        out.append(family.name)
+        out.append("_sum")
+        labels(family, values, bound: nil)
+        out.append(seconds: sum.nanoseconds)
+        out.append(byte: ASCII.lf)
+        out.append(family.name)
+        out.append("_count")
+        labels(family, values, bound: nil)
+        out.append(decimal: total)
+        out.append(byte: ASCII.lf)
+    }
+
+    /// `{name="value",…} `, or just the space.
+    private mutating func labels(_ family: MetricFamily, _ values: [String], bound: Int64?) {
+        precondition(values.count == family.labels.count, "\(family.name) has other labels than it says")
+        if !values.isEmpty || bound != nil {
+            out.append(byte: 0x7B)
+            for (name, value) in zip(family.labels, values) {
+                out.append(name)
+                out.append("=\"")
+                value.withView { out.append(label: $0) }
+                out.append("\",")
+            }
+            if let bound {
+                out.append("le=\"")
+                if bound == .max {
+                    out.append("+Inf")
+                } else {
+                    out.append(seconds: bound)
+                }
+                out.append("\",")
+            }
+            out.truncate(1)
+            out.append(byte: 0x7D)
+        }
+        out.append(byte: ASCII.space)
+    }
+}
+
+extension ByteBuffer {
+    /// A label's value: backslash, double quote and line feed escaped, as the text format says.
+    mutating func append(label value: ByteView) {
+        for i in value.indices {
+            switch value[i] {
+            case 0x22: append("\\\"")
+            case 0x5C: append("\\\\")
+            case ASCII.lf: append("\\n")
+            default: append(byte: value[i])
+            }
+        }
+    }
+
+    /// Nanoseconds as seconds in decimal, without trailing zeros: `0.0005`, `2.5`, `100`.
+    mutating func append(seconds nanoseconds: Int64) {
+        let amount = UInt64(max(0, nanoseconds))
+        append(decimal: amount / 1_000_000_000)
+        let fraction = amount % 1_000_000_000
+        guard fraction > 0 else { return }
+        append(byte: ASCII.dot)
+        append(padded: fraction, digits: 9)
+        while view[count - 1] == 0x30 { truncate(1) }
+    }
+}
