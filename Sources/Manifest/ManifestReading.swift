@@ -26,9 +26,7 @@ struct ManifestReading {
                     Finding(.malformed, at: file.location(of: offset), "the file is not UTF-8; save it as UTF-8"))
                 return
             }
-            let mark = ByteView("\u{FEFF}")
-            var reader = YAMLReader(file, isASCII: content == .ascii)
-            let (roots, problems) = reader.read(from: octets.hasPrefix(mark) ? mark.count : 0)
+            let (roots, problems) = DocumentReader.read(file, isASCII: content == .ascii)
             file.finish()
             var told = problems.map { Finding(.malformed, at: file.location(of: $0.offset), $0.message) }
             for root in roots { take(file, root, &told) }

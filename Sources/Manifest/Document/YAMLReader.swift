@@ -3,72 +3,42 @@ import Core
 import Glibc
 
 /// libyaml's events, given to a ``NodeBuilder``. The only file that knows libyaml.
-///
-/// A file that breaks off is taken up again at the next `---` at the start of a line, which YAML allows nowhere but
-/// between documents (YAML 1.2.2, 9.1.2): one bad document does not hide what is wrong in the others.
 struct YAMLReader: ~Copyable {
     private let file: ManifestFile
     private let text: ByteView
-    private var builder: NodeBuilder
     private let parser = UnsafeMutablePointer<yaml_parser_t>.allocate(capacity: 1)
     /// libyaml counts characters; the octet of the last character asked for.
     private var cursor = (character: 0, octet: 0)
     private var start = 0
     private let isASCII: Bool
 
-    /// - Parameter text: valid UTF-8 of `file`.
+    /// - Parameter file: its text is valid UTF-8.
     init(_ file: ManifestFile, isASCII: Bool) {
         self.file = file
         self.text = file.text
         self.isASCII = isASCII
-        builder = NodeBuilder(file: file)
     }
 
     deinit { parser.deallocate() }
 
-    /// Reads from `offset` to the end. The index of every document's root record, and what could not be read.
-    mutating func read(from offset: Int) -> (roots: [Int], problems: [SyntaxProblem]) {
-        var roots: [Int] = []
-        var problems: [SyntaxProblem] = []
-        var next: Int? = offset
-        while let begin = next {
-            next = nil
-            do {
-                try readStream(from: begin, into: &roots)
-            } catch {
-                problems.append(error)
-                next = Self.nextDocument(in: text, after: max(begin, error.offset))
-            }
-        }
-        return (roots, problems)
-    }
-
-    /// The offset of the next line that starts with `---`, after the line of `offset`.
-    static func nextDocument(in text: ByteView, after offset: Int) -> Int? {
-        var at = min(offset, text.count)
-        while let end = text.firstIndex(of: ASCII.lf, from: at) {
-            at = end + 1
-            let rest = text.from(at)
-            guard rest.hasPrefix(ByteView("---")) else { continue }
-            if rest.count == 3 || rest[3] <= ASCII.space { return at }
-        }
-        return nil
-    }
-
-    private mutating func readStream(from begin: Int, into roots: inout [Int]) throws(SyntaxProblem) {
-        guard begin < text.count else { return }
+    /// Reads the documents in `range` and appends the records of their roots. A document that cannot be read leaves
+    /// nothing behind; those before it stay.
+    mutating func read(_ range: Range<Int>, into builder: inout NodeBuilder, _ roots: inout [Int]) throws(SyntaxProblem)
+    {
+        let begin = range.lowerBound
+        guard !range.isEmpty else { return }
         start = begin
         cursor = (0, begin)
         guard yaml_parser_initialize(parser) == 1 else { fatalError("out of memory") }
         defer { yaml_parser_delete(parser) }
         yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
-        yaml_parser_set_input_string(parser, text.base.unsafelyUnwrapped + begin, text.count - begin)
+        yaml_parser_set_input_string(parser, text.base.unsafelyUnwrapped + begin, range.count)
         var event = yaml_event_t()
         var documentStart = file.records.count
         while true {
             guard yaml_parser_parse(parser, &event) == 1 else {
                 builder.abandon(to: documentStart)
-                throw problem()
+                throw problem(endingAt: range.upperBound)
             }
             defer { yaml_event_delete(&event) }
             switch event.type {
@@ -79,9 +49,10 @@ struct YAMLReader: ~Copyable {
                 builder.begin()
             case YAML_DOCUMENT_END_EVENT:
                 if file.records.count > documentStart { roots.append(documentStart) }
+                documentStart = file.records.count
             default:
                 do {
-                    try take(&event)
+                    try take(&event, &builder)
                 } catch {
                     builder.abandon(to: documentStart)
                     throw error
@@ -90,17 +61,17 @@ struct YAMLReader: ~Copyable {
         }
     }
 
-    private mutating func take(_ event: inout yaml_event_t) throws(SyntaxProblem) {
+    private mutating func take(_ event: inout yaml_event_t, _ builder: inout NodeBuilder) throws(SyntaxProblem) {
         let offset = octet(event.start_mark.index)
         switch event.type {
         case YAML_SCALAR_EVENT:
-            try takeScalar(event, offset)
+            try takeScalar(event, offset, &builder)
         case YAML_MAPPING_START_EVENT:
-            try refuseKey(.object, offset)
+            try refuseKey(.object, offset, builder)
             if let anchor = event.data.mapping_start.anchor { builder.anchor(String(cString: anchor)) }
             try builder.open(.object, at: offset)
         case YAML_SEQUENCE_START_EVENT:
-            try refuseKey(.list, offset)
+            try refuseKey(.list, offset, builder)
             if let anchor = event.data.sequence_start.anchor { builder.anchor(String(cString: anchor)) }
             try builder.open(.list, at: offset)
         case YAML_MAPPING_END_EVENT, YAML_SEQUENCE_END_EVENT:
@@ -117,14 +88,14 @@ struct YAMLReader: ~Copyable {
         }
     }
 
-    private func refuseKey(_ kind: NodeKind, _ offset: Int) throws(SyntaxProblem) {
+    private func refuseKey(_ kind: NodeKind, _ offset: Int, _ builder: borrowing NodeBuilder) throws(SyntaxProblem) {
         guard builder.wantsKey else { return }
         throw SyntaxProblem(
             offset: offset,
             message: "a key must be text, not \(kind.text); a value with '{' or '[' for text needs quotes")
     }
 
-    private mutating func takeScalar(_ event: yaml_event_t, _ offset: Int) throws(SyntaxProblem) {
+    private func takeScalar(_ event: yaml_event_t, _ offset: Int, _ builder: inout NodeBuilder) throws(SyntaxProblem) {
         let scalar = event.data.scalar
         let value = ByteView(scalar.value, count: scalar.length)
         let isPlain = scalar.style == YAML_PLAIN_SCALAR_STYLE
@@ -198,14 +169,14 @@ struct YAMLReader: ~Copyable {
         return cursor.octet
     }
 
-    private mutating func problem() -> SyntaxProblem {
+    private mutating func problem(endingAt end: Int) -> SyntaxProblem {
         let said = parser.pointee.problem.map { String(cString: $0) } ?? "this is not YAML"
         let offset =
             parser.pointee.error == YAML_READER_ERROR
             ? start + parser.pointee.problem_offset : octet(parser.pointee.problem_mark.index)
         var message = "not valid YAML: \(said)"
         if let context = parser.pointee.context { message += " \(String(cString: context))" }
-        let at = min(max(offset, start), text.count)
+        let at = min(max(offset, start), end)
         if at < text.count, text[at] == ASCII.tab { message += "; indent with spaces, not tabs" }
         return SyntaxProblem(offset: at, message: message)
     }

@@ -103,8 +103,7 @@ final class Schema: @unchecked Sendable {
             text.append("\n")
         }
         let file = ManifestFile(path: "(schema)", octets: text.view, knownNames: names)
-        var reader = YAMLReader(file, isASCII: true)
-        let (roots, problems) = reader.read(from: 0)
+        let (roots, problems) = DocumentReader.read(file, isASCII: true)
         precondition(problems.isEmpty && roots.count == fields.count, "a default of the schema is not YAML")
         file.finish()
         for (field, root) in zip(fields, roots) { field.setDefault(root) }
