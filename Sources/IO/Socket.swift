@@ -23,6 +23,58 @@ public enum Socket {
         return fd
     }
 
+    /// Why this address cannot be listened on by somebody who shares it with nobody; nil: it can.
+    ///
+    /// SO_REUSEPORT would let a second program of the same user take half of our connections, and us half of theirs,
+    /// without a word. Binding without it tells: it fails with EADDRINUSE when anybody listens there. The probe never
+    /// listens, so it takes no connection.
+    public static func conflict(_ address: SocketAddress) -> Errno? {
+        let family = address.ip.isV4 ? AF_INET : AF_INET6
+        let raw = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard raw >= 0 else { return Errno(errno) }
+        let fd = OwnedFD(adopting: raw)
+        set(fd.raw, SOL_SOCKET, SO_REUSEADDR, 1)
+        if family == AF_INET6 { set(fd.raw, Int32(IPPROTO_IPV6), IPV6_V6ONLY, address.ip.isAny ? 0 : 1) }
+        return withSockaddr(address, { bind(fd.raw, $0, $1) }) == 0 ? nil : Errno(errno)
+    }
+
+    /// A listening socket at a path, for programs of this machine (unix(7)).
+    /// - Throws: EADDRINUSE also when a dead socket lies there; ENAMETOOLONG past 107 octets.
+    public static func listen(path: String) throws(Errno) -> OwnedFD {
+        let raw = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard raw >= 0 else { throw Errno(errno) }
+        let fd = OwnedFD(adopting: raw)
+        guard try withSockaddr(path: path, { bind(raw, $0, $1) }) == 0 else { throw Errno(errno) }
+        guard Glibc.listen(raw, backlog) == 0 else { throw Errno(errno) }
+        return fd
+    }
+
+    /// Connects to a socket at a path, at once or not at all.
+    public static func connect(path: String) throws(Errno) -> OwnedFD {
+        let raw = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard raw >= 0 else { throw Errno(errno) }
+        let fd = OwnedFD(adopting: raw)
+        guard try withSockaddr(path: path, { Glibc.connect(raw, $0, $1) }) == 0 else { throw Errno(errno) }
+        return fd
+    }
+
+    private static func withSockaddr<R>(
+        path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> R
+    ) throws(Errno) -> R {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let octets = Array(path.utf8)
+        guard !octets.isEmpty, octets.count < MemoryLayout.size(ofValue: address.sun_path), !octets.contains(0) else {
+            throw Errno(ENAMETOOLONG)
+        }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: octets) }
+        return withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+    }
+
     /// The address the socket is bound to (getsockname(2)); tells the port when 0 was asked for.
     public static func localAddress(_ fd: CInt) -> SocketAddress? {
         var storage = sockaddr_storage()

@@ -82,6 +82,9 @@ public enum SystemCalls {
         }
     }
 
+    /// Takes as many descriptors as the hard limit allows (RLIMIT_NOFILE); children inherit it.
+    public static func raiseDescriptorLimit() { clinux_raise_descriptor_limit() }
+
     /// CLOCK_MONOTONIC.
     public static func monotonicNow() -> Instant {
         var time = timespec()

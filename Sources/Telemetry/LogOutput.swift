@@ -37,6 +37,10 @@ final class LogOutput {
 
     /// Standard output (1) or standard error (2).
     static func standard(_ number: CInt) -> LogOutput {
+        // A file that was redirected to without O_APPEND has an offset of its own: what the runtime says there when a
+        // process traps would be written over our lines.
+        let flags = fcntl(number, F_GETFL)
+        if flags >= 0, kind(of: number) == .file { _ = fcntl(number, F_SETFL, flags | O_APPEND) }
         let own = Glibc.open("/proc/self/fd/\(number)", O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
         if own >= 0 { return LogOutput(fd: own, owned: true, asksFirst: false, kind: kind(of: own)) }
         return LogOutput(fd: number, owned: false, asksFirst: true, kind: .pipe)

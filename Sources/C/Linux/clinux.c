@@ -7,9 +7,11 @@
 #include <malloc.h>
 #include <sched.h>
 #include <signal.h>
+#include <spawn.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -51,6 +53,33 @@ int clinux_signalfd(const int *signals, int count) {
     for (int i = 0; i < count; i++) sigaddset(&set, signals[i]);
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0) return -errno;
     return (int)checked(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+}
+
+int clinux_read_signal(int fd) {
+    struct signalfd_siginfo one;
+    ssize_t got = read(fd, &one, sizeof one);
+    if (got < 0) return -errno;
+    return got == (ssize_t)sizeof one ? (int)one.ssi_signo : -EIO;
+}
+
+int clinux_spawn(const char *path, char *const arguments[], const int *from, const int *to, int count) {
+    extern char **environ;
+    posix_spawn_file_actions_t actions;
+    int result = posix_spawn_file_actions_init(&actions);
+    if (result != 0) return -result;
+    // The copies made by dup2 are inherited; everything else of ours is close-on-exec.
+    for (int i = 0; i < count && result == 0; i++) result = posix_spawn_file_actions_adddup2(&actions, from[i], to[i]);
+    pid_t pid = 0;
+    if (result == 0) result = posix_spawn(&pid, path, &actions, NULL, arguments, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    return result == 0 ? pid : -result;
+}
+
+int clinux_raise_descriptor_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return -errno;
+    limit.rlim_cur = limit.rlim_max;
+    return (int)checked(setrlimit(RLIMIT_NOFILE, &limit));
 }
 
 int clinux_pidfd_open(int pid) { return (int)checked(syscall(SYS_pidfd_open, pid, 0)); }
@@ -137,6 +166,8 @@ int clinux_usable_cores(void) {
 int clinux_exited(int status) { return WIFEXITED(status); }
 int clinux_exit_code(int status) { return WEXITSTATUS(status); }
 int clinux_term_signal(int status) { return WIFSIGNALED(status) ? WTERMSIG(status) : 0; }
+
+const char *clinux_signal_name(int signal) { return sigabbrev_np(signal); }
 
 void clinux_malloc_trim(void) { malloc_trim(0); }
 void clinux_malloc_arena_limit(void) {

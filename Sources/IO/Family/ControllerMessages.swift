@@ -82,13 +82,6 @@ public struct Binding: Equatable, Sendable {
 /// A worker as the supervisor sees it.
 public struct WorkerStatus: Equatable, Sendable {
     public enum State: UInt8, Sendable { case starting, serving, backingOff, draining, gone }
-    /// How its last process ended.
-    public enum Death: Equatable, Sendable {
-        case none
-        case exited(code: UInt8)
-        case killed(signal: UInt8)
-    }
-
     public var index: UInt16
     public var state: State
     /// 0 while there is no process.
@@ -97,12 +90,13 @@ public struct WorkerStatus: Equatable, Sendable {
     public var startedAt: Int64
     /// How often it was started again.
     public var restarts: UInt32
-    public var lastDeath: Death
+    /// How its last process ended; nil: there is only the first.
+    public var lastDeath: Death?
     /// Of the snapshot it serves; 0: none yet.
     public var revision: UInt64
 
     public init(
-        index: UInt16, state: State, pid: Int32, startedAt: Int64, restarts: UInt32, lastDeath: Death, revision: UInt64
+        index: UInt16, state: State, pid: Int32, startedAt: Int64, restarts: UInt32, lastDeath: Death?, revision: UInt64
     ) {
         self.index = index
         self.state = state
@@ -120,7 +114,7 @@ public struct WorkerStatus: Equatable, Sendable {
         writer.add(startedAt)
         writer.add(restarts)
         switch lastDeath {
-        case .none: writer.add(UInt16(0))
+        case nil: writer.add(UInt16(0))
         case .exited(let code): writer.add(UInt16(0x100) | UInt16(code))
         case .killed(let signal): writer.add(UInt16(0x200) | UInt16(signal))
         }
@@ -136,7 +130,7 @@ public struct WorkerStatus: Equatable, Sendable {
         restarts = try reader.number()
         let death = try reader.number(UInt16.self)
         switch death >> 8 {
-        case 0: lastDeath = .none
+        case 0: lastDeath = nil
         case 1: lastDeath = .exited(code: UInt8(truncatingIfNeeded: death))
         case 2: lastDeath = .killed(signal: UInt8(truncatingIfNeeded: death))
         default: throw .illegalValue

@@ -1,3 +1,4 @@
+import CLinux
 import Core
 
 /// How much is said, in rising gravity. `--log-level` names the least that is written.
@@ -42,4 +43,7 @@ public struct RunOptions: Equatable, Sendable {
     public var watch = false
 
     public init() {}
+
+    /// The cores this process may use (sched_getaffinity(2)).
+    public static var usableCores: Int { Int(clinux_usable_cores()) }
 }

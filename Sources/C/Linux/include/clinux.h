@@ -17,6 +17,10 @@ int clinux_seal_size(int memfd);                                                
 int clinux_is_sealed(int fd);                                                   // 1: against writing and shrinking
 int clinux_duplicate(int fd, int lowest);                                       // close-on-exec, from `lowest` up
 int clinux_signalfd(const int *signals, int count);                             // blocks them for the process, too
+int clinux_read_signal(int signalfd);                                           // its number, or -errno
+// Starts a program; descriptor from[i] becomes its to[i]. Signals stay blocked as they are. A pid, or -errno.
+int clinux_spawn(const char *path, char *const arguments[], const int *from, const int *to, int count);
+int clinux_raise_descriptor_limit(void);  // RLIMIT_NOFILE: soft to hard
 int clinux_pidfd_open(int pid);
 int clinux_fd_flags(int fd, int close_on_exec);
 
@@ -37,6 +41,7 @@ int clinux_usable_cores(void);
 int clinux_exited(int status);
 int clinux_exit_code(int status);
 int clinux_term_signal(int status);
+const char *clinux_signal_name(int signal);  // without its SIG; NULL: unknown
 
 void clinux_malloc_trim(void);
 void clinux_malloc_arena_limit(void);  // One arena, freed memory returned early: for processes that hold much for a moment.

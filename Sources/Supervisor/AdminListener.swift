@@ -1,0 +1,61 @@
+import Core
+import Glibc
+import IO
+
+/// The admin interface's listening socket. The supervisor holds it, so that it outlives every controller.
+final class AdminListener {
+    let socket: SharedFD
+    private let path: String?
+
+    private init(socket: SharedFD, path: String?) {
+        self.socket = socket
+        self.path = path
+    }
+
+    /// - Parameter owner: who may use a socket at a path besides root; nil: the user that runs us.
+    static func open(_ address: AdminAddress, owner: Identity?) throws(StartFailure) -> AdminListener? {
+        switch address {
+        case .off: return nil
+        case .tcp(let address):
+            do throws(Errno) {
+                if let conflict = Socket.conflict(address) { throw conflict }
+                return AdminListener(socket: SharedFD(try Socket.listen(address)), path: nil)
+            } catch {
+                throw StartFailure(
+                    "--admin \(address): cannot listen there: \(error); choose another address, or 'off'")
+            }
+        case .unix(let path):
+            do throws(Errno) {
+                return AdminListener(socket: try listen(path, owner), path: path)
+            } catch {
+                throw StartFailure(
+                    "--admin unix:\(path): cannot listen there: \(error); choose another path, or 'off'")
+            }
+        }
+    }
+
+    private static func listen(_ path: String, _ owner: Identity?) throws(Errno) -> SharedFD {
+        var status = stat()
+        if lstat(path, &status) == 0 {
+            // Only a socket that nobody answers at is taken away: it is what a killed gateway leaves behind.
+            guard status.st_mode & S_IFMT == S_IFSOCK else { throw Errno(EEXIST) }
+            do throws(Errno) {
+                _ = try Socket.connect(path: path)
+                throw Errno(EADDRINUSE)
+            } catch {
+                guard error.code == ECONNREFUSED else { throw Errno(EADDRINUSE) }
+            }
+            unlink(path)
+        }
+        // Whoever can connect can reload and drain: this user and root only.
+        let mask = umask(0o177)
+        defer { umask(mask) }
+        let fd = SharedFD(try Socket.listen(path: path))
+        if let owner { chown(path, owner.uid, owner.gid) }
+        return fd
+    }
+
+    func remove() {
+        if let path { unlink(path) }
+    }
+}

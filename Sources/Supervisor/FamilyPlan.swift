@@ -1,0 +1,39 @@
+import Core
+import IO
+
+/// What the supervisor needs to know to run a family: it knows neither what the memory holds nor what the roles do.
+public struct FamilyPlan {
+    public var options: RunOptions
+    /// The program that plays the roles.
+    public var executable: String
+    /// Its arguments for a role, the name for ps(1) first.
+    public var arguments: (Role, Identity?) -> [String]
+    /// Octets of shared memory.
+    public var liveStateSize: Int
+    public var statisticsSize: Int
+
+    /// - Parameter executable: by default the running program itself, even when its file was replaced meanwhile.
+    public init(
+        options: RunOptions, executable: String = "/proc/self/exe", liveStateSize: Int, statisticsSize: Int,
+        arguments: @escaping (Role, Identity?) -> [String]
+    ) {
+        self.options = options
+        self.executable = executable
+        self.liveStateSize = liveStateSize
+        self.statisticsSize = statisticsSize
+        self.arguments = arguments
+    }
+}
+
+/// Something the supervisor wants said: constant text, then facts, so that lines can be counted.
+public struct Notice: Sendable {
+    public var level: LogLevel
+    public var text: StaticString
+    public var facts: [(key: StaticString, value: String)]
+
+    init(_ level: LogLevel, _ text: StaticString, _ facts: [(key: StaticString, value: String)] = []) {
+        self.level = level
+        self.text = text
+        self.facts = facts
+    }
+}

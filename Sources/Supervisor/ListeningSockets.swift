@@ -1,0 +1,81 @@
+import Core
+import Glibc
+import IO
+
+/// The listening sockets of the family: for each address one of each worker, open until no publication uses it.
+///
+/// Worker *i* always gets socket *i*, so when it dies the connections that wait in its socket wait for the next process
+/// instead of being reset (SO_REUSEPORT spreads connections over sockets when they arrive, not when they are accepted).
+struct ListeningSockets {
+    private struct Entry {
+        let address: SocketAddress
+        /// By worker.
+        let sockets: [SharedFD]
+        /// A publication named it since it was last asked for. Only then may a later publication end it: before, the
+        /// controller is still about to use it.
+        var published: Bool
+    }
+
+    private let workers: Int
+    private var entries: [UInt32: Entry] = [:]
+    private var ids: [SocketAddress: UInt32] = [:]
+    private var lastId: UInt32 = 0
+
+    init(workers: Int) { self.workers = workers }
+
+    var isEmpty: Bool { entries.isEmpty }
+    var all: [Binding] {
+        entries.sorted { $0.key < $1.key }.map { Binding(address: $1.address, outcome: .bound(id: $0)) }
+    }
+
+    /// Opens an address's sockets, or finds them open. All of them or none.
+    mutating func bind(_ address: SocketAddress) -> Binding {
+        if let id = ids[address] {
+            entries[id]?.published = false
+            return Binding(address: address, outcome: .bound(id: id))
+        }
+        do throws(Errno) {
+            guard entries.count < ControllerRequest.addressLimit else { throw Errno(EMFILE) }
+            // Where a port is ours already, on another address, the probe would meet our own socket.
+            if !ids.keys.contains(where: { $0.port == address.port }), let conflict = Socket.conflict(address) {
+                throw conflict
+            }
+            var sockets: [SharedFD] = []
+            for _ in 0..<workers { sockets.append(SharedFD(try Socket.listen(address))) }
+            lastId += 1
+            entries[lastId] = Entry(address: address, sockets: sockets, published: false)
+            ids[address] = lastId
+            return Binding(address: address, outcome: .bound(id: lastId))
+        } catch {
+            return Binding(address: address, outcome: .failed(error))
+        }
+    }
+
+    func contains(_ id: UInt32) -> Bool { entries[id] != nil }
+
+    /// The socket of one worker.
+    func socket(_ id: UInt32, worker: Int) -> (address: SocketAddress, fd: SharedFD)? {
+        entries[id].map { ($0.address, $0.sockets[worker]) }
+    }
+
+    mutating func markPublished(_ used: [UInt32]) {
+        for id in used { entries[id]?.published = true }
+    }
+
+    /// Those that an earlier publication used and this one does not.
+    func retired(by publication: Publication) -> [UInt32] {
+        let used = Set(publication.sockets)
+        return entries.filter { $1.published && !used.contains($0) }.map(\.key).sorted()
+    }
+
+    /// Closes our copies of an address's sockets.
+    mutating func close(_ id: UInt32) {
+        guard let entry = entries.removeValue(forKey: id) else { return }
+        ids[entry.address] = nil
+    }
+
+    mutating func closeAll() {
+        entries = [:]
+        ids = [:]
+    }
+}

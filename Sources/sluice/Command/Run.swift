@@ -1,0 +1,99 @@
+import Core
+import Glibc
+import IO
+import Supervisor
+import Telemetry
+
+extension Command {
+    static let run = Command(
+        name: "run", synopsis: "run [OPTION…] [PATH…]",
+        summary:
+            "Starts the gateway from the manifests in PATHs (files, or folders read recursively); default: routes.",
+        options: """
+              --workers N             processes that serve (default: the cores it may use)
+              --admin ADDR            admin interface: IP:PORT, unix:PATH or off (default 127.0.0.1:15000)
+              --pid-file FILE         write the gateway's process number there
+              --log-level LEVEL       debug, info, warning or error (default info)
+              --access-log FORMAT     text, json or off, with :PATH for a file
+              --drain-timeout D       cut what is left so long after a drain began (default 30s)
+              --drain-delay D         go on for so long before a drain closes the listeners (default 0)
+              --upgrade-timeout D     how long an old binary may finish its exchanges (default 1h)
+              --user NAME             controller and workers run as this user
+              --state-dir DIR         what is to survive a restart is kept there
+              --watch                 reload when the files change
+            """
+    ) { arguments throws(UsageError) in
+        let options = try RunOptions(arguments: arguments)
+        let log = Log(level: options.logLevel, speaker: "supervisor")
+        let plan = FamilyPlan(
+            options: options, liveStateSize: SharedSizes.liveState,
+            statisticsSize: StatisticsRegion.size(workers: options.workers)
+        ) { role, identity in RoleArguments.make(role, identity, arguments) }
+        return Supervisor.run(plan) { notice in
+            log.write(
+                notice.level, notice.text, notice.facts.lazy.map { (key: $0.key, value: LogValue.text($0.value)) })
+        }
+    }
+}
+
+/// Octets of shared memory that the family starts with.
+enum SharedSizes {
+    /// Sparse: only what is written takes memory.
+    static let liveState = 16 * 1024 * 1024
+}
+
+extension RunOptions {
+    /// Processes that serve; statistics have room for so many.
+    static let workerLimit = 256
+
+    private static let known = [
+        "--workers", "--admin", "--pid-file", "--log-level", "--access-log", "--drain-timeout", "--drain-delay",
+        "--upgrade-timeout", "--user", "--state-dir", "--watch",
+    ]
+
+    /// Reads the arguments of `sluice run`.
+    init(arguments: [String]) throws(UsageError) {
+        self.init()
+        workers = min(RunOptions.usableCores, Self.workerLimit)
+        var operands: [String] = []
+        var reader = ArgumentReader(arguments)
+        while let argument = try reader.next() {
+            switch argument {
+            case .operand(let path): operands.append(path)
+            case .option("--workers"): workers = try reader.number("N", in: 1...Self.workerLimit)
+            case .option("--admin"): admin = try AdminAddress(option: try reader.value("ADDR"))
+            case .option("--pid-file"): pidFile = try reader.value("FILE")
+            case .option("--log-level"):
+                let text = try reader.value("LEVEL")
+                guard let level = LogLevel(rawValue: text) else {
+                    throw UsageError("--log-level '\(text)': write debug, info, warning or error")
+                }
+                logLevel = level
+            case .option("--access-log"): accessLog = try reader.value("FORMAT")
+            case .option("--drain-timeout"): drainTimeout = try reader.duration()
+            case .option("--drain-delay"): drainDelay = try reader.duration()
+            case .option("--upgrade-timeout"): upgradeTimeout = try reader.duration()
+            case .option("--user"): user = try reader.value("NAME")
+            case .option("--state-dir"): stateDirectory = try reader.value("DIR")
+            case .option("--watch"): watch = true
+            case .option(let other): throw reader.unknown(other, among: Self.known)
+            }
+        }
+        if !operands.isEmpty { paths = operands }
+    }
+}
+
+extension AdminAddress {
+    /// Reads the value of `--admin`.
+    init(option text: String) throws(UsageError) {
+        if text == "off" {
+            self = .off
+        } else if text.hasPrefix("unix:"), text.utf8.count > 5 {
+            self = .unix(path: String(text.dropFirst(5)))
+        } else if let address = SocketAddress(text), address.port > 0 {
+            self = .tcp(address)
+        } else {
+            throw UsageError("--admin '\(text)': write IP:PORT such as 127.0.0.1:15000, unix:PATH, or off")
+        }
+    }
+}

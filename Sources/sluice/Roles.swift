@@ -1,0 +1,8 @@
+import IO
+
+/// The one call of each role.
+enum Roles {
+    static func play(_ start: WorkerStart) -> Int32 { RoleExit.unable }
+
+    static func play(_ start: ControllerStart) -> Int32 { RoleExit.unable }
+}
