@@ -15,8 +15,11 @@ for need in '8080 the gateway' '9001 echo backend v1' '9002 echo backend v2' '15
     fi
 done
 
+# Each child in a process group of its own: the terminal's Ctrl-C reaches this script alone, which ends them in order, and
+# the shell does not make them ignore SIGINT, as it does with background commands otherwise.
+set -m
 children=()
-# Only what was started here is ended: the gateway first, which drains nothing on SIGINT, then the backends.
+# Only what was started here is ended: the gateway first, then the backends.
 finish() {
     trap - EXIT INT TERM
     for ((i = ${#children[@]} - 1; i >= 0; i--)); do

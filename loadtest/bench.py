@@ -1,0 +1,378 @@
+#!/usr/bin/env python3
+"""Measures Sluice beside nginx and HAProxy: `make bench`, or `loadtest/bench.py --help`.
+
+Every gateway has one worker pinned to one processor; the load generator and the backend have another. Rounds are
+interleaved: in each round every gateway is measured once, in an order that rotates, so that what disturbs the machine
+disturbs all. A figure is the median of its rounds; a ratio is the median of the rounds' ratios to the best peer of the
+same round. The primary figure is the processor time that the gateway's own processes use for a request.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import gateways
+from gateways import Scenario
+from measure import IdleConnections, Tools, cpu_seconds, pss_kib
+
+BROWSER = """User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36
+Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8
+Accept-Encoding: gzip, deflate, br, zstd
+Accept-Language: en-GB,en;q=0.9,de;q=0.8
+Cache-Control: max-age=0
+Cookie: session=0f8fad5b-d9cb-469f-a165-70867728950e; theme=dark; consent=all; _ga=GA1.1.1234567890.1700000000
+Referer: http://localhost/catalogue/index
+Sec-Fetch-Dest: document
+Sec-Fetch-Mode: navigate
+Sec-Fetch-Site: same-origin
+Upgrade-Insecure-Requests: 1
+"""
+
+SMALL, KIB64, MIB10 = 101, 65536, 10 << 20
+PORTS = {"small": 19101, "canary": 19102, "64k": 19103, "10m": 19104}
+
+
+class Bench:
+    def __init__(self, options, folder):
+        self.options, self.folder = options, Path(folder)
+        cores = sorted(os.sched_getaffinity(0))
+        self.gateway_core, self.load_core = (cores[0], cores[1]) if len(cores) > 1 else (None, None)
+        self.tools = Tools(Path(__file__).parent / "build", self.load_core)
+        self.running = []
+        self.results = {}
+        self.backend = self.tools.backend([
+            f"127.0.0.1:{PORTS['small']}={SMALL},v1", f"127.0.0.1:{PORTS['canary']}={SMALL},v2",
+            f"127.0.0.1:{PORTS['64k']}={KIB64}", f"127.0.0.1:{PORTS['10m']}={MIB10}"])
+        self.fields = self.folder / "browser"
+        self.fields.write_text(BROWSER.replace("\n", "\r\n"))
+
+    # The life of what is measured.
+
+    def start(self, scenario, names, pinned=True):
+        started = []
+        for index, name in enumerate(names):
+            gateway = gateways.ALL[name](
+                scenario, 18080 + index, self.folder / f"{len(self.results)}-{scenario.routes}",
+                self.gateway_core if pinned else None)
+            self.running.append(gateway)
+            gateway.start()
+            started.append(gateway)
+        for gateway in started:
+            gateway.wait_ready("/" if scenario.routes == 1 else "/r/00000")
+        return started
+
+    def stop(self):
+        for gateway in self.running:
+            gateway.stop()
+        self.running = []
+
+    def close(self):
+        self.stop()
+        self.backend.kill()
+        self.backend.wait()
+
+    def paths(self, routes):
+        path = self.folder / f"paths-{routes}"
+        path.write_text("".join(f"/r/{n:05}/item?id={n}\n" for n in range(routes)))
+        return path
+
+    # Scenarios. Each fills self.results[NAME] with rows of figures by gateway.
+
+    def cost(self, name, scenario, unit="request", connections=64, **load):
+        """Processor time for a request (or a MiB) in a closed loop, and the throughput of the one processor."""
+        names = self.options.gateways
+        started = self.start(scenario, names)
+        if scenario.routes > 1:
+            load["paths"] = self.paths(scenario.routes)
+        rounds = {n: [] for n in names}
+        for gateway in started:
+            self.tools.load(gateway.port, connections=connections, duration=0.5, **load)
+        for number in range(self.options.rounds):
+            turn = number % len(started)
+            for gateway in started[turn:] + started[:turn]:
+                before = cpu_seconds(gateway.pids())
+                seen = self.tools.load(
+                    gateway.port, connections=connections, duration=self.options.duration, **load)
+                used = cpu_seconds(gateway.pids()) - before
+                amount = seen["requests"] if unit == "request" else seen["octets"] / (1 << 20)
+                seen["cpu_us"] = used * 1e6 / max(amount, 1)
+                seen["busy"] = used / seen["seconds"]
+                rounds[gateway.name].append(seen)
+        self.stop()
+        self.results[name] = {"unit": unit, "rows": summarise(rounds)}
+        self.print_cost(name)
+
+    def print_cost(self, name):
+        result = self.results[name]
+        print(f"\n{name}: processor time for a {result['unit']}, one worker on one core, closed loop")
+        print(f"  {'gateway':<14} {'us/' + result['unit']:>12} {'x best peer':>12} {'requests/s':>12} {'busy':>6} "
+              f"{'p50 us':>8} {'p99 us':>8} {'errors':>7}")
+        for gateway, row in result["rows"].items():
+            ratio = f"{row['ratio']:.3f}" if row["ratio"] else "-"
+            print(f"  {gateway:<14} {row['cpu_us']:>12.2f} {ratio:>12} {row['rps']:>12.0f} {row['busy']:>6.2f} "
+                  f"{row['p50']:>8.0f} {row['p99']:>8.0f} {row['errors']:>7}", flush=True)
+            if len(row["backends"]) > 1:
+                total = sum(row["backends"].values())
+                print("  " + " " * 15 + "shares: " + ", ".join(
+                    f"{n} {100 * c / total:.2f} %" for n, c in sorted(row["backends"].items())), flush=True)
+
+    def small(self):
+        self.cost("small", Scenario())
+
+    def browser(self):
+        self.cost("browser", Scenario(), fields=self.fields)
+
+    def body64k(self):
+        self.cost("body64k", Scenario(backends=[(PORTS["64k"], 1)]), unit="MiB", connections=32)
+
+    def body10m(self):
+        self.cost("body10m", Scenario(backends=[(PORTS["10m"], 1)]), unit="MiB", connections=8)
+
+    def routes1000(self):
+        self.cost("routes1000", Scenario(routes=1000))
+
+    def routes10000(self):
+        self.cost("routes10000", Scenario(routes=10000))
+
+    def canary(self):
+        self.cost("canary", Scenario(backends=[(PORTS["small"], 90), (PORTS["canary"], 10)]))
+
+    def scaling(self):
+        """Sluice alone: 10,000 routes beside one route, in the same rounds."""
+        few = self.start(Scenario(routes=2), ["sluice"])[0]
+        many = gateways.ALL["sluice"](Scenario(routes=10000), 18090, self.folder / "many", self.gateway_core)
+        self.running.append(many)
+        many.start()
+        many.wait_ready("/r/00000")
+        pairs, paths = [], {few: self.paths(2), many: self.paths(10000)}
+        for _ in range(self.options.rounds + 1):
+            cost = {}
+            for gateway in (few, many):
+                before = cpu_seconds(gateway.pids())
+                seen = self.tools.load(gateway.port, duration=self.options.duration, paths=paths[gateway])
+                cost[gateway] = (cpu_seconds(gateway.pids()) - before) * 1e6 / max(seen["requests"], 1)
+            pairs.append((cost[few], cost[many]))
+        self.stop()
+        pairs = pairs[1:]  # The first round warmed up.
+        result = {"few_us": statistics.median(p[0] for p in pairs), "many_us": statistics.median(p[1] for p in pairs),
+                  "ratio": statistics.median(p[1] / p[0] for p in pairs)}
+        self.results["scaling"] = result
+        print(f"\nscaling: 10,000 routes {result['many_us']:.2f} us, few routes {result['few_us']:.2f} us, "
+              f"ratio {result['ratio']:.3f}", flush=True)
+
+    def latency(self):
+        """p50 and p99 at a constant rate, counted from when each request was due."""
+        started = self.start(Scenario(), self.options.gateways)
+        rounds = {g.name: [] for g in started}
+        for number in range(self.options.rounds):
+            turn = number % len(started)
+            for gateway in started[turn:] + started[:turn]:
+                rounds[gateway.name].append(self.tools.load(
+                    gateway.port, connections=64, rate=self.options.rate, warmup=0.3, duration=self.options.duration))
+        self.stop()
+        rows = {}
+        print(f"\nlatency at {self.options.rate} requests/s, us from the moment a request was due")
+        print(f"  {'gateway':<14} {'p50':>8} {'p99':>8} {'p99.9':>8} {'errors':>7}")
+        for name, seen in rounds.items():
+            row = {key: statistics.median(s["latency"][key] for s in seen) for key in ("p50", "p99", "p999")}
+            row["errors"] = sum(errors(s) for s in seen)
+            rows[name] = row
+            print(f"  {name:<14} {row['p50']:>8.0f} {row['p99']:>8.0f} {row['p999']:>8.0f} {row['errors']:>7}", flush=True)
+        self.results["latency"] = {"rate": self.options.rate, "rows": rows}
+
+    def memory(self):
+        """PSS of all processes: at rest, with idle keep-alive connections, and with 10,000 routes and two workers."""
+        idle = self.options.idle
+        rows = {}
+        print(f"\nmemory: PSS of all processes, KiB; an idle connection: the difference of {idle} of them")
+        print(f"  {'gateway':<14} {'1 route':>10} {'octets/idle conn.':>18} {'10,000 routes, 2 workers':>26} {'warm':>8}")
+        for name in [n for n in self.options.gateways if n in ("sluice", "nginx", "haproxy")]:
+            gateway = self.start(Scenario(), [name])[0]
+            self.tools.load(gateway.port, duration=0.5)
+            rest = pss_kib(gateway.pids())
+            # Two steps, so that what a first connection sets up once is in neither end of the difference.
+            first = IdleConnections(self.tools, gateway.port, 200)
+            low = pss_kib(gateway.pids())
+            second = IdleConnections(self.tools, gateway.port, idle)
+            high = pss_kib(gateway.pids())
+            second.finish(), first.finish()
+            self.stop()
+            gateway = self.start(Scenario(routes=10000, workers=2), [name], pinned=False)[0]
+            time.sleep(0.5)
+            cold = pss_kib(gateway.pids())
+            self.tools.load(gateway.port, duration=1, paths=self.paths(10000))
+            warm = pss_kib(gateway.pids())
+            self.stop()
+            rows[name] = {"one_route_kib": rest, "idle_connection_octets": (high - low) * 1024 / idle,
+                          "routes10000_kib": cold, "routes10000_warm_kib": warm}
+            print(f"  {name:<14} {rest:>10} {rows[name]['idle_connection_octets']:>18.0f} {cold:>26} {warm:>8}",
+                  flush=True)
+        self.results["memory"] = {"rows": rows}
+
+    def reload(self):
+        """Twenty reloads under a constant rate with 1,000 routes: failures, idle connections closed, latency."""
+        rows = {}
+        print(f"\nreload: 20 reloads with 1,000 routes at {self.options.rate} requests/s; p99 beside the same without")
+        print(f"  {'gateway':<14} {'failed':>7} {'idle closed':>12} {'told to close':>14} {'p99 quiet':>10} "
+              f"{'p99 reloads':>12} {'ratio':>6} {'took effect':>12}")
+        for name in [n for n in self.options.gateways if n in ("sluice", "nginx", "haproxy")]:
+            # Not pinned: a reload is the controller's work, and it has its own processor where there are two.
+            gateway = self.start(Scenario(routes=1000), [name], pinned=False)[0]
+            load = {"connections": 64, "rate": self.options.rate, "paths": self.paths(1000)}
+            self.tools.load(gateway.port, duration=1, **load)
+            idle = IdleConnections(self.tools, gateway.port, 200, path="/r/00000")
+            quiet = self.tools.load(gateway.port, duration=self.options.reload_seconds, **load)
+            generation = sluice_generation(gateway)
+            process = self.tools.load_process(gateway.port, duration=self.options.reload_seconds, **load)
+            pause = self.options.reload_seconds / 22
+            for number in range(20):
+                time.sleep(pause)
+                if name == "sluice":
+                    gateway.write_manifests(mark=str(number + 1))
+                gateway.reload()
+            out, _ = process.communicate(timeout=self.options.reload_seconds + 20)
+            busy = json.loads(out)
+            after = sluice_generation(gateway)
+            closed = idle.finish()["closed"]
+            self.stop()
+            row = {"failed": errors(busy), "idle_closed": closed, "told": busy["closed_told"],
+                   "p99_quiet": quiet["latency"]["p99"], "p99_reloads": busy["latency"]["p99"],
+                   "ratio": busy["latency"]["p99"] / quiet["latency"]["p99"],
+                   "generations": None if after is None else after - generation}
+            rows[name] = row
+            print(f"  {name:<14} {row['failed']:>7} {closed:>12} {row['told']:>14} {row['p99_quiet']:>10.0f} "
+                  f"{row['p99_reloads']:>12.0f} {row['ratio']:>6.2f} {row['generations'] or '-':>12}", flush=True)
+        self.results["reload"] = {"rows": rows}
+
+    def startup(self):
+        """From exec to the first right answer, with 10,000 routes."""
+        rows = {}
+        print("\nstartup: from exec to the first right answer, 10,000 routes, two workers, ms")
+        for name in [n for n in self.options.gateways if n in ("sluice", "nginx", "haproxy")]:
+            times = []
+            for _ in range(max(3, self.options.rounds)):
+                gateway = gateways.ALL[name](
+                    Scenario(routes=10000, workers=2), 18080, self.folder / "startup", None)
+                self.running.append(gateway)
+                command = gateway.configure  # Writing the files is not part of the start.
+                prepared = command()
+                gateway.configure = lambda prepared=prepared: prepared
+                begun = time.monotonic()
+                gateway.start()
+                gateway.wait_ready("/r/09999")
+                times.append((time.monotonic() - begun) * 1000)
+                self.stop()
+            rows[name] = {"median_ms": statistics.median(times), "best_ms": min(times)}
+            print(f"  {name:<14} median {rows[name]['median_ms']:.0f}, best {rows[name]['best_ms']:.0f}", flush=True)
+        self.results["startup"] = {"rows": rows}
+
+
+def errors(seen):
+    return seen["failed"] + seen["not_200"] + seen["timed_out"]
+
+
+def sluice_generation(gateway):
+    if not gateway.name.startswith("sluice"):
+        return None
+    import urllib.request
+    with urllib.request.urlopen(f"http://127.0.0.1:{gateway.admin}/api/config", timeout=5) as answer:
+        return json.load(answer)["generation"]
+
+
+def summarise(rounds):
+    rows = {}
+    peers = [n for n in rounds if not n.startswith("sluice")]
+    for name, seen in rounds.items():
+        ratios = []
+        for number, one in enumerate(seen):
+            best = min((rounds[p][number]["cpu_us"] for p in peers), default=None)
+            if best:
+                ratios.append(one["cpu_us"] / best)
+        shares = {}
+        for one in seen:
+            for backend, count in one["backends"].items():
+                shares[backend] = shares.get(backend, 0) + count
+        rows[name] = {
+            "cpu_us": statistics.median(s["cpu_us"] for s in seen), "all_cpu_us": [s["cpu_us"] for s in seen],
+            "ratio": statistics.median(ratios) if ratios else None,
+            "rps": statistics.median(s["rps"] for s in seen), "busy": statistics.median(s["busy"] for s in seen),
+            "p50": statistics.median(s["latency"]["p50"] for s in seen),
+            "p99": statistics.median(s["latency"]["p99"] for s in seen),
+            "errors": sum(errors(s) for s in seen), "backends": shares}
+    return rows
+
+
+SCENARIOS = ["small", "browser", "body64k", "body10m", "routes1000", "routes10000", "canary", "scaling", "latency",
+             "memory", "reload", "startup"]
+
+
+def machine():
+    model = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
+                  if line.startswith("model name")), platform.machine())
+    return {"processor": model, "cores": os.cpu_count(), "kernel": platform.release(),
+            "date": time.strftime("%Y-%m-%d %H:%M"), "load_average": os.getloadavg()}
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Measures Sluice beside nginx and HAProxy.")
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"of {', '.join(SCENARIOS)} (default: all)")
+    parser.add_argument("--sluice", default=".build/release/sluice", help="the binary to measure")
+    parser.add_argument("--gateways", default="sluice,nginx,haproxy",
+                        help="which to compare, also sluice-log, nginx-equal, haproxy-equal")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--duration", type=float, default=2, help="seconds a measurement")
+    parser.add_argument("--rate", type=int, default=5000, help="requests a second where the rate is constant")
+    parser.add_argument("--idle", type=int, default=8000, help="idle connections for the memory figure")
+    parser.add_argument("--reload-seconds", type=float, default=10)
+    parser.add_argument("--quick", action="store_true", help="three short rounds: a look, not a figure")
+    parser.add_argument("--keep", action="store_true", help="keep the configurations and outputs")
+    options = parser.parse_args()
+    options.gateways = options.gateways.split(",")
+    for name in options.scenarios:
+        if name not in SCENARIOS:
+            parser.error(f"no scenario '{name}'; there are {', '.join(SCENARIOS)}")
+    for name in options.gateways:
+        if name not in gateways.ALL:
+            parser.error(f"no gateway '{name}'; there are {', '.join(gateways.ALL)}")
+    if options.quick:
+        options.rounds, options.duration, options.reload_seconds = 3, 0.7, 5
+    gateways.Sluice.binary = os.path.abspath(options.sluice)
+    os.environ["PATH"] += ":/usr/sbin"
+
+    folder = tempfile.mkdtemp(prefix="sluice-bench-")
+    os.chmod(folder, 0o755)  # nginx's worker is another user when root starts it.
+    bench = Bench(options, folder)
+    failed = []
+    try:
+        for name in options.scenarios or SCENARIOS:
+            if name == "scaling" and "sluice" not in options.gateways:
+                continue
+            try:
+                getattr(bench, name)()
+            except (RuntimeError, OSError) as error:
+                failed.append(name)
+                print(f"\n{name}: could not be measured: {error}", flush=True)
+                bench.stop()
+    finally:
+        bench.close()
+        if options.keep:
+            print(f"\nkept: {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    results = Path(__file__).parent / "results"
+    results.mkdir(exist_ok=True)
+    path = results / time.strftime("%Y%m%d-%H%M%S.json")
+    path.write_text(json.dumps({"machine": machine(), "results": bench.results}, indent=1))
+    print(f"\nwritten to {os.path.relpath(path)}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,275 @@
+"""The gateways that are compared: how each is configured for a scenario, started, reloaded and ended.
+
+Each is tuned as its own documentation and its experts would for this work: one worker, keep-alive on both sides, no
+access log, buffers that hold what is sent. The `-equal` variants do what Sluice does by default beside forwarding: an
+access log, X-Forwarded-*, a request id.
+"""
+
+import os
+import signal
+import subprocess
+import time
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass
+class Scenario:
+    """What a gateway is asked to do."""
+
+    routes: int = 1
+    # (port of a backend on loopback, weight)
+    backends: list = field(default_factory=lambda: [(19101, 1)])
+    workers: int = 1
+
+
+class Gateway:
+    """One gateway under test, listening on 127.0.0.1:port. `core` is the processor it is pinned to; None: any."""
+
+    name = ""
+
+    def __init__(self, scenario, port, folder, core):
+        self.scenario, self.port, self.core = scenario, port, core
+        self.folder = Path(folder) / f"{self.name}-{port}"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.process = None
+
+    def start(self):
+        command = self.configure()
+        if self.core is not None:
+            command = ["taskset", "-c", str(self.core)] + command
+        self.output = open(self.folder / "output", "wb")
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output, start_new_session=True)
+
+    def wait_ready(self, path="/", seconds=20):
+        """Until the first right answer; returns how long that took since now, in seconds."""
+        begun = time.monotonic()
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers={"Host": "localhost"})
+        while time.monotonic() - begun < seconds:
+            if self.process.poll() is not None:
+                break
+            try:
+                with urllib.request.urlopen(request, timeout=5) as answer:
+                    if answer.status == 200:
+                        return time.monotonic() - begun
+            except OSError:
+                time.sleep(0.001)
+        raise RuntimeError(f"{self.name} gave no right answer: {(self.folder / 'output').read_text()[-2000:]}")
+
+    def pids(self):
+        """The whole family, ours first."""
+        family, todo = [], [self.process.pid]
+        while todo:
+            pid = todo.pop()
+            family.append(pid)
+            for task in _tasks(pid):
+                try:
+                    todo += map(int, Path(f"/proc/{pid}/task/{task}/children").read_text().split())
+                except OSError:
+                    pass
+        return family
+
+    def stop(self):
+        if self.process is None or self.process.poll() is not None:
+            return
+        family = self.pids()
+        self.process.send_signal(signal.SIGINT if self.name.startswith("sluice") else signal.SIGTERM)
+        try:
+            self.process.wait(3)
+        except subprocess.TimeoutExpired:
+            for pid in family:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            self.process.wait()
+        self.output.close()
+
+    def reload(self):
+        self.process.send_signal(signal.SIGHUP)
+
+
+def _tasks(pid):
+    try:
+        return os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return []
+
+
+class Nginx(Gateway):
+    name = "nginx"
+    equal = False
+
+    def configure(self):
+        s = self.scenario
+        upstream = "\n".join(
+            f"server 127.0.0.1:{port} weight={weight} max_fails=0;" for port, weight in s.backends)
+        locations = "location / { proxy_pass http://app; }"
+        if s.routes > 1:
+            locations = "\n".join(f"location /r/{n:05} {{ proxy_pass http://app; }}" for n in range(s.routes))
+            locations += "\nlocation = / { proxy_pass http://app; }"
+        log, extra = "access_log off;", ""
+        if self.equal:
+            log = (f"log_format full '$remote_addr [$time_iso8601] \"$request\" $status $body_bytes_sent $request_time "
+                   f"$upstream_addr $upstream_response_time \"$http_user_agent\" $request_id';"
+                   f"access_log {self.folder}/access.log full buffer=64k flush=1s;")
+            extra = """proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+                proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Host $http_host;
+                proxy_set_header X-Request-Id $request_id;"""
+        text = f"""
+            worker_processes {s.workers}; daemon off; pid {self.folder}/pid; error_log stderr error;
+            worker_rlimit_nofile 20000;
+            events {{ worker_connections 19000; }}
+            http {{
+                {log}
+                sendfile on; tcp_nopush on; tcp_nodelay on; server_tokens off;
+                keepalive_timeout 3600s; keepalive_requests 1000000000;
+                client_body_temp_path {self.folder}/client; proxy_temp_path {self.folder}/proxy;
+                fastcgi_temp_path {self.folder}/f; uwsgi_temp_path {self.folder}/u; scgi_temp_path {self.folder}/s;
+                upstream app {{
+                    {upstream}
+                    keepalive 256; keepalive_requests 1000000000; keepalive_timeout 3600s;
+                }}
+                proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host;
+                proxy_buffer_size 16k; proxy_buffers 16 32k; proxy_busy_buffers_size 128k; proxy_max_temp_file_size 0;
+                proxy_request_buffering off;
+                {extra}
+                server {{
+                    listen 127.0.0.1:{self.port} reuseport backlog=4096;
+                    {locations}
+                }}
+            }}"""
+        (self.folder / "nginx.conf").write_text(text)
+        return ["nginx", "-c", str(self.folder / "nginx.conf"), "-p", str(self.folder)]
+
+
+class NginxEqual(Nginx):
+    name = "nginx-equal"
+    equal = True
+
+
+class HAProxy(Gateway):
+    name = "haproxy"
+    equal = False
+
+    def configure(self):
+        s = self.scenario
+        servers = "\n    ".join(
+            f"server s{n} 127.0.0.1:{port} weight {weight} pool-purge-delay 1h"
+            for n, (port, weight) in enumerate(s.backends))
+        choice = "default_backend app"
+        if s.routes > 1:
+            # A prefix map is a tree: the look-up does not grow with the number of routes.
+            (self.folder / "map").write_text("".join(f"/r/{n:05} app\n" for n in range(s.routes)) + "/ app\n")
+            choice = f"use_backend %[path,map_beg({self.folder}/map)]"
+        log, extra = "", ""
+        if self.equal:
+            log = "log stdout format raw local0 info"
+            extra = """log global
+    option httplog
+    option forwardfor
+    unique-id-format %{+X}o%ci:%cp_%fi:%fp_%Ts_%rt:%pid
+    unique-id-header X-Request-Id
+    http-request set-header X-Forwarded-Proto http
+    http-request set-header X-Forwarded-Host %[req.hdr(host)]"""
+        text = f"""
+global
+    nbthread {s.workers}
+    maxconn 9500
+    maxpipes 128
+    {log}
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 1h
+    timeout server 1h
+    timeout http-keep-alive 1h
+    option http-keep-alive
+    option splice-auto
+    http-reuse always
+frontend front
+    bind 127.0.0.1:{self.port} backlog 4096
+    {extra}
+    {choice}
+backend app
+    balance roundrobin
+    {servers}
+"""
+        (self.folder / "haproxy.cfg").write_text(text)
+        # Master and worker, so that a reload is one signal as with the others.
+        return ["haproxy", "-W", "-f", str(self.folder / "haproxy.cfg")]
+
+    def reload(self):
+        self.process.send_signal(signal.SIGUSR2)
+
+
+class HAProxyEqual(HAProxy):
+    name = "haproxy-equal"
+    equal = True
+
+
+class Sluice(Gateway):
+    name = "sluice"
+    binary = ".build/release/sluice"
+    log = "off"
+
+    def configure(self):
+        self.admin = self.port + 1000
+        self.manifests = self.folder / "manifests"
+        self.manifests.mkdir(exist_ok=True)
+        self.write_manifests()
+        return [self.binary, "run", str(self.manifests), "--workers", str(self.scenario.workers),
+                "--admin", f"127.0.0.1:{self.admin}", "--access-log", self.log]
+
+    def write_manifests(self, mark="0"):
+        s = self.scenario
+        parts = [f"""apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: bench}}
+spec:
+  gatewayClassName: sluice
+  addresses: [{{type: IPAddress, value: 127.0.0.1}}]
+  listeners: [{{name: http, protocol: HTTP, port: {self.port}}}]
+"""]
+        refs = ""
+        for n, (port, weight) in enumerate(s.backends):
+            refs += f"    - {{name: app{n}, port: 80, weight: {weight}}}\n"
+            parts.append(f"""apiVersion: v1
+kind: Service
+metadata: {{name: app{n}}}
+spec: {{ports: [{{name: http, port: 80}}]}}
+""")
+            parts.append(f"""apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {{name: app{n}-1, labels: {{kubernetes.io/service-name: app{n}}}}}
+addressType: IPv4
+ports: [{{name: http, port: {port}}}]
+endpoints: [{{addresses: [127.0.0.1]}}]
+""")
+        paths = ["/"] if s.routes == 1 else [f"/r/{n:05}" for n in range(s.routes)]
+        for n, path in enumerate(paths):
+            parts.append(f"""apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: route-{n:05}, labels: {{mark: '{mark if n == 0 else 0}'}}}}
+spec:
+  parentRefs: [{{name: bench}}]
+  rules:
+  - matches: [{{path: {{type: PathPrefix, value: {path}}}}}]
+    backendRefs:
+{refs}""")
+        temporary = self.folder / "new"
+        temporary.write_text("---\n".join(parts))
+        temporary.replace(self.manifests / "bench.yaml")
+
+
+class SluiceLog(Sluice):
+    name = "sluice-log"
+
+    @property
+    def log(self):
+        return "text"
+
+
+ALL = {kind.name: kind for kind in (Sluice, Nginx, HAProxy, SluiceLog, NginxEqual, HAProxyEqual)}

@@ -1,0 +1,89 @@
+"""What is measured: processor time, memory, and what the load generator saw."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+
+def cpu_seconds(pids):
+    """User and system time of all threads of the processes, from the scheduler (nanoseconds, no ticks)."""
+    total = 0
+    for pid in pids:
+        try:
+            for task in os.listdir(f"/proc/{pid}/task"):
+                total += int(Path(f"/proc/{pid}/task/{task}/schedstat").read_text().split()[0])
+        except OSError:
+            pass  # It ended; what it used until the last look is lost, and that is little.
+    return total / 1e9
+
+
+def pss_kib(pids):
+    """Proportional set size: memory shared between the family's processes is counted once."""
+    total = 0
+    for pid in pids:
+        try:
+            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                if line.startswith("Pss:"):
+                    total += int(line.split()[1])
+        except OSError:
+            pass
+    return total
+
+
+class Tools:
+    """The load generator and the backend, compiled from the C files beside this one."""
+
+    def __init__(self, folder, core):
+        self.folder, self.core = Path(folder), core
+        self.folder.mkdir(parents=True, exist_ok=True)
+        here = Path(__file__).parent
+        for name in ("load", "backend"):
+            target = self.folder / name
+            source = here / f"{name}.c"
+            if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+                subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-o", str(target), str(source)], check=True)
+
+    def _command(self, name, arguments):
+        pin = [] if self.core is None else ["taskset", "-c", str(self.core)]
+        return pin + [str(self.folder / name)] + [str(a) for a in arguments]
+
+    def backend(self, sites):
+        process = subprocess.Popen(self._command("backend", sites), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        if process.stdout.readline() != b"ready\n":
+            raise RuntimeError("the backend did not start")
+        return process
+
+    def load_process(self, port, idle=None, **options):
+        arguments = ["--target", f"127.0.0.1:{port}"]
+        if idle:
+            options["idle"] = idle
+        for name, value in options.items():
+            arguments += [f"--{name}", value]
+        return subprocess.Popen(self._command("load", arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def load(self, port, **options):
+        process = self.load_process(port, **options)
+        limit = float(options.get("duration", 2)) + float(options.get("warmup", 0)) + 15
+        try:
+            out, _ = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+        if process.returncode:
+            raise RuntimeError("the load generator failed")
+        return json.loads(out)
+
+
+class IdleConnections:
+    """Open keep-alive connections that had one exchange each; leaving tells how many the gateway closed."""
+
+    def __init__(self, tools, port, count, path="/"):
+        self.process = tools.load_process(port, idle=count, path=path)
+        if self.process.stdout.readline() != b"ready\n":
+            raise RuntimeError("the idle connections could not be opened")
+
+    def finish(self):
+        out, _ = self.process.communicate(timeout=20)
+        return json.loads(out)
