@@ -74,6 +74,7 @@ let package = Package(
         tests(of: "Routing", ["Core", "HTTP", "Config"]),
         tests(of: "Telemetry", ["Core", "IO"]),
         tests(of: "Manifest"),
+        tests(of: "Upstream", ["Core", "Config"]),
     ],
     swiftLanguageModes: [.v6]
 )

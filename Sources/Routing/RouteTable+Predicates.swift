@@ -46,19 +46,19 @@ extension RouteTable {
         guard let second = nextLine(of: wanted, name, head, bytes, from: first + 1) else {
             return holds(wanted, value)
         }
-        joinedLines.clear()
-        joinedLines.append(value)
+        scratch.clear()
+        scratch.append(value)
         var next: Int? = second
         while let line = next {
             if name.equalsIgnoringCase("cookie") {
-                joinedLines.append("; ")
+                scratch.append("; ")
             } else {
-                joinedLines.append(byte: ASCII.comma)
+                scratch.append(byte: ASCII.comma)
             }
-            joinedLines.append(head.fields[line].value(in: bytes))
+            scratch.append(head.fields[line].value(in: bytes))
             next = nextLine(of: wanted, name, head, bytes, from: line + 1)
         }
-        return holds(wanted, joinedLines.view)
+        return holds(wanted, scratch.view)
     }
 
     /// A well-known name is one number; others are compared by their octets, without case.
@@ -76,15 +76,21 @@ extension RouteTable {
         return nil
     }
 
-    /// HTTPQueryParamMatch: names and values with their case; of a repeated parameter the first value counts, as the CRD
+    /// HTTPQueryParamMatch: decoded, with their case; of a repeated parameter the first value counts, as the CRD
     /// recommends.
     private func hasQueryParam(
         _ wanted: UnsafePointer<ValueMatchConfig>, _ head: borrowing RequestHead, _ bytes: ByteView
     ) -> Bool {
         guard head.hasQuery else { return false }
         let name = snapshot.text(wanted.pointee.name)
-        guard let value = QueryScan.first(name, in: head.query.of(bytes)) else { return false }
-        return holds(wanted, value)
+        guard let value = QueryView.firstValue(of: name, in: head.query.of(bytes)) else { return false }
+        switch wanted.pointee.kind {
+        case .exact: return QueryView.decodes(value, to: snapshot.text(wanted.pointee.value))
+        case .regularExpression:
+            scratch.clear()
+            QueryView.decode(value, into: &scratch)
+            return pattern(wanted.pointee.pattern).matches(scratch.view)
+        }
     }
 
     private func holds(_ wanted: UnsafePointer<ValueMatchConfig>, _ value: ByteView) -> Bool {
@@ -92,21 +98,5 @@ extension RouteTable {
         case .exact: value.equals(snapshot.text(wanted.pointee.value))
         case .regularExpression: pattern(wanted.pointee.pattern).matches(value)
         }
-    }
-}
-
-/// The parameters of a query, as they are sent.
-enum QueryScan {
-    /// The first value of a parameter; empty for one without `=`.
-    static func first(_ name: ByteView, in query: ByteView) -> ByteView? {
-        var start = 0
-        while start <= query.count {
-            let end = query.firstIndex(of: 0x26, from: start) ?? query.count
-            let pair = query[start..<end]
-            let equals = pair.firstIndex(of: ASCII.equals) ?? pair.count
-            if pair.upTo(equals).equals(name) { return equals < pair.count ? pair.from(equals + 1) : .empty }
-            start = end + 1
-        }
-        return nil
     }
 }

@@ -17,8 +17,9 @@ public final class RouteTable {
     // Memory for the keys of the request at hand.
     let hostSuffixes: UnsafeMutablePointer<HostKey.Suffix>
     let pathPrefixes: UnsafeMutablePointer<PathKey.Prefix>
-    /// For the rare field that came in several lines and meets an expression.
-    var joinedLines = ByteBuffer()
+    /// For the rare field that came in several lines, and for the decoded parameter that meets an expression; it keeps its
+    /// memory.
+    var scratch = ByteBuffer()
 
     /// - Parameters:
     ///   - snapshot: stays mapped as long as the table and its decisions are used; the caller's duty.

@@ -47,7 +47,7 @@ struct TestRequest: CustomStringConvertible {
             head.fields.append(
                 FieldLine(
                     nameOffset: nameRange.offset, nameLength: UInt16(nameRange.length), valueOffset: valueRange.offset,
-                    valueLength: valueRange.length, name: .other))
+                    valueLength: valueRange.length, name: name.withView { FieldName($0) }))
         }
         head.length = octets.end
         let view = octets.written

@@ -94,3 +94,11 @@ extension ValueMatchPlan {
         ValueMatchPlan(name: name, kind: .regularExpression, value: value)
     }
 }
+
+extension TestTable {
+    func explain(_ request: TestRequest, limit: Int = .max) -> RouteExplanation {
+        request.with { head, bytes, host, path in
+            table.explain(socket: 0, head: head, bytes: bytes, host: host, path: path, limit: limit)
+        }
+    }
+}

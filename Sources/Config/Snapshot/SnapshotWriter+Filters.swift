@@ -16,7 +16,13 @@ extension SnapshotWriter {
         return config
     }
 
+    /// Edits of the fields that frame a message or belong to one connection are left out: no manifest may make two hops
+    /// disagree on where a message ends. Host is changed by URLRewrite, which knows what else depends on it.
     private mutating func edits(_ plans: [HeaderEditPlan]) -> Table<HeaderEditConfig> {
+        let plans = plans.filter {
+            let name = fieldName($0.name)
+            return name != .host && name != .contentLength && !HopByHop.isNeverForwarded(name)
+        }
         let table = block.allocate(HeaderEditConfig.self, count: plans.count)
         guard block.failure == nil else { return table }
         for (i, plan) in plans.enumerated() {
@@ -41,9 +47,33 @@ extension SnapshotWriter {
     private mutating func modifier(_ plan: PathModifierPlan?) -> PathModifierConfig {
         switch plan {
         case nil: PathModifierConfig(kind: .none, value: TextRef())
-        case .replaceFullPath(let path): PathModifierConfig(kind: .replaceFullPath, value: text(path))
-        case .replacePrefixMatch(let path): PathModifierConfig(kind: .replacePrefixMatch, value: text(path))
+        case .replaceFullPath(let path): PathModifierConfig(kind: .replaceFullPath, value: text(Self.escaped(path)))
+        case .replacePrefixMatch(let path):
+            PathModifierConfig(kind: .replacePrefixMatch, value: text(Self.escaped(path)))
         }
+    }
+
+    /// The CRD lets any text be a replacement; what cannot stand in a path (RFC 3986, section 3.3) is percent-encoded, so that
+    /// no manifest can break a request line or begin a query.
+    private static func escaped(_ path: String) -> String {
+        func isIllegal(_ byte: UInt8) -> Bool {
+            switch byte {
+            case 0...0x20, 0x7F, 0x22, 0x23, 0x3C, 0x3E, 0x3F, 0x5C, 0x5E, 0x60, 0x7B, 0x7C, 0x7D: true
+            default: false
+            }
+        }
+        guard path.utf8.contains(where: isIllegal) else { return path }
+        var octets: [UInt8] = []
+        for byte in path.utf8 {
+            if isIllegal(byte) {
+                octets += [
+                    ASCII.percent, ASCII.upper(ASCII.hexDigit(byte >> 4)), ASCII.upper(ASCII.hexDigit(byte & 15)),
+                ]
+            } else {
+                octets.append(byte)
+            }
+        }
+        return String(decoding: octets, as: UTF8.self)
     }
 
     private mutating func write(_ plans: [MirrorPlan], _ clusterCount: Int) -> Table<MirrorConfig> {
@@ -64,5 +94,6 @@ extension SnapshotWriter {
         return block.append(contentsOf: [config])
     }
 
-    func fieldName(_ name: String) -> FieldName { .other }
+    /// As the parser of heads tells it.
+    func fieldName(_ name: String) -> FieldName { name.withView { FieldName($0) } }
 }

@@ -1,0 +1,156 @@
+import Config
+import Core
+import HTTP
+
+/// Why a request goes where it goes: the decision with every match that could have been considered, in order of precedence.
+public struct RouteExplanation {
+    /// One match under one hostname of one listener.
+    public struct Candidate {
+        public enum Verdict: Equatable, Sendable {
+            case won
+            /// It would serve the request were it not for the winner.
+            case outranked
+            /// The first predicate that the request does not meet.
+            case lost(FailedPredicate)
+        }
+        public let listener: UInt32
+        /// The hostname it stands under, `*.example.com`; empty: every host.
+        public let hostname: String
+        public let match: UnsafePointer<MatchConfig>
+        public let verdict: Verdict
+    }
+
+    public let decision: RouteDecision
+    /// In order of precedence, the chosen listener's first: those before the winner lost, those after it lost or were
+    /// outranked.
+    public let candidates: [Candidate]
+    /// Candidates beyond the caller's limit.
+    public let omitted: Int
+
+    /// A failed predicate in the words of a manifest: `header 'x-version'`.
+    public static func describe(_ predicate: FailedPredicate, in snapshot: Snapshot) -> String {
+        switch predicate {
+        case .listenerHostname: "listener hostname"
+        case .routeHostname: "route hostname"
+        case .path: "path"
+        case .method: "method"
+        case .header(let name): "header '\(snapshot.text(name).string)'"
+        case .queryParam(let name): "query parameter '\(snapshot.text(name).string)'"
+        }
+    }
+}
+
+extension RouteTable {
+    /// The decision that ``decide(socket:head:bytes:host:path:)`` takes, by the same code, with the reasons. Allocates, and
+    /// costs as much as the socket has matches: for the control side.
+    /// - Parameter limit: candidates to list at most; the winner is always among them.
+    public func explain(
+        socket: UInt32, head: borrowing RequestHead, bytes: ByteView, host: ByteView, path: ByteView,
+        limit: Int = .max
+    ) -> RouteExplanation {
+        var tracer = RecordingTracer()
+        let decision = search(socket: socket, head: head, bytes: bytes, host: host, path: path, tracer: &tracer)
+
+        var found: [RouteExplanation.Candidate] = []
+        var omitted = 0
+        var hasWinner = decision.outcome != .rule
+        let listeners = hostnames(of: snapshot[header.pointee.sockets, Int(socket)].pointee.hosts)
+        let chosen = decision.outcome == .noListener ? nil : decision.listener
+        let others = listeners.map(\.value).filter { $0 != chosen }
+        for listener in (chosen.map { [$0] } ?? []) + others {
+            for hostname in hostnames(of: snapshot[header.pointee.listeners, Int(listener)].pointee.hosts) {
+                for match in matches(listener: listener, pathIndex: hostname.value) {
+                    let verdict: RouteExplanation.Candidate.Verdict
+                    if listener != chosen {
+                        verdict = .lost(.listenerHostname)
+                    } else {
+                        verdict = tracer.verdict(on: match, under: hostname.value, decision)
+                    }
+                    if verdict == .won { hasWinner = true }
+                    if found.count < limit - (hasWinner ? 0 : 1) || verdict == .won {
+                        found.append(.init(listener: listener, hostname: hostname.name, match: match, verdict: verdict))
+                    } else {
+                        omitted += 1
+                    }
+                }
+            }
+        }
+        return RouteExplanation(decision: decision, candidates: found, omitted: omitted)
+    }
+
+    /// The names of an index, the most specific first: names by length, then wildcards by length, then every host.
+    private func hostnames(of index: HostIndex) -> [(name: String, value: UInt32)] {
+        var names: [(name: String, value: UInt32)] = []
+        for i in 0..<Int(index.buckets.count) {
+            let bucket = snapshot[index.buckets, i].pointee
+            guard !bucket.name.isEmpty else { continue }
+            let name = snapshot.text(bucket.name).string
+            names.append((name.hasPrefix(".") ? "*" + name : name, bucket.value))
+        }
+        names.sort { a, b in
+            let (wildA, wildB) = (a.name.hasPrefix("*"), b.name.hasPrefix("*"))
+            if wildA != wildB { return wildB }
+            let (lengthA, lengthB) = (a.name.utf8.count, b.name.utf8.count)
+            return lengthA != lengthB ? lengthA > lengthB : a.name < b.name
+        }
+        if index.anyHost != HostIndex.none { names.append(("", index.anyHost)) }
+        return names
+    }
+
+    /// All matches under one hostname, in order of precedence.
+    private func matches(listener: UInt32, pathIndex: UInt32) -> [UnsafePointer<MatchConfig>] {
+        let paths = snapshot[snapshot[header.pointee.listeners, Int(listener)].pointee.pathIndexes, Int(pathIndex)]
+            .pointee
+        var found: [UnsafePointer<MatchConfig>] = []
+        func add(_ candidates: Table<MatchConfig>) {
+            for i in 0..<Int(candidates.count) { found.append(snapshot[candidates, i]) }
+        }
+        for i in 0..<Int(paths.exact.count) { add(snapshot[paths.exact, i].pointee.candidates) }
+        for i in 0..<Int(paths.regularExpressions.count) {
+            add(snapshot[paths.regularExpressions, i].pointee.candidates)
+        }
+        for i in 0..<Int(paths.prefixes.count) { add(snapshot[paths.prefixes, i].pointee.candidates) }
+        return found.map { ($0, MatchRank($0.pointee, in: snapshot)) }
+            .sorted { a, b in
+                if a.1 != b.1 { return a.1 > b.1 }
+                // Rules are numbered in the order of routes.
+                return (a.0.pointee.rule, a.0.pointee.match) < (b.0.pointee.rule, b.0.pointee.match)
+            }
+            .map(\.0)
+    }
+}
+
+/// Writes down which hostnames and candidates the matcher looked at.
+private struct RecordingTracer: MatchTracer {
+    static var stopsAtFirstMatch: Bool { false }
+
+    private struct Place: Hashable {
+        var pathIndex: UInt32
+        var match: UnsafePointer<MatchConfig>
+    }
+    private var pathIndexes: [UInt32] = []
+    private var examined: [Place: FailedPredicate?] = [:]
+    private var firstMatch: Place?
+
+    mutating func entered(pathIndex: UInt32) { pathIndexes.append(pathIndex) }
+
+    mutating func examined(_ candidate: UnsafePointer<MatchConfig>, failed: FailedPredicate?) {
+        guard let pathIndex = pathIndexes.last else { preconditionFailure("a candidate without its hostname") }
+        let place = Place(pathIndex: pathIndex, match: candidate)
+        examined.updateValue(failed, forKey: place)
+        if failed == nil, firstMatch == nil { firstMatch = place }
+    }
+
+    mutating func probed(_ count: Int) {}
+
+    func verdict(
+        on match: UnsafePointer<MatchConfig>, under pathIndex: UInt32, _ decision: RouteDecision
+    ) -> RouteExplanation.Candidate.Verdict {
+        guard pathIndexes.contains(pathIndex) else { return .lost(.routeHostname) }
+        let place = Place(pathIndex: pathIndex, match: match)
+        // The lookup tables never led here: the path is another.
+        guard let outcome = examined[place] else { return .lost(.path) }
+        if let failed = outcome { return .lost(failed) }
+        return place == firstMatch && match == decision.match ? .won : .outranked
+    }
+}
