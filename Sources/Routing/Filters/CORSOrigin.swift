@@ -22,7 +22,10 @@ enum CORSOrigin {
     private static func split(_ origin: ByteView) -> (scheme: ByteView, authority: ByteView)? {
         guard let colon = origin.firstIndex(of: ASCII.colon), colon > 0, origin.from(colon).hasPrefix(ByteView("://"))
         else { return nil }
-        return (origin.upTo(colon), origin.from(colon + 3))
+        let authority = origin.from(colon + 3)
+        // An origin has neither path nor userinfo; a host suffix found behind one would be nobody's.
+        guard authority.firstIndex(of: ASCII.slash) == nil, authority.firstIndex(of: 0x40) == nil else { return nil }
+        return (origin.upTo(colon), authority)
     }
 
     private static func hostAndPort(_ authority: ByteView, of scheme: ByteView) -> (ByteView, UInt64?) {
