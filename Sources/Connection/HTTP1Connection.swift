@@ -33,6 +33,8 @@ open class HTTP1Connection: EventSource {
     public final var mayWrite = false
     /// The peer has sent its FIN; what it sent before may still wait to be read.
     public final private(set) var peerFinished = false
+    /// Both directions are over: the peer has closed or reset the connection, nobody waits for an answer.
+    public final private(set) var isGone = false
     public final private(set) var failure: Errno?
     public final var octetsReceived: UInt64 = 0
     public final var octetsSent: UInt64 = 0
@@ -54,6 +56,7 @@ open class HTTP1Connection: EventSource {
         if !events.isDisjoint(with: [.readable, .peerClosed, .hungUp, .error]) { mayRead = true }
         if !events.isDisjoint(with: [.writable, .hungUp, .error]) { mayWrite = true }
         if !events.isDisjoint(with: [.peerClosed, .hungUp]) { peerFinished = true }
+        if !events.isDisjoint(with: [.hungUp, .error]) { isGone = true }
         handle(events)
     }
 

@@ -165,10 +165,16 @@ public final class HTTP1ServerConnection: HTTP1Connection {
         if !isReadingHeads { readHeads() }
     }
 
-    /// Gives the connection up after an upgrade or a broken response: nothing more can be said on it.
+    /// Gives the connection up after a broken exchange: nothing more can be said on it.
     public func exchangeAborted() {
         owner = acceptor
         if failure != nil || peerFinished { lost() } else { abortNow() }
+    }
+
+    /// Gives the connection up after a tunnel that both ends have closed.
+    public func exchangeClosed() {
+        owner = acceptor
+        lost()
     }
 
     private func abortNow() {

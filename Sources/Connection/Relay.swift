@@ -2,6 +2,12 @@ import Core
 import HTTP
 import IO
 
+/// Somebody who must see a body that passes: a mirror, or the memory of what a retry would have to send again.
+open class BodyTap {
+    public init() {}
+    open func passed(_ content: ByteView) {}
+}
+
 /// Moves a body from one connection to another, as far as both allow now.
 ///
 /// What the sink does not take stays in the source's input, whose one block is the bound: the source is read again only
@@ -26,17 +32,22 @@ public enum Relay {
     /// From this many octets still to come, a body goes through the kernel: setting the pipe up costs two calls more.
     public static let spliceFrom: UInt64 = 48 * 1024
 
-    /// - Parameter moved: the content octets that were moved are added to it.
-    public static func run(from source: HTTP1Connection, to sink: HTTP1Connection, moved: inout UInt64) -> Progress {
+    /// - Parameters:
+    ///   - moved: the content octets that were moved are added to it.
+    ///   - tap: sees every octet of content that the sink took.
+    public static func run(
+        from source: HTTP1Connection, to sink: HTTP1Connection, moved: inout UInt64, tap: BodyTap? = nil
+    ) -> Progress {
         var budget = octetsPerTurn
         while true {
-            if source.pipe != nil || maySplice(source, sink) {
+            if source.pipe != nil || tap == nil && maySplice(source, sink) {
                 if let stopped = splice(source, sink, &budget, &moved) { return stopped }
                 continue
             }
             switch source.incoming.next(&source.input) {
             case .data(let run):
                 let taken = sink.write(body: run)
+                tap?.passed(run.upTo(taken))
                 source.incoming.consume(taken, from: &source.input)
                 moved &+= UInt64(taken)
                 budget -= taken

@@ -1,0 +1,149 @@
+import Config
+import Connection
+import Core
+import HTTP
+import IO
+import Telemetry
+
+/// How an exchange ends: in order, by breaking off, or as a tunnel; what is told of it; and becoming empty again.
+extension Exchange {
+    /// The response is sent to its last octet.
+    func finish() {
+        guard let downstream else { return }
+        if phase == .relaying {
+            endAttempt(status: status)
+            giveBackUpstream()
+        }
+        if !requestSent { recorder?.broken() }
+        record(downstream)
+        clear()
+        // This object may begin another exchange within this call.
+        downstream.exchangeEnded()
+    }
+
+    private func giveBackUpstream() {
+        guard let upstream, let endpoint else { return }
+        if upstreamPersists, requestSent {
+            upstream.incoming.dropTrailers(from: &upstream.input)
+            endpoint.giveBack(upstream)
+        } else {
+            upstream.close()
+        }
+        self.upstream = nil
+    }
+
+    /// The exchange breaks off: nobody is there to answer, or a response that has begun cannot be completed.
+    func abandon(_ reason: ReasonCode) {
+        guard phase != .over, let downstream else { return }
+        self.reason = reason
+        let hadAttempt = upstream != nil
+        dropUpstream()
+        if hadAttempt { endAttempt(status: status) }
+        recorder?.broken()
+        record(downstream)
+        clear()
+        downstream.exchangeAborted()
+    }
+
+    /// Both directions have ended, or one has failed.
+    func finishTunnel() {
+        guard phase == .tunnel, let downstream else { return }
+        worker.statistics.decrement(.upgradesNow)
+        let orderly = tunnelRequestEnded && tunnelResponseEnded
+        dropUpstream()
+        endAttempt(status: status)
+        record(downstream)
+        clear()
+        if orderly { downstream.exchangeClosed() } else { downstream.exchangeAborted() }
+    }
+
+    private func record(_ downstream: HTTP1ServerConnection) {
+        let duration = worker.loop.now - startedAt
+        var routeSlot: UInt32 = 0
+        if let rule, configuration != nil {
+            routeSlot = snapshot[snapshot.header.pointee.routes, Int(rule.pointee.route)].pointee.slot
+        }
+        worker.statistics.decrement(.requestsNow)
+        worker.statistics.requestEnded(
+            status: status, reason: reason, duration: duration, received: requestBody, sent: responseBody,
+            route: routeSlot)
+        if worker.accessLog.isOn { writeRecord(downstream, duration) }
+    }
+
+    private func writeRecord(_ downstream: HTTP1ServerConnection, _ duration: TimeAmount) {
+        var record = AccessRecord()
+        record.start = startedWall
+        record.duration = duration
+        if headAt > startedAt { record.upstreamHead = headAt - startedAt }
+        record.bodyReceived = requestBody
+        record.bodySent = responseBody
+        record.scheme = ByteView("http")
+        record.status = status
+        record.reason = reason
+        record.peer = downstream.peer
+        record.attempts = attempts
+        let bytes = downstream.headBytes
+        // A head that was refused has no offsets to be trusted.
+        if let message = downstream.request, !bytes.isEmpty {
+            record.method = message.head.methodRange.of(bytes)
+            record.host = message.head.host.of(bytes)
+            record.target = message.head.target.of(bytes)
+            record.path = path(message, bytes)
+            record.minorVersion = message.head.minorVersion
+            for i in 0..<message.head.fields.count {
+                let line = message.head.fields[i]
+                switch line.name {
+                case .userAgent: record.userAgent = line.value(in: bytes)
+                case .referer: record.referer = line.value(in: bytes)
+                case .xForwardedFor: record.forwardedFor = line.value(in: bytes)
+                default: break
+                }
+            }
+            record.requestID = requestID(message, bytes)
+        }
+        if let rule {
+            let route = snapshot[snapshot.header.pointee.routes, Int(rule.pointee.route)]
+            record.route = snapshot.text(route.pointee.qualifiedName)
+            record.rule = snapshot.text(rule.pointee.name)
+        }
+        if let backend { record.backend = snapshot.text(backend.pointee.name) }
+        if attempts > 0 { record.endpoint = endpoint?.address }
+        worker.accessLog.append(record)
+    }
+
+    /// Empty, for the next request. The connections have been given up, or are by the caller.
+    private func clear() {
+        worker.loop.clearDeadline(self)
+        phase = .over
+        downstream = nil
+        upstream = nil
+        configuration = nil
+        decision = .undecided
+        rule = nil
+        backend = nil
+        cluster = nil
+        endpoint = nil
+        normalisedPath.clear()
+        ownRequestID.clear()
+        requestSent = false
+        requestBody = 0
+        responseBody = 0
+        recorder = nil
+        replayed = 0
+        tunnelRequestEnded = false
+        tunnelResponseEnded = false
+        upstreamPersists = false
+        attempts = 0
+        connectFailures = 0
+        retriesLeft = 0
+        replayedOnFresh = false
+        status = 0
+        reason = .none
+        headAt = Instant(nanoseconds: 0)
+        requestDeadline = .distantFuture
+        attemptDeadline = .distantFuture
+        halfClosedDeadline = .distantFuture
+        worker.release(self)
+        whileActive = nil
+    }
+}

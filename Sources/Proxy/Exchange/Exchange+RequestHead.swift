@@ -1,0 +1,142 @@
+import Config
+import Connection
+import Core
+import HTTP
+import Routing
+
+/// The request head as the endpoint gets it: what the client sent, byte for byte in its case and order, less what belongs
+/// to the client's connection, plus what the gateway says about the client, with the filters' edits.
+extension Exchange {
+    func writeRequestHead(to out: inout ByteBuffer) {
+        guard let downstream, let message = downstream.request, let rule, let backend else {
+            preconditionFailure("a request goes up before it was routed")
+        }
+        let bytes = downstream.headBytes
+        let edits = HeaderEdits(
+            rule: rule.pointee.filters.requestHeaders, backend: backend.pointee.filters.requestHeaders, in: snapshot)
+        out.append(message.head.methodRange.of(bytes))
+        out.append(byte: ASCII.space)
+        writeTarget(message, bytes, to: &out)
+        out.append(" HTTP/1.1\r\n")
+        writeHost(message, bytes, to: &out)
+        copyFields(message, bytes, edits, to: &out)
+        writeForwarding(message, bytes, edits, to: &out)
+        writeConnectionFields(message, to: &out)
+        if !edits.isEmpty { edits.appendLines(to: &out) }
+        out.append("\r\n")
+    }
+
+    /// A URLRewrite of the backendRef goes before the rule's.
+    private var rewrite: RewriteConfig? {
+        guard let rule, let backend else { return nil }
+        if !backend.pointee.filters.rewrite.isEmpty { return snapshot[backend.pointee.filters.rewrite, 0].pointee }
+        if !rule.pointee.filters.rewrite.isEmpty { return snapshot[rule.pointee.filters.rewrite, 0].pointee }
+        return nil
+    }
+
+    private func writeTarget(_ message: RequestMessage, _ bytes: ByteView, to out: inout ByteBuffer) {
+        if message.head.targetForm == .asterisk {
+            out.append("*")
+            return
+        }
+        if let rewrite, rewrite.path.kind != .none {
+            PathModifier.write(
+                rewrite.path, in: snapshot, path: path(message, bytes),
+                matchedPrefixLength: decision.matchedPrefixLength, to: &out)
+        } else {
+            out.append(path(message, bytes))
+        }
+        if message.head.hasQuery {
+            out.append(byte: ASCII.question)
+            out.append(message.head.query.of(bytes))
+        }
+    }
+
+    /// Host goes first (RFC 9112, section 3.2), as the client said it unless a filter rewrites it.
+    private func writeHost(_ message: RequestMessage, _ bytes: ByteView, to out: inout ByteBuffer) {
+        out.append("Host: ")
+        if let rewrite, !rewrite.hostname.isEmpty {
+            out.append(snapshot.text(rewrite.hostname))
+        } else {
+            out.append(message.head.authority.of(bytes))
+        }
+        out.append("\r\n")
+    }
+
+    /// Copies the lines that stay, neighbours in one piece.
+    private func copyFields(
+        _ message: RequestMessage, _ bytes: ByteView, _ edits: HeaderEdits, to out: inout ByteBuffer
+    ) {
+        let count = message.head.fields.count
+        let plain = edits.isEmpty && !message.head.connectionNamesFields
+        let end = message.head.length - 2
+        var from = -1
+        for i in 0..<count {
+            let line = message.head.fields[i]
+            let stays: Bool
+            switch line.name {
+            case .other where plain: stays = true
+            // Written anew: Host and what says who the client is.
+            case .host, .xForwardedFor, .xForwardedProto, .xForwardedHost: stays = false
+            case .xRequestId: stays = false
+            default: stays = !message.head.drops(line, in: bytes) && (edits.isEmpty || !edits.drops(line, in: bytes))
+            }
+            if stays {
+                if from < 0 { from = Int(line.nameOffset) }
+            } else if from >= 0 {
+                out.append(bytes[from..<Int(line.nameOffset)])
+                from = -1
+            }
+        }
+        if from >= 0 { out.append(bytes[from..<end]) }
+    }
+
+    /// `X-Forwarded-For` grows by the client's address; `-Proto` and `-Host` say what this gateway saw, whatever the
+    /// client claimed; a usable `X-Request-Id` stays. A field that the filters set or remove is theirs.
+    private func writeForwarding(
+        _ message: RequestMessage, _ bytes: ByteView, _ edits: HeaderEdits, to out: inout ByteBuffer
+    ) {
+        guard let downstream else { return }
+        if !edits.replaces(.xForwardedFor) {
+            out.append("X-Forwarded-For: ")
+            for i in 0..<message.head.fields.count where message.head.fields[i].name == .xForwardedFor {
+                out.append(message.head.fields[i].value(in: bytes))
+                out.append(", ")
+            }
+            downstream.peer.ip.write(to: &out)
+            out.append("\r\n")
+        }
+        if !edits.replaces(.xForwardedProto) { out.append("X-Forwarded-Proto: http\r\n") }
+        if !edits.replaces(.xForwardedHost), !message.head.authority.isEmpty {
+            out.append("X-Forwarded-Host: ")
+            out.append(message.head.authority.of(bytes))
+            out.append("\r\n")
+        }
+        if !edits.replaces(.xRequestId) {
+            out.append("X-Request-Id: ")
+            out.append(requestID(message, bytes))
+            out.append("\r\n")
+        }
+    }
+
+    /// What concerns the connection to the endpoint alone (RFC 9110, section 7.6.1).
+    private func writeConnectionFields(_ message: RequestMessage, to out: inout ByteBuffer) {
+        if message.head.upgradesToWebSocket {
+            out.append("Connection: upgrade\r\nUpgrade: websocket\r\n")
+        } else if message.head.acceptsTrailers {
+            out.append("TE: trailers\r\nConnection: TE\r\n")
+        }
+        if message.head.framing == .chunked { out.append("Transfer-Encoding: chunked\r\n") }
+    }
+
+    /// The client's, when it is one that logs and backends can hold, else one of our own.
+    func requestID(_ message: RequestMessage, _ bytes: ByteView) -> ByteView {
+        if !ownRequestID.isEmpty { return ownRequestID.view }
+        if let line = message.head.fields.first(.xRequestId) {
+            let value = line.value(in: bytes)
+            if !value.isEmpty, value.count <= ExchangeLimits.requestID { return value }
+        }
+        worker.requestIDs.write(to: &ownRequestID)
+        return ownRequestID.view
+    }
+}

@@ -1,0 +1,210 @@
+import Config
+import Connection
+import Core
+import HTTP
+import IO
+import Routing
+import Telemetry
+
+/// The way down: the response's head and body, tunnels, and the gateway's own answers.
+extension Exchange {
+    func receiveResponse() {
+        guard let upstream, let downstream, let message = downstream.request else { return }
+        while true {
+            switch upstream.readHead(for: message.head.method) {
+            case .waiting: return
+            case .endOfFile, .failed: return upstreamLost()
+            case .refused(let refusal):
+                return failed(status: 502, .upstreamProtocolError, refusal.reason)
+            case .complete:
+                guard let response = upstream.response else { preconditionFailure("a complete head is not there") }
+                lastProgress = worker.loop.now
+                let code = response.head.status
+                if code == 101 { return switchProtocols(response, asked: message.head.upgradesToWebSocket) }
+                if code < 200 {
+                    passInterim(response, to: downstream, minorVersion: message.head.minorVersion)
+                    continue
+                }
+                if retriesLeft > 0, canSendAgain, retries(code) { return discardAndRetry(code) }
+                return beginResponse(response, on: downstream, from: upstream, to: message)
+            }
+        }
+    }
+
+    private func retries(_ code: UInt16) -> Bool {
+        guard let retry = rule?.pointee.retry else { return false }
+        for i in 0..<Int(retry.codes.count) where snapshot[retry.codes, i].pointee == code { return true }
+        return false
+    }
+
+    private func discardAndRetry(_ code: UInt16) {
+        dropUpstream()
+        endAttempt(status: code)
+        retry()
+    }
+
+    /// 1xx responses pass, except to HTTP/1.0 clients, which do not know them (RFC 9110, section 15.2).
+    private func passInterim(_ response: ResponseMessage, to downstream: HTTP1ServerConnection, minorVersion: UInt8) {
+        guard let upstream else { return }
+        if minorVersion >= 1, downstream.output.count < ExchangeLimits.interimOctets {
+            worker.resources.buffers.supply(&downstream.output)
+            writeResponseHead(response, upstream.headBytes, framing: .none, to: &downstream.output)
+            _ = downstream.flush()
+        }
+        upstream.dropHead()
+    }
+
+    private func beginResponse(
+        _ response: ResponseMessage, on downstream: HTTP1ServerConnection, from upstream: HTTP1ClientConnection,
+        to message: RequestMessage
+    ) {
+        status = response.head.status
+        headAt = worker.loop.now
+        upstreamPersists = response.head.persistence == .keepAlive
+        let framing: OutgoingFraming
+        switch response.head.framing {
+        case .none: framing = .none
+        case .length(let octets): framing = octets == 0 ? .none : .length(remaining: octets)
+        case .chunked, .untilClose:
+            // A client of HTTP/1.0 knows no chunks (RFC 9112, section 7.1).
+            framing = message.head.minorVersion >= 1 ? .chunked : .untilClose
+        }
+        if framing == .untilClose { downstream.closesAfterResponse = true }
+        // A request that is still being received will not be read to its end: then the connection must go.
+        if !requestSent || worker.isDraining { downstream.closesAfterResponse = true }
+        worker.resources.buffers.supply(&downstream.output)
+        writeResponseHead(response, upstream.headBytes, framing: framing, to: &downstream.output)
+        downstream.outgoing = framing
+        upstream.dropHead()
+        phase = .relaying
+        relayResponse()
+    }
+
+    func relayResponse() {
+        guard let upstream, let downstream else { return }
+        let before = responseBody
+        switch Relay.run(from: upstream, to: downstream, moved: &responseBody) {
+        case .complete: finish()
+        case .waiting: break
+        case .unfinished: worker.loop.again(upstream)
+        case .sourceFailed: abandon(.upstreamRemoteReset)
+        case .sourceRefused: abandon(.upstreamProtocolError)
+        case .sinkFailed: abandon(.downstreamTermination)
+        }
+        if responseBody != before { lastProgress = worker.loop.now }
+    }
+
+    // MARK: tunnels
+
+    /// 101 (RFC 9110, section 15.2.2): from here on the two connections carry octets, not messages.
+    private func switchProtocols(_ response: ResponseMessage, asked: Bool) {
+        guard asked, response.head.upgradesToWebSocket, let upstream, let downstream else {
+            return failed(status: 502, .upstreamProtocolError, "the backend switched protocols unasked")
+        }
+        status = 101
+        headAt = worker.loop.now
+        worker.resources.buffers.supply(&downstream.output)
+        writeResponseHead(response, upstream.headBytes, framing: .none, to: &downstream.output)
+        upstream.dropHead()
+        for side in [downstream, upstream] as [HTTP1Connection] {
+            side.incoming.begin(.untilClose)
+            side.outgoing = .untilClose
+        }
+        phase = .tunnel
+        requestDeadline = .distantFuture
+        attemptDeadline = .distantFuture
+        worker.statistics.increment(.upgradesNow)
+        relayTunnel()
+    }
+
+    /// Each direction ends on its own; a FIN is passed on, and the tunnel is over when both have ended.
+    func relayTunnel() {
+        guard let upstream, let downstream else { return }
+        let before = requestBody &+ responseBody
+        if !tunnelRequestEnded {
+            let progress = Relay.run(from: downstream, to: upstream, moved: &requestBody)
+            guard tunnelGoesOn(progress, again: downstream, ended: &tunnelRequestEnded, sink: upstream) else { return }
+        }
+        if !tunnelResponseEnded {
+            let progress = Relay.run(from: upstream, to: downstream, moved: &responseBody)
+            guard tunnelGoesOn(progress, again: upstream, ended: &tunnelResponseEnded, sink: downstream) else { return }
+        }
+        if requestBody &+ responseBody != before { lastProgress = worker.loop.now }
+        if tunnelRequestEnded, tunnelResponseEnded { finishTunnel() }
+    }
+
+    private func tunnelGoesOn(
+        _ progress: Relay.Progress, again source: HTTP1Connection, ended: inout Bool, sink: HTTP1Connection
+    ) -> Bool {
+        switch progress {
+        case .complete:
+            ended = true
+            Socket.shutdownWrite(sink.fd)
+        case .waiting: break
+        case .unfinished: worker.loop.again(source)
+        case .sourceFailed, .sinkFailed, .sourceRefused:
+            finishTunnel()
+            return false
+        }
+        return true
+    }
+
+    // MARK: the gateway's own answers
+
+    /// Answers the request itself. `fields`: whole field lines with their CRLF.
+    func answer(_ status: UInt16, _ reason: ReasonCode, _ text: StaticString, fields: ByteView = .empty) {
+        guard let downstream else { preconditionFailure("an answer to nobody") }
+        self.status = status
+        self.reason = reason
+        phase = .answering
+        // A body that has already arrived is passed over, so that the connection can stay.
+        skipRequestBody(downstream)
+        if !downstream.incoming.isComplete || worker.isDraining { downstream.closesAfterResponse = true }
+        recorder?.broken()
+        worker.resources.buffers.supply(&downstream.output)
+        let seconds = startedWall / 1_000_000_000
+        if status == CORSFilter.preflightStatus {
+            writeEmptyAnswer(status, fields, to: downstream, seconds)
+        } else {
+            let message = downstream.request
+            LocalAnswer(
+                status: status, text: ByteView(text),
+                persistence: downstream.closesAfterResponse ? .close : .keepAlive,
+                isForHead: message?.head.method == .head, minorVersion: message?.head.minorVersion ?? 1
+            ).write(date: &worker.date, unixSeconds: seconds, extraFields: fields, to: &downstream.output)
+        }
+        finishAnswer()
+    }
+
+    func finishAnswer() {
+        guard let downstream else { return }
+        if downstream.flush() {
+            finish()
+        } else if downstream.failure != nil {
+            abandon(.downstreamTermination)
+        } else {
+            armDeadline()
+        }
+    }
+
+    private func writeEmptyAnswer(
+        _ status: UInt16, _ fields: ByteView, to downstream: HTTP1ServerConnection, _ seconds: Int64
+    ) {
+        StatusLine.write(status: status, to: &downstream.output)
+        downstream.output.append("server: sluice\r\ndate: ")
+        worker.date.write(unixSeconds: seconds, to: &downstream.output)
+        downstream.output.append("\r\n")
+        downstream.output.append(fields)
+        if downstream.closesAfterResponse { downstream.output.append("connection: close\r\n") }
+        downstream.output.append("\r\n")
+    }
+
+    private func skipRequestBody(_ downstream: HTTP1ServerConnection) {
+        skipping: while true {
+            switch downstream.incoming.next(&downstream.input) {
+            case .data(let run): downstream.incoming.consume(run.count, from: &downstream.input)
+            case .needMore, .complete, .refused: break skipping
+            }
+        }
+    }
+}

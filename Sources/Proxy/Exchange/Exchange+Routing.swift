@@ -1,0 +1,119 @@
+import Config
+import Connection
+import Core
+import HTTP
+import Routing
+import Telemetry
+
+/// From a request's head to the backend it goes to, or to the answer that the gateway gives itself.
+extension Exchange {
+    func route(_ connection: HTTP1ServerConnection) {
+        guard let message = connection.request, let configuration,
+            let socket = configuration.index(ofSocket: connection.socketID)
+        else {
+            // The listener is gone, or nothing was ever published: nobody serves this.
+            connection.closesAfterResponse = true
+            return answer(404, .noRoute, "no listener serves this address any more")
+        }
+        let bytes = connection.headBytes
+        guard message.head.method != .connect else { return answer(501, .downstreamProtocolError, "CONNECT is not served") }
+        if message.head.targetForm != .asterisk {
+            switch PathNormalizer.normalise(path: message.head.path.of(bytes), into: &normalisedPath) {
+            case .unchanged, .rewritten: break
+            case .redirect: return redirectToNormalised(message, bytes)
+            case .refused(let refusal): return answer(refusal.status, .downstreamProtocolError, refusal.reason)
+            }
+        }
+        decision = configuration.routes.decide(
+            socket: socket, head: message.head, bytes: bytes, host: message.head.host.of(bytes),
+            path: path(message, bytes))
+        switch decision.outcome {
+        case .noListener: answer(404, .noRoute, "no listener has this host")
+        case .noRoute: answer(404, .noRoute, "no route matches this request")
+        case .rule: follow(configuration.rule(decision.rule), message, bytes)
+        }
+    }
+
+    /// As it is matched and forwarded, before any rewrite.
+    func path(_ message: RequestMessage, _ bytes: ByteView) -> ByteView {
+        normalisedPath.isEmpty ? message.head.path.of(bytes) : normalisedPath.view
+    }
+
+    func query(_ message: RequestMessage, _ bytes: ByteView) -> ByteView? {
+        message.head.hasQuery ? message.head.query.of(bytes) : nil
+    }
+
+    private func follow(_ rule: UnsafePointer<RuleConfig>, _ message: RequestMessage, _ bytes: ByteView) {
+        self.rule = rule
+        if rule.pointee.requestTimeout > .zero {
+            requestDeadline = startedAt + rule.pointee.requestTimeout
+        }
+        if !rule.pointee.filters.cors.isEmpty, CORSFilter.isPreflight(message.head) {
+            return answerPreflight(rule.pointee.filters, message, bytes)
+        }
+        if !rule.pointee.filters.redirect.isEmpty { return redirect(rule.pointee.filters, message, bytes) }
+        guard let backend = worker.weights.pick(rule, in: snapshot) else {
+            return answer(500, .noCluster, "the route has no valid backend")
+        }
+        self.backend = backend
+        if !backend.pointee.filters.cors.isEmpty, CORSFilter.isPreflight(message.head) {
+            return answerPreflight(backend.pointee.filters, message, bytes)
+        }
+        if !backend.pointee.filters.redirect.isEmpty { return redirect(backend.pointee.filters, message, bytes) }
+        guard backend.pointee.cluster != BackendConfig.invalid, let configuration else {
+            return answer(backend.pointee.status, .noCluster, "the route's backend is not valid")
+        }
+        cluster = configuration.cluster(backend.pointee.cluster, of: worker.clusters)
+        retriesLeft = rule.pointee.retry.attempts
+        prepareBody(message)
+        armDeadline()
+        attempt()
+    }
+
+    private func redirect(_ filters: FilterConfig, _ message: RequestMessage, _ bytes: ByteView) {
+        let config = snapshot[filters.redirect, 0].pointee
+        var location = ByteBuffer(capacity: 256)
+        location.append("location: ")
+        RedirectFilter.writeLocation(
+            config, in: snapshot,
+            RedirectFilter.Request(
+                scheme: .http, host: message.head.host.of(bytes), listenerPort: listenerPort,
+                path: path(message, bytes), query: query(message, bytes),
+                matchedPrefixLength: decision.matchedPrefixLength),
+            to: &location)
+        location.append("\r\n")
+        appendResponseFields(to: &location, message, bytes)
+        answer(config.statusCode, .none, "", fields: location.view)
+    }
+
+    /// `UnescapeAndRedirect`: the client is sent to the path that will be matched, so that no two readings of it remain.
+    private func redirectToNormalised(_ message: RequestMessage, _ bytes: ByteView) {
+        var location = ByteBuffer(capacity: 256)
+        location.append("location: ")
+        location.append(normalisedPath.view)
+        if let query = query(message, bytes) {
+            location.append(byte: ASCII.question)
+            location.append(query)
+        }
+        location.append("\r\n")
+        answer(307, .none, "", fields: location.view)
+    }
+
+    private func answerPreflight(_ filters: FilterConfig, _ message: RequestMessage, _ bytes: ByteView) {
+        guard let filter = CORSFilter(filters, in: snapshot) else { preconditionFailure("a CORS filter has gone") }
+        var fields = ByteBuffer(capacity: 512)
+        filter.writePreflight(message.head, bytes, to: &fields)
+        answer(CORSFilter.preflightStatus, .none, "", fields: fields.view)
+    }
+
+    /// What ResponseHeaderModifier and CORS of the rule add, also to an answer of our own that a filter asked for.
+    private func appendResponseFields(to buffer: inout ByteBuffer, _ message: RequestMessage, _ bytes: ByteView) {
+        guard let rule else { return }
+        HeaderEdits(rule: rule.pointee.filters.responseHeaders, in: snapshot).appendLines(to: &buffer)
+        CORSFilter(rule.pointee.filters, in: snapshot)?.writeActual(message.head, bytes, to: &buffer)
+    }
+
+    var listenerPort: UInt16 {
+        snapshot[snapshot.header.pointee.listeners, Int(decision.listener)].pointee.port
+    }
+}

@@ -1,0 +1,224 @@
+import Config
+import Connection
+import Core
+import HTTP
+import IO
+import Telemetry
+
+/// The way up: endpoints, connections, sending the request, and sending it again.
+extension Exchange {
+    /// Sees to it that what must see the body will: a mirror, or the memory for another attempt.
+    func prepareBody(_ message: RequestMessage) {
+        guard let rule, let backend else { return }
+        let hasBody = message.head.framing != .none
+        if !rule.pointee.filters.mirrors.isEmpty || !backend.pointee.filters.mirrors.isEmpty {
+            startMirrors(rule.pointee.filters, backend.pointee.filters, hasBody: hasBody)
+        }
+        // An idempotent request is also sent again when a reused connection turns out dead.
+        if hasBody, retriesLeft > 0 || message.head.method.isIdempotent, !message.head.upgradesToWebSocket {
+            tapForBody().keepsForReplay = true
+        }
+    }
+
+    func tapForBody() -> BodyRecorder {
+        if let recorder { return recorder }
+        let made = BodyRecorder()
+        recorder = made
+        return made
+    }
+
+    /// Chooses an endpoint and sends the request there.
+    /// - Parameter fresh: not on a connection that has served before.
+    func attempt(fresh: Bool = false) {
+        attemptDeadline = .distantFuture
+        guard let cluster, let chosen = cluster.next(avoiding: attempts > 0 && !fresh ? endpoint : nil) else {
+            return answer(503, .noHealthyUpstream, "no endpoint is ready")
+        }
+        // A replay goes to the endpoint whose connection died: it is the connection that was stale.
+        let target = fresh ? endpoint ?? chosen : chosen
+        endpoint = target
+        attempts += 1
+        attemptStarted = worker.loop.now
+        if let timeout = rule?.pointee.backendRequestTimeout, timeout > .zero { attemptDeadline = attemptStarted + timeout }
+        worker.liveState.requestBegan(target.slot)
+        worker.statistics.increment(.upstreamRequestsNow)
+        if !fresh, let connection = target.takeIdle(for: self) {
+            worker.statistics.increment(.upstreamReuses)
+            upstream = connection
+            phase = .awaitingHead
+            if attemptDeadline < .distantFuture { armDeadline() }
+            sendHead(on: connection)
+            return advance()
+        }
+        phase = .connecting
+        attemptDeadline = min(attemptDeadline, attemptStarted + ExchangeLimits.connect)
+        armDeadline()
+        do throws(Errno) {
+            upstream = try HTTP1ClientConnection(to: target.address, owner: self, resources: worker.resources)
+        } catch {
+            connectFailed(target)
+        }
+    }
+
+    func connectEnded(_ connection: HTTP1ClientConnection, _ error: Errno?) {
+        guard phase == .connecting, let endpoint else { return }
+        if error != nil {
+            upstream = nil
+            return connectFailed(endpoint)
+        }
+        worker.statistics.upstreamConnected(endpoint: endpoint.slot)
+        attemptDeadline = .distantFuture
+        if let timeout = rule?.pointee.backendRequestTimeout, timeout > .zero {
+            attemptDeadline = attemptStarted + timeout
+        }
+        phase = .awaitingHead
+        sendHead(on: connection)
+        advance()
+    }
+
+    /// Nothing of the request was sent, so another endpoint may have it whatever its method (RFC 9110, section 9.2.2).
+    private func connectFailed(_ failed: Endpoint) {
+        worker.statistics.upstreamConnectFailed(endpoint: failed.slot)
+        endAttempt(status: 0)
+        connectFailures += 1
+        let choices = min(cluster?.endpoints.count ?? 0, ExchangeLimits.connectAttempts)
+        if connectFailures < choices { return attempt() }
+        if retriesLeft > 0 { return retry() }
+        answer(503, .upstreamConnectionFailure, "no connection to the backend could be made")
+    }
+
+    private func sendHead(on connection: HTTP1ClientConnection) {
+        guard let message = downstream?.request else { preconditionFailure("a request without its head") }
+        worker.resources.buffers.supply(&connection.output)
+        writeRequestHead(to: &connection.output)
+        sentBefore = connection.octetsSent
+        requestSent = false
+        replayed = 0
+        switch message.head.framing {
+        case .none, .untilClose: connection.outgoing = .none
+        case .length(let octets): connection.outgoing = octets == 0 ? .none : .length(remaining: octets)
+        case .chunked: connection.outgoing = .chunked
+        }
+        if let timed = recorder, attempts > 1 { timed.isReplaying = true }
+    }
+
+    /// Hands on what the client has sent, as far as the endpoint takes it.
+    func sendRequest() {
+        guard let downstream, let upstream else { return }
+        if let recorder, replayed < recorder.kept.count {
+            let rest = recorder.kept.from(replayed)
+            replayed += upstream.write(body: rest)
+            if upstream.failure != nil { return sendingFailed() }
+            if replayed < recorder.kept.count {
+                _ = upstream.flush()
+                return
+            }
+        }
+        let before = requestBody
+        switch Relay.run(from: downstream, to: upstream, moved: &requestBody, tap: recorder) {
+        case .complete:
+            requestSent = true
+            recorder?.ended()
+        case .waiting: break
+        case .unfinished: worker.loop.again(downstream)
+        case .sourceFailed: abandon(.downstreamTermination)
+        case .sourceRefused(let refusal):
+            downstream.closesAfterResponse = true
+            failed(status: refusal.status, .downstreamProtocolError, refusal.reason)
+        case .sinkFailed: sendingFailed()
+        }
+        if requestBody != before { lastProgress = worker.loop.now }
+    }
+
+    /// The endpoint takes no more. It may have answered first (a 413, say); what it said is still there to be read.
+    private func sendingFailed() {
+        requestSent = true
+        upstream?.mayRead = true
+    }
+
+    // MARK: failures
+
+    /// The connection ended before a whole response head.
+    func upstreamLost() {
+        guard let upstream, let head = downstream?.request else { return }
+        let hasBegun = upstream.hasBegunResponse
+        let wasReused = upstream.served > 0
+        let nothingSent = upstream.octetsSent == sentBefore
+        dropUpstream()
+        endAttempt(status: 0)
+        // A connection that was idle may have been closed by its peer as the request was on its way (RFC 9112, 9.3.1).
+        if wasReused, !hasBegun, !replayedOnFresh, canSendAgain, head.head.method.isIdempotent || nothingSent {
+            replayedOnFresh = true
+            worker.statistics.increment(.upstreamReplays)
+            return attempt(fresh: true)
+        }
+        if !hasBegun, retriesLeft > 0, canSendAgain { return retry() }
+        answer(503, .upstreamConnectionTermination, "the backend closed the connection before it answered")
+    }
+
+    /// Whether the request, as far as it has been received, could be sent once more.
+    var canSendAgain: Bool {
+        guard downstream?.request != nil else { return false }
+        return requestBody == 0 || recorder?.isWhole == true
+    }
+
+    /// One of the rule's retries (HTTPRouteRetry): after its backoff, to another endpoint where there is one.
+    func retry() {
+        precondition(retriesLeft > 0)
+        retriesLeft -= 1
+        worker.statistics.increment(.upstreamRetries)
+        phase = .backingOff
+        let backoff = rule?.pointee.retry.backoff ?? .zero
+        if backoff <= .zero { return attempt() }
+        attemptDeadline = worker.loop.now + backoff
+        armDeadline()
+    }
+
+    func attemptTimedOut() {
+        let wasConnecting = phase == .connecting
+        if wasConnecting, let endpoint {
+            worker.statistics.increment(.upstreamConnectTimeouts)
+            worker.statistics.upstreamConnectFailed(endpoint: endpoint.slot)
+        }
+        guard phase == .connecting || phase == .awaitingHead else {
+            return timedOut(.upstreamTimeout, "the backend took longer than its route allows")
+        }
+        if retriesLeft > 0, canSendAgain {
+            dropUpstream()
+            endAttempt(status: 0)
+            return retry()
+        }
+        timedOut(.upstreamTimeout, "the backend took longer than its route allows")
+    }
+
+    func timedOut(_ reason: ReasonCode, _ text: StaticString) { failed(status: 504, reason, text) }
+
+    /// The exchange cannot go on: an answer of our own if none has begun, else the response is broken off.
+    func failed(status: UInt16, _ reason: ReasonCode, _ text: StaticString) {
+        switch phase {
+        case .relaying, .tunnel: abandon(reason)
+        case .answering, .over: abandon(reason)
+        case .routing, .connecting, .awaitingHead, .backingOff:
+            let hadAttempt = upstream != nil
+            dropUpstream()
+            if hadAttempt { endAttempt(status: 0) }
+            answer(status, reason, text)
+        }
+    }
+
+    /// Closes the upstream connection: what is on it belongs to an exchange that broke off.
+    func dropUpstream() {
+        upstream?.close()
+        upstream = nil
+    }
+
+    /// Counts one attempt at an endpoint.
+    func endAttempt(status: UInt16) {
+        guard let endpoint else { return }
+        worker.liveState.requestEnded(endpoint.slot)
+        worker.statistics.decrement(.upstreamRequestsNow)
+        worker.statistics.upstreamRequestEnded(
+            status: status, duration: worker.loop.now - attemptStarted, sent: requestBody, received: responseBody,
+            endpoint: endpoint.slot)
+    }
+}

@@ -1,0 +1,184 @@
+import Config
+import Connection
+import Core
+import HTTP
+import IO
+import Routing
+import Telemetry
+import Upstream
+
+/// One request with its response, between a downstream and an upstream connection.
+///
+///     routing ─▶ connecting ─▶ awaitingHead ─▶ relaying ─▶ over          (an idle connection skips `connecting`)
+///        │            ▲  │          │  └─ 101 ─▶ tunnel ─▶ over
+///        │            │  └──────────┴─ failed, may be sent again ─▶ backingOff ─▶ connecting
+///        └────────────┴─ the gateway answers itself ─▶ answering ─▶ over
+///
+/// Owns the two connections while it lasts, itself included (`whileActive`); afterwards it waits, empty, for the next
+/// request. Every event ends in ``advance()``, which does whatever both sides allow now. Split by topic: routing, the way
+/// up, the way down, the end.
+final class Exchange: ConnectionOwner {
+    enum Phase: UInt8 { case over, routing, connecting, awaitingHead, relaying, tunnel, backingOff, answering }
+
+    unowned(unsafe) let worker: Worker
+    var whileActive: Exchange?
+    var phase = Phase.over
+    var downstream: HTTP1ServerConnection?
+    var upstream: HTTP1ClientConnection?
+
+    // What was decided.
+    var configuration: LiveConfiguration?
+    var decision = RouteDecision.undecided
+    var rule: UnsafePointer<RuleConfig>?
+    var backend: UnsafePointer<BackendConfig>?
+    var cluster: Cluster?
+    var endpoint: Endpoint?
+    /// The normalised path when it differs from the one sent; else empty.
+    var normalisedPath = ByteBuffer()
+    /// A request id of our own, when the client sent none that can be used.
+    var ownRequestID = ByteBuffer()
+
+    // How far it is.
+    /// The request, body included, has been handed to the upstream connection.
+    var requestSent = false
+    var requestBody: UInt64 = 0
+    var responseBody: UInt64 = 0
+    var recorder: BodyRecorder?
+    /// Octets of the recorder's that this attempt has sent again.
+    var replayed = 0
+    var tunnelRequestEnded = false
+    var tunnelResponseEnded = false
+    var upstreamPersists = false
+
+    // Attempts.
+    var attempts: UInt32 = 0
+    var connectFailures = 0
+    var retriesLeft: UInt32 = 0
+    var replayedOnFresh = false
+    var sentBefore: UInt64 = 0
+    var attemptStarted = Instant(nanoseconds: 0)
+
+    // For the record.
+    var startedAt = Instant(nanoseconds: 0)
+    var startedWall: Int64 = 0
+    var headAt = Instant(nanoseconds: 0)
+    var status: UInt16 = 0
+    var reason = ReasonCode.none
+
+    // Deadlines, all of them watched by the one timer of this object.
+    var lastProgress = Instant(nanoseconds: 0)
+    var requestDeadline = Instant.distantFuture
+    var attemptDeadline = Instant.distantFuture
+    var halfClosedDeadline = Instant.distantFuture
+
+    init(worker: Worker) {
+        self.worker = worker
+        super.init()
+    }
+
+    var snapshot: Snapshot {
+        guard let configuration else { preconditionFailure("an exchange without configuration") }
+        return configuration.snapshot
+    }
+
+    // MARK: the beginning
+
+    func begin(on connection: HTTP1ServerConnection) {
+        start(connection)
+        route(connection)
+    }
+
+    /// Answers what the parser refused.
+    func refuse(on connection: HTTP1ServerConnection, status: UInt16, reason: StaticString) {
+        start(connection)
+        answer(status, .downstreamProtocolError, reason)
+    }
+
+    private func start(_ connection: HTTP1ServerConnection) {
+        precondition(phase == .over, "an exchange began before its last one ended")
+        whileActive = self
+        phase = .routing
+        downstream = connection
+        connection.owner = self
+        configuration = worker.configuration
+        startedAt = worker.loop.now
+        startedWall = worker.loop.wallNow
+        lastProgress = startedAt
+        worker.statistics.increment(.requestsNow)
+    }
+
+    // MARK: events
+
+    override func readable(_ connection: HTTP1Connection) {
+        if connection === downstream {
+            if connection.isGone, phase != .tunnel { return abandon(.downstreamTermination) }
+            if connection.peerFinished, phase != .tunnel, halfClosedDeadline == .distantFuture {
+                // The client can still read, but most that do this have gone (a browser's stop button): it has a while.
+                halfClosedDeadline = worker.loop.now + ExchangeLimits.halfClosed
+                armDeadline()
+            }
+        }
+        advance()
+    }
+
+    override func writable(_ connection: HTTP1Connection) { advance() }
+
+    override func connected(_ connection: HTTP1ClientConnection, error: Errno?) { connectEnded(connection, error) }
+
+    /// Does whatever both sides allow now.
+    func advance() {
+        switch phase {
+        case .awaitingHead:
+            if !requestSent { sendRequest() }
+            if phase == .awaitingHead { receiveResponse() }
+        case .relaying:
+            if !requestSent { sendRequest() }
+            if phase == .relaying { relayResponse() }
+        case .tunnel: relayTunnel()
+        case .answering: finishAnswer()
+        case .over, .routing, .connecting, .backingOff: break
+        }
+    }
+
+    // MARK: deadlines
+
+    /// To be called when one of the deadlines has moved nearer; those that move away are noticed when they would have fired.
+    func armDeadline() { worker.loop.setDeadline(self, nearestDeadline) }
+
+    private var nearestDeadline: Instant {
+        min(
+            min(requestDeadline, attemptDeadline), min(halfClosedDeadline, lastProgress + ExchangeLimits.streamIdle))
+    }
+
+    override func deadlinePassed(now: Instant) {
+        guard phase != .over else { return }
+        if phase == .backingOff, now >= attemptDeadline { return attempt() }
+        if now >= requestDeadline { return timedOut(.upstreamTimeout, "the request took longer than its route allows") }
+        if now >= attemptDeadline { return attemptTimedOut() }
+        if now >= halfClosedDeadline { return abandon(.downstreamTermination) }
+        if now >= lastProgress + ExchangeLimits.streamIdle { return timedOut(.streamIdleTimeout, "nothing moved for too long") }
+        armDeadline()
+    }
+}
+
+/// Limits of an exchange where no policy sets them (interface.md's table; docs/protocol.md).
+enum ExchangeLimits {
+    static let connect = TimeAmount.seconds(10)
+    static let streamIdle = TimeAmount.seconds(300)
+    /// How long a client that has sent its FIN is still served.
+    static let halfClosed = TimeAmount.seconds(5)
+    /// Endpoints tried when connections cannot be made.
+    static let connectAttempts = 3
+    /// Octets of a request's body that are kept to be sent again.
+    static let recordedBody = 32 * 1024
+    /// Octets of interim responses (1xx) that wait for a client that does not read; further ones are dropped.
+    static let interimOctets = 8 * 1024
+    /// Octets that a mirror may be behind before it is given up.
+    static let mirrorBacklog = 64 * 1024
+    /// Octets of a request id that is taken from the client.
+    static let requestID = 128
+}
+
+extension RouteDecision {
+    static let undecided = RouteDecision(outcome: .noRoute, listener: 0, rule: 0, matchedPrefixLength: 0, match: nil)
+}

@@ -1,0 +1,169 @@
+import Config
+import Connection
+import Core
+import HTTP
+import IO
+import Telemetry
+
+/// A copy of a request on its way to a mirror; its response is read and thrown away (HTTPRequestMirrorFilter).
+///
+/// Owns its connection and itself while it lasts. It never holds its original up: when it is more than
+/// ``ExchangeLimits/mirrorBacklog`` behind, or anything fails, it is given up and counted.
+final class Mirror: ConnectionOwner {
+    private unowned(unsafe) let worker: Worker
+    private let endpoint: Endpoint
+    private let method: Method
+    private var connection: HTTP1ClientConnection?
+    private var whileActive: Mirror?
+    private var backlog = ByteBuffer()
+    private var isConnected: Bool
+    private var isBodyComplete: Bool
+    private var isSent = false
+    /// The final response's head was read; its body follows.
+    private var isHeadTaken = false
+    private var persists = false
+
+    /// - Parameter writeHead: appends the request's head to the connection's output.
+    init?(
+        to endpoint: Endpoint, worker: Worker, method: Method, framing: BodyFraming,
+        writeHead: (inout ByteBuffer) -> Void
+    ) {
+        self.worker = worker
+        self.endpoint = endpoint
+        self.method = method
+        isBodyComplete = framing == .none || framing == .length(octets: 0)
+        isConnected = false
+        super.init()
+        if let idle = endpoint.takeIdle(for: self) {
+            connection = idle
+            isConnected = true
+        } else {
+            guard let made = try? HTTP1ClientConnection(to: endpoint.address, owner: self, resources: worker.resources)
+            else {
+                worker.statistics.increment(.mirrorFailures)
+                return nil
+            }
+            connection = made
+        }
+        guard let connection else { return nil }
+        worker.statistics.increment(.mirroredRequests)
+        worker.resources.buffers.supply(&connection.output)
+        writeHead(&connection.output)
+        switch framing {
+        case .none, .untilClose: connection.outgoing = .none
+        case .length(let octets): connection.outgoing = octets == 0 ? .none : .length(remaining: octets)
+        case .chunked: connection.outgoing = .chunked
+        }
+        whileActive = self
+        worker.loop.setDeadline(self, worker.loop.now + ExchangeLimits.streamIdle)
+        if isConnected { pump() }
+    }
+
+    func append(_ content: ByteView) {
+        guard connection != nil else { return }
+        if backlog.count + content.count > ExchangeLimits.mirrorBacklog { return abandon() }
+        if backlog.start > 0 { backlog.compact() }
+        backlog.append(content)
+        if isConnected { pump() }
+    }
+
+    func bodyEnded() {
+        isBodyComplete = true
+        if isConnected { pump() }
+    }
+
+    /// Gives up: the original broke off, or the mirror failed.
+    func abandon() {
+        guard connection != nil else { return }
+        worker.statistics.increment(.mirrorFailures)
+        connection?.close()
+        end()
+    }
+
+    private func end() {
+        worker.loop.clearDeadline(self)
+        connection = nil
+        backlog.release()
+        whileActive = nil
+    }
+
+    // MARK: events
+
+    override func connected(_ connection: HTTP1ClientConnection, error: Errno?) {
+        if error != nil {
+            self.connection = nil
+            worker.statistics.increment(.mirrorFailures)
+            return end()
+        }
+        isConnected = true
+        worker.statistics.upstreamConnected(endpoint: endpoint.slot)
+        pump()
+    }
+
+    override func readable(_ connection: HTTP1Connection) { pump() }
+    override func writable(_ connection: HTTP1Connection) { pump() }
+    override func deadlinePassed(now: Instant) { abandon() }
+
+    private func pump() {
+        guard let connection else { return }
+        if !isSent {
+            if !backlog.isEmpty { backlog.consume(connection.write(body: backlog.view)) }
+            if backlog.isEmpty, isBodyComplete {
+                connection.endBody()
+                isSent = true
+            }
+            if !connection.flush(), connection.failure != nil { return abandon() }
+        }
+        discardResponse(connection)
+    }
+
+    private func discardResponse(_ connection: HTTP1ClientConnection) {
+        while !isHeadTaken {
+            switch connection.readHead(for: method) {
+            case .waiting: return
+            case .endOfFile, .failed, .refused: return abandon()
+            case .complete:
+                let interim = (connection.response?.head.status ?? 0) < 200
+                persists = connection.response?.head.persistence == .keepAlive
+                connection.dropHead()
+                if !interim { isHeadTaken = true }
+            }
+        }
+        while isHeadTaken {
+            switch connection.incoming.next(&connection.input) {
+            case .data(let run): connection.incoming.consume(run.count, from: &connection.input)
+            case .needMore:
+                switch connection.fill() {
+                case .more: continue
+                case .nothing: return
+                case .endOfFile, .failed, .full: return abandon()
+                }
+            case .refused: return abandon()
+            case .complete:
+                connection.incoming.dropTrailers(from: &connection.input)
+                if persists, isSent { endpoint.giveBack(connection) } else { connection.close() }
+                return end()
+            }
+        }
+    }
+}
+
+extension Exchange {
+    /// Starts the copies that the filters ask for; each in its share of the requests.
+    func startMirrors(_ rule: FilterConfig, _ backend: FilterConfig, hasBody: Bool) {
+        guard let message = downstream?.request, let configuration else { return }
+        for table in [rule.mirrors, backend.mirrors] {
+            for i in 0..<Int(table.count) {
+                let config = snapshot[table, i].pointee
+                guard config.cluster != BackendConfig.invalid,
+                    worker.random.next() % UInt64(max(1, config.denominator)) < UInt64(config.numerator),
+                    let endpoint = configuration.cluster(config.cluster, of: worker.clusters).next(avoiding: nil)
+                else { continue }
+                let mirror = Mirror(
+                    to: endpoint, worker: worker, method: message.head.method, framing: message.head.framing,
+                    writeHead: { writeRequestHead(to: &$0) })
+                if let mirror, hasBody { tapForBody().mirrors.append(mirror) }
+            }
+        }
+    }
+}

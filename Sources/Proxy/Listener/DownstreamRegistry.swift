@@ -1,0 +1,83 @@
+import Connection
+import Core
+import Glibc
+import IO
+import Telemetry
+
+/// Every downstream connection of this worker. Owns them.
+///
+/// Limit: half of RLIMIT_NOFILE less a reserve, since each may need an upstream descriptor too. At the limit the
+/// connection that has been idle the longest goes; when none is idle, accepting pauses.
+final class DownstreamRegistry {
+    /// Descriptors kept for everything else: listeners, logs, pipes, the family's links.
+    static let reservedDescriptors = 128
+
+    private var connections: [HTTP1ServerConnection] = []
+    private unowned let worker: Worker
+    let limit: Int
+    /// Where the search for an idle connection goes on.
+    private var hand = 0
+
+    init(worker: Worker) {
+        self.worker = worker
+        var bound = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &bound)
+        let descriptors = Int(min(bound.rlim_cur, 1 << 24))
+        limit = max(16, (descriptors - Self.reservedDescriptors) / 2)
+        connections.reserveCapacity(min(limit, 1024))
+    }
+
+    var count: Int { connections.count }
+
+    /// Whether one more connection may be accepted; closes an idle one for it when it must.
+    func makeRoom() -> Bool { connections.count < limit || closeOldestIdle(count: 1) > 0 }
+
+    func adopt(_ fd: consuming OwnedFD, peer: SocketAddress, socket: UInt32) {
+        let connection = HTTP1ServerConnection(
+            adopting: fd, peer: peer, socketID: socket, acceptor: worker, resources: worker.resources)
+        connection.registryIndex = connections.count
+        connections.append(connection)
+        worker.statistics.increment(.downstreamConnections)
+        worker.statistics.increment(.downstreamConnectionsNow)
+    }
+
+    /// A connection has closed.
+    func forget(_ connection: HTTP1ServerConnection) {
+        let index = connection.registryIndex
+        precondition(index >= 0 && connections[index] === connection, "an unknown connection")
+        connection.registryIndex = -1
+        let last = connections.removeLast()
+        if last !== connection {
+            connections[index] = last
+            last.registryIndex = index
+        }
+        worker.statistics.decrement(.downstreamConnectionsNow)
+        worker.connectionEnded()
+    }
+
+    /// Closes idle connections, those first that have been idle longer than most: the hand goes round, and the time since
+    /// it passed is what a connection had to become busy again (the clock algorithm of page replacement).
+    @discardableResult func closeOldestIdle(count wanted: Int) -> Int {
+        var closed = 0
+        var looked = 0
+        while closed < wanted, looked < connections.count, !connections.isEmpty {
+            if hand >= connections.count { hand = 0 }
+            let connection = connections[hand]
+            looked += 1
+            if connection.phase == .idle {
+                worker.statistics.increment(.idleConnectionsClosed)
+                connection.drain()
+                closed += 1
+            } else {
+                hand += 1
+            }
+        }
+        return closed
+    }
+
+    /// Asks connections to end: idle ones close now, busy ones after their response.
+    /// - Parameter socket: those of one listening socket; nil: all.
+    func drain(socket: UInt32?) {
+        for connection in connections where socket == nil || connection.socketID == socket { connection.drain() }
+    }
+}

@@ -1,0 +1,54 @@
+import Connection
+import Core
+import Glibc
+import IO
+import Telemetry
+
+/// This worker's listening socket of one address. Level-triggered: what is not accepted now is reported again.
+final class Listener: EventSource {
+    /// Connections accepted in one turn before others have theirs.
+    static let batch = 64
+
+    let id: UInt32
+    let address: SocketAddress
+    private let fd: SharedFD
+    private unowned let worker: Worker
+    private var isAccepting = false
+
+    init(id: UInt32, address: SocketAddress, fd: SharedFD, worker: Worker) {
+        self.id = id
+        self.address = address
+        self.fd = fd
+        self.worker = worker
+        super.init()
+    }
+
+    deinit { precondition(!isAccepting, "a listener went while it was accepting") }
+
+    func startAccepting() {
+        guard !isAccepting else { return }
+        isAccepting = true
+        worker.loop.addReader(fd.raw, self)
+    }
+
+    func stopAccepting() {
+        guard isAccepting else { return }
+        isAccepting = false
+        worker.loop.remove(fd.raw, closing: false)
+    }
+
+    override func ready(_ events: ReadyEvents) {
+        for _ in 0..<Self.batch {
+            guard worker.registry.makeRoom() else { return worker.pauseAccepting() }
+            do throws(Errno) {
+                guard let (raw, peer) = try Socket.accept(fd.raw) else { return }
+                worker.registry.adopt(OwnedFD(adopting: raw), peer: peer, socket: id)
+            } catch {
+                // EMFILE, ENFILE, ENOBUFS, ENOMEM: the connection stays in the queue. Accepting again at once would spin.
+                worker.statistics.increment(.downstreamConnectionsRefused)
+                worker.registry.closeOldestIdle(count: Self.batch)
+                return worker.pauseAccepting()
+            }
+        }
+    }
+}

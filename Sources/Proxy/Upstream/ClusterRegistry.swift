@@ -1,0 +1,93 @@
+import Config
+import Connection
+import Core
+import IO
+import Telemetry
+import Upstream
+
+/// The clusters and endpoints that this worker has met, by identity, so that pools and turns go on over reloads.
+/// Owned by the worker. What no snapshot names any more is let go some time after the change.
+final class ClusterRegistry: Timed {
+    /// After a new snapshot, how long endpoints that are gone keep their idle connections. The search for them costs time
+    /// in proportion to the snapshot; it must not fall into the turn of the change.
+    static let sweepDelay = TimeAmount.seconds(1)
+
+    private var clusters: [UInt64: Cluster] = [:]
+    private var endpoints: [UInt64: Endpoint] = [:]
+    private unowned let worker: Worker
+
+    init(worker: Worker) { self.worker = worker }
+
+    func cluster(_ config: ClusterConfig, in configuration: LiveConfiguration) -> Cluster {
+        let cluster: Cluster
+        if let known = clusters[config.identity] {
+            cluster = known
+        } else {
+            cluster = Cluster(turn: Int(truncatingIfNeeded: worker.random.next() >> 33))
+            clusters[config.identity] = cluster
+        }
+        if cluster.revision != configuration.revision {
+            cluster.revision = configuration.revision
+            let snapshot = configuration.snapshot
+            cluster.endpoints = (0..<Int(config.endpoints.count)).map { endpoint(snapshot[config.endpoints, $0].pointee) }
+        }
+        return cluster
+    }
+
+    private func endpoint(_ config: EndpointConfig) -> Endpoint {
+        if let known = endpoints[config.identity] {
+            known.isRetired = false
+            return known
+        }
+        let endpoint = Endpoint(address: config.address, slot: config.slot, worker: worker)
+        endpoints[config.identity] = endpoint
+        return endpoint
+    }
+
+    /// A new snapshot is in use.
+    func configurationChanged() {
+        guard !endpoints.isEmpty else { return }
+        worker.loop.setDeadline(self, worker.loop.now + Self.sweepDelay)
+    }
+
+    /// Lets go what the newest snapshot does not name.
+    override func deadlinePassed(now: Instant) {
+        guard let snapshot = worker.configuration?.snapshot else { return }
+        let all = snapshot.header.pointee.endpoints
+        var named = Set<UInt64>(minimumCapacity: Int(all.count))
+        for i in 0..<Int(all.count) { named.insert(snapshot[all, i].pointee.identity) }
+        for (identity, endpoint) in endpoints where !named.contains(identity) {
+            endpoint.retire()
+            endpoints[identity] = nil
+        }
+        var clustersNamed = Set<UInt64>()
+        let tables = snapshot.header.pointee.clusters
+        for i in 0..<Int(tables.count) { clustersNamed.insert(snapshot[tables, i].pointee.identity) }
+        for identity in clusters.keys where !clustersNamed.contains(identity) { clusters[identity] = nil }
+    }
+
+    /// Closes every idle connection (the end of a drain, or no descriptors left).
+    func closeIdle() {
+        for endpoint in endpoints.values { endpoint.closeIdle() }
+    }
+
+    deinit { worker.loop.clearDeadline(self) }
+}
+
+/// The endpoints under one policy, and whose turn it is.
+final class Cluster {
+    var revision: UInt64 = 0
+    var endpoints: [Endpoint] = []
+    private var turn: Int
+
+    /// - Parameter turn: where to begin; random, so that the workers do not all begin with the first endpoint.
+    init(turn: Int) { self.turn = turn }
+
+    /// The next endpoint in turn, another one than `avoided` where there is one. Nil: the cluster has none.
+    func next(avoiding avoided: Endpoint?) -> Endpoint? {
+        guard !endpoints.isEmpty else { return nil }
+        turn = (turn &+ 1) % endpoints.count
+        if endpoints[turn] === avoided { turn = (turn &+ 1) % endpoints.count }
+        return endpoints[turn]
+    }
+}

@@ -1,0 +1,46 @@
+import Config
+import Core
+import IO
+import Routing
+
+/// One published snapshot as a worker serves it. Held by the worker while it is the newest, and by every exchange that
+/// began under it: the block is unmapped when the last of them ends.
+final class LiveConfiguration {
+    let snapshot: Snapshot
+    let routes: RouteTable
+    private let block: SealedBlock
+    /// By index of the snapshot's clusters; filled when a request first needs one, so that taking a snapshot over costs
+    /// the same whatever its size.
+    private var clusters: [Cluster?]
+    /// Index in the snapshot's sockets, by the supervisor's number.
+    private let socketIndex: [UInt32: UInt32]
+
+    /// Nil when the block holds no snapshot of our format.
+    init?(block: SealedBlock, patterns: PatternCache) {
+        guard let snapshot = Snapshot(base: block.base, size: block.size) else { return nil }
+        self.block = block
+        self.snapshot = snapshot
+        routes = RouteTable(snapshot: snapshot, cache: patterns)
+        clusters = Array(repeating: nil, count: Int(snapshot.header.pointee.clusters.count))
+        var index: [UInt32: UInt32] = [:]
+        for i in 0..<Int(snapshot.header.pointee.sockets.count) {
+            index[snapshot[snapshot.header.pointee.sockets, i].pointee.id] = UInt32(i)
+        }
+        socketIndex = index
+    }
+
+    var generation: UInt64 { snapshot.header.pointee.generation }
+    var revision: UInt64 { snapshot.header.pointee.revision }
+
+    /// Where the snapshot keeps a listening socket, or nil when it no longer listens there.
+    func index(ofSocket id: UInt32) -> UInt32? { socketIndex[id] }
+
+    func rule(_ index: UInt32) -> UnsafePointer<RuleConfig> { snapshot[snapshot.header.pointee.rules, Int(index)] }
+
+    func cluster(_ index: UInt32, of registry: ClusterRegistry) -> Cluster {
+        if let known = clusters[Int(index)] { return known }
+        let cluster = registry.cluster(snapshot[snapshot.header.pointee.clusters, Int(index)].pointee, in: self)
+        clusters[Int(index)] = cluster
+        return cluster
+    }
+}

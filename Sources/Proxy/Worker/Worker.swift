@@ -1,0 +1,141 @@
+import Config
+import Connection
+import Core
+import HTTP
+import IO
+import Routing
+import Telemetry
+import Upstream
+
+/// One worker process: one thread, one loop, its share of the connections.
+///
+/// Owns everything that serves: listeners, connections, exchanges, clusters, the newest configuration. Between exchanges
+/// it is the owner of every downstream connection.
+public final class Worker: ConnectionOwner {
+    /// While descriptors are short, accepting rests this long.
+    static let acceptPause = TimeAmount.milliseconds(50)
+    /// Exchange objects that are kept for reuse.
+    static let keptExchanges = 1024
+
+    let loop: EventLoop
+    let resources: ConnectionResources
+    let statistics: WorkerStatistics
+    let liveState: LiveState
+    let accessLog: AccessLog
+    let log: Log
+    private(set) var configuration: LiveConfiguration?
+    private(set) lazy var registry = DownstreamRegistry(worker: self)
+    private(set) lazy var clusters = ClusterRegistry(worker: self)
+    let patterns = PatternCache()
+    let weights = WeightedChoice()
+    var random: SeededRandom
+    var date = HTTPDate()
+    var requestIDs: RequestIDGenerator
+    private var listeners: [UInt32: Listener] = [:]
+    private var spareExchanges: [Exchange] = []
+    private(set) var isDraining = false
+    /// Called once when a drain has nothing left to wait for.
+    private var drained: (() -> Void)?
+    private var isAcceptingPaused = false
+
+    init(loop: EventLoop, statistics: WorkerStatistics, liveState: LiveState, accessLog: AccessLog, log: Log) {
+        self.loop = loop
+        self.statistics = statistics
+        self.liveState = liveState
+        self.accessLog = accessLog
+        self.log = log
+        resources = ConnectionResources(loop: loop)
+        random = SeededRandom(seed: SystemCalls.randomSeed())
+        requestIDs = RequestIDGenerator(seed: SystemCalls.randomSeed())
+        super.init()
+    }
+
+    // MARK: configuration
+
+    /// Takes a snapshot over: from the next request on it decides. Exchanges under way end under their own.
+    func apply(_ block: SealedBlock) -> Bool {
+        guard let next = LiveConfiguration(block: block, patterns: patterns) else { return false }
+        configuration = next
+        statistics.set(.generationNow, next.generation)
+        clusters.configurationChanged()
+        for (id, listener) in listeners where next.index(ofSocket: id) == nil { retire(listener) }
+        if !isDraining, !isAcceptingPaused {
+            for listener in listeners.values where next.index(ofSocket: listener.id) != nil { listener.startAccepting() }
+        }
+        return true
+    }
+
+    func add(_ listener: Listener) {
+        if let old = listeners.updateValue(listener, forKey: listener.id) { old.stopAccepting() }
+        if !isDraining, !isAcceptingPaused, configuration?.index(ofSocket: listener.id) != nil { listener.startAccepting() }
+    }
+
+    func closeSocket(_ id: UInt32) {
+        guard let listener = listeners.removeValue(forKey: id) else { return }
+        retire(listener)
+    }
+
+    private func retire(_ listener: Listener) {
+        listener.stopAccepting()
+        registry.drain(socket: listener.id)
+    }
+
+    // MARK: accepting
+
+    /// Descriptors are short: rests for a moment instead of being told again and again.
+    func pauseAccepting() {
+        guard !isAcceptingPaused else { return }
+        isAcceptingPaused = true
+        for listener in listeners.values { listener.stopAccepting() }
+        loop.setDeadline(self, loop.now + Self.acceptPause)
+    }
+
+    public override func deadlinePassed(now: Instant) {
+        isAcceptingPaused = false
+        guard !isDraining, let configuration else { return }
+        for listener in listeners.values where configuration.index(ofSocket: listener.id) != nil {
+            listener.startAccepting()
+        }
+    }
+
+    // MARK: connections between exchanges
+
+    public override func requestReceived(on connection: HTTP1ServerConnection) {
+        let exchange = spareExchanges.popLast() ?? Exchange(worker: self)
+        exchange.begin(on: connection)
+    }
+
+    public override func refused(on connection: HTTP1ServerConnection, status: UInt16, reason: StaticString) {
+        let exchange = spareExchanges.popLast() ?? Exchange(worker: self)
+        exchange.refuse(on: connection, status: status, reason: reason)
+    }
+
+    public override func closed(_ connection: HTTP1Connection) {
+        guard let connection = connection as? HTTP1ServerConnection else { return }
+        registry.forget(connection)
+    }
+
+    /// An exchange is over and may serve another.
+    func release(_ exchange: Exchange) {
+        if spareExchanges.count < Self.keptExchanges { spareExchanges.append(exchange) }
+    }
+
+    // MARK: draining
+
+    /// Accepts nothing more; idle connections close, busy ones after their response. `done` is called when none is left.
+    func drain(done: @escaping () -> Void) {
+        isDraining = true
+        drained = done
+        for listener in listeners.values { listener.stopAccepting() }
+        registry.drain(socket: nil)
+        clusters.closeIdle()
+        connectionEnded()
+    }
+
+    func connectionEnded() {
+        guard isDraining, registry.count == 0, let done = drained else { return }
+        drained = nil
+        accessLog.flush()
+        done()
+    }
+}
