@@ -72,6 +72,7 @@ let package = Package(
         tests(of: "HTTP", ["Core"]),
         tests(of: "Config", ["Core", "HTTP"]),
         tests(of: "Routing", ["Core", "HTTP", "Config"]),
+        tests(of: "Proxy", ["Core", "IO", "Config", "Telemetry", "Upstream"]),
         tests(of: "Telemetry", ["Core", "IO"]),
         tests(of: "Manifest"),
         tests(of: "Upstream", ["Core", "Config"]),

@@ -21,6 +21,9 @@ public struct RouteDecision: BitwiseCopyable, Sendable {
     /// The match that won; nil unless `rule`.
     nonisolated(unsafe) public var match: UnsafePointer<MatchConfig>?
 
+    /// Before there is one.
+    public static let undecided = RouteDecision.none(.noRoute)
+
     static func none(_ outcome: Outcome, listener: UInt32 = 0) -> RouteDecision {
         RouteDecision(outcome: outcome, listener: listener, rule: 0, matchedPrefixLength: 0, match: nil)
     }

@@ -178,7 +178,3 @@ enum ExchangeLimits {
     /// Octets of a request id that is taken from the client.
     static let requestID = 128
 }
-
-extension RouteDecision {
-    static let undecided = RouteDecision(outcome: .noRoute, listener: 0, rule: 0, matchedPrefixLength: 0, match: nil)
-}

@@ -16,12 +16,12 @@ public final class WorkerRole: EventSource {
     /// Runs a worker until its end.
     /// - Returns: the process's exit status.
     public static func run(_ start: WorkerStart) -> Int32 {
-        let log = Log(level: start.options.logLevel, speaker: start.role)
+        let log = Log(level: start.options.logLevel, speaker: Role.worker(index: start.index).title)
         let role: WorkerRole
         do throws(Errno) {
             role = try WorkerRole(start, log)
         } catch {
-            log.error("the access log cannot be opened", ["error": .init(error)])
+            log.error("the access log cannot be opened", ["error": .init(error.description)])
             return RoleExit.unable
         }
         role.loop.run()
@@ -40,7 +40,9 @@ public final class WorkerRole: EventSource {
         statistics.begin()
         let liveState = LiveState(base: liveBase, workers: start.options.workers, worker: start.index)
         liveState.begin()
-        let accessLog = try AccessLog(start.options.accessLogOption, loop: loop, statistics: statistics)
+        let accessLog = try AccessLog(
+            start.options.accessLog.flatMap { AccessLogOption($0) } ?? .standardOutput(.text), loop: loop,
+            statistics: statistics)
         worker = Worker(loop: loop, statistics: statistics, liveState: liveState, accessLog: accessLog, log: log)
         super.init()
         loop.addReader(start.link.descriptor, self)
@@ -57,7 +59,7 @@ public final class WorkerRole: EventSource {
                 log.error("the supervisor is gone")
                 return loop.stop()
             case .malformed(let error):
-                log.error("an order cannot be read", ["error": .init("\(error)")])
+                log.error("an order cannot be read", ["error":  .init("\(error)")])
             }
         }
     }
@@ -78,7 +80,7 @@ public final class WorkerRole: EventSource {
             }
         case .reopenLogs:
             if let error = worker.accessLog.reopen() {
-                log.error("the access log cannot be reopened", ["error": .init(error)])
+                log.error("the access log cannot be reopened", ["error": .init(error.description)])
             }
         case .quit: loop.stop()
         }
@@ -92,7 +94,7 @@ public final class WorkerRole: EventSource {
             }
             report(.live(generation: generation, revision: revision))
         } catch {
-            log.error("a snapshot cannot be mapped", ["generation": .init(generation), "error": .init(error)])
+            log.error("a snapshot cannot be mapped", ["generation": .init(generation), "error": .init(error.description)])
         }
     }
 
