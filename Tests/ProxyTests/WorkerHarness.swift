@@ -28,6 +28,9 @@ final class WorkerHarness {
         worker = Worker(
             loop: loop, statistics: statistics, liveState: LiveState(base: liveMemory, workers: 1, worker: 0),
             accessLog: try AccessLog(.off, loop: loop, statistics: statistics), log: Log(level: .error, speaker: "test"))
+        // A worker ends with its process and has no other end; here it and its loop are left to the test process.
+        _ = Unmanaged.passRetained(worker)
+        _ = Unmanaged.passRetained(loop)
         let loopback = IPAddress(v4: 127, 0, 0, 1)
         let listening = SharedFD(try Socket.listen(SocketAddress(ip: loopback, port: 0)))
         port = try #require(Socket.localAddress(listening.raw)).port
