@@ -14,6 +14,28 @@ public struct SourceLocation: Hashable, Sendable {
     }
 }
 
+/// A file's text and nodes, in plain memory: nodes point here, so that looking at one counts no references.
+struct NodeArena: ~Copyable {
+    let text: ByteView
+    /// Text of scalars that differs from what stands in the file.
+    var sideText = Slab<UInt8>()
+    var records = Slab<NodeRecord>()
+    /// Whose memory this is.
+    let file: Unmanaged<ManifestFile>
+
+    init(text: ByteView, file: Unmanaged<ManifestFile>) {
+        self.text = text
+        self.file = file
+    }
+
+    /// The text of a scalar.
+    func scalarText(_ record: NodeRecord) -> ByteView {
+        let start = Int(record.link)
+        let length = Int(record.length)
+        return record.flags.contains(.unescaped) ? sideText.view(start, length) : text[start..<(start + length)]
+    }
+}
+
 /// One file that was read: its text, and the arena with the nodes of all its documents.
 ///
 /// A ``Node`` points into it without keeping it alive; whoever holds nodes holds the ``ManifestSet`` too. It never
@@ -21,10 +43,7 @@ public struct SourceLocation: Hashable, Sendable {
 public final class ManifestFile: @unchecked Sendable {
     /// The path as it was given.
     public let path: String
-    let text: ByteView
-    /// Text of scalars that differs from what stands in the file.
-    var sideText = Slab<UInt8>()
-    var records = Slab<NodeRecord>()
+    let arena: UnsafeMutablePointer<NodeArena>
     let names: NameTable
     /// The root records of the resources in it, in ascending order; those of a `List` are its items.
     var resourceRoots: [Int] = []
@@ -36,11 +55,28 @@ public final class ManifestFile: @unchecked Sendable {
         self.path = path
         let copy = UnsafeMutablePointer<UInt8>.allocate(capacity: max(1, octets.count))
         if let source = octets.base { memcpy(copy, source, octets.count) }
-        text = ByteView(UnsafePointer(copy), count: octets.count)
         names = NameTable(on: knownNames)
+        arena = .allocate(capacity: 1)
+        arena.initialize(
+            to: NodeArena(
+                text: ByteView(UnsafePointer(copy), count: octets.count), file: Unmanaged.passUnretained(self)))
     }
 
-    deinit { text.base?.deallocate() }
+    deinit {
+        text.base?.deallocate()
+        arena.deinitialize(count: 1)
+        arena.deallocate()
+    }
+
+    var text: ByteView { arena.pointee.text }
+    var sideText: Slab<UInt8> {
+        _read { yield arena.pointee.sideText }
+        _modify { yield &arena.pointee.sideText }
+    }
+    var records: Slab<NodeRecord> {
+        _read { yield arena.pointee.records }
+        _modify { yield &arena.pointee.records }
+    }
 
     /// Called once, when the last document has been read.
     func finish() {
@@ -50,12 +86,7 @@ public final class ManifestFile: @unchecked Sendable {
         markLines()
     }
 
-    /// The text of a scalar.
-    func scalarText(_ record: NodeRecord) -> ByteView {
-        let start = Int(record.link)
-        let length = Int(record.length)
-        return record.flags.contains(.unescaped) ? sideText.view(start, length) : text[start..<(start + length)]
-    }
+    func scalarText(_ record: NodeRecord) -> ByteView { arena.pointee.scalarText(record) }
 
     /// Octets that the file keeps in memory: its text, its nodes, its own names.
     public var footprint: (text: Int, nodes: Int) {

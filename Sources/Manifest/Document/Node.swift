@@ -7,36 +7,43 @@ import Core
 /// written: `isDefault` tells. A field that is null counts as absent, as it does for an API server.
 /// - Important: a node does not keep its file alive; it is valid as long as the ``ManifestSet`` that it came from.
 public struct Node: @unchecked Sendable {
-    unowned(unsafe) let file: ManifestFile
-    unowned(unsafe) let shape: Shape
-    /// The record: 0 and up in `file`, below that `~index` in the schema's defaults, `Int32.min` when absent.
+    let arena: UnsafePointer<NodeArena>
+    let shape: UnsafePointer<ShapeTable>
+    /// The record: 0 and up in `arena`, below that `~index` in the schema's defaults, `Int32.min` when absent.
     let index: Int32
-    /// The innermost record of `file` that this node is, or is a default or an absentee of.
+    /// The innermost record of `arena` that this node is, or is a default or an absentee of.
     let origin: Int32
 
     private static let absent = Int32.min
 
     init(_ file: ManifestFile, _ index: Int, _ shape: Shape) {
-        self.file = file
-        self.shape = shape
-        self.index = Int32(index)
-        origin = Int32(index)
+        self.init(UnsafePointer(file.arena), UnsafePointer(shape.table), Int32(index), origin: Int32(index))
     }
 
-    private init(_ file: ManifestFile, shape: Shape, index: Int32, origin: Int32) {
-        self.file = file
+    private init(
+        _ arena: UnsafePointer<NodeArena>, _ shape: UnsafePointer<ShapeTable>, _ index: Int32, origin: Int32
+    ) {
+        self.arena = arena
         self.shape = shape
         self.index = index
         self.origin = origin
     }
 
-    private var store: ManifestFile { index >= 0 ? file : Schema.shared.defaults }
+    private var store: UnsafePointer<NodeArena> { index >= 0 ? arena : Schema.defaultArena }
     private var slot: Int { index >= 0 ? Int(index) : Int(~index) }
-    var record: NodeRecord { store.records[slot] }
+    var record: NodeRecord { store.pointee.records[slot] }
 
-    private func child(_ slot: Int, _ shape: Shape) -> Node {
-        index >= 0
-            ? Node(file, slot, shape) : Node(file, shape: shape, index: ~Int32(slot), origin: origin)
+    private func child(_ slot: Int, _ shape: UnsafePointer<ShapeTable>) -> Node {
+        let slot = Int32(slot)
+        return index >= 0 ? Node(arena, shape, slot, origin: slot) : Node(arena, shape, ~slot, origin: origin)
+    }
+
+    private func absentee(_ shape: UnsafePointer<ShapeTable>) -> Node {
+        Node(arena, shape, Self.absent, origin: origin)
+    }
+
+    private func name(_ record: NodeRecord) -> ByteView {
+        store.pointee.file._withUnsafeGuaranteedRef { $0.names.text(record.key) }
     }
 
     // MARK: what it is
@@ -53,7 +60,7 @@ public struct Node: @unchecked Sendable {
     public var text: ByteView {
         guard exists else { return .empty }
         let record = record
-        return record.isContainer ? .empty : store.scalarText(record)
+        return record.isContainer ? .empty : store.pointee.scalarText(record)
     }
 
     /// The text of a string; nil for anything else.
@@ -105,32 +112,45 @@ public struct Node: @unchecked Sendable {
     /// The field `name` of an object, its default, or an absent node.
     public subscript(_ name: StaticString) -> Node {
         let wanted = ByteView(name)
-        if exists, record.kind == .object {
-            let store = store
-            var at = slot + 1
-            for _ in 0..<record.length {
-                let field = store.records[at]
-                if store.names.text(field.key).equals(wanted) {
-                    guard field.kind != .null else { break }
-                    return child(at, shape.field(wanted)?.shape ?? (shape.base == .map ? shape.items : .any))
-                }
-                at += field.span
+        guard exists else { return absentee(shape.pointee.table(of: wanted)) }
+        let record = record
+        guard record.kind == .object else { return absentee(ShapeTable.any) }
+        guard let position = shape.pointee.position(of: wanted) else { return unknownField(wanted, record) }
+        let entry = shape.pointee.entries[position]
+        var at = slot + 1
+        for _ in 0..<record.length {
+            let field = store.pointee.records[at]
+            if field.key == entry.id {
+                guard field.kind != .null else { break }
+                return child(at, entry.table)
             }
-            if let field = shape.field(wanted) {
-                if let given = field.defaultIndex {
-                    return Node(file, shape: field.shape, index: ~Int32(given), origin: origin)
-                }
-                return Node(file, shape: field.shape, index: Self.absent, origin: origin)
-            }
+            at += field.span
         }
-        return Node(file, shape: .any, index: Self.absent, origin: origin)
+        if entry.defaultIndex >= 0 { return Node(arena, entry.table, ~entry.defaultIndex, origin: origin) }
+        return absentee(entry.table)
+    }
+
+    /// A field of a map, or of an object whose shape is not known.
+    private func unknownField(_ wanted: ByteView, _ record: NodeRecord) -> Node {
+        let shape = shape.pointee.table(of: wanted)
+        var at = slot + 1
+        for _ in 0..<record.length {
+            let field = store.pointee.records[at]
+            if name(field).equals(wanted) {
+                guard field.kind != .null else { break }
+                return child(at, shape)
+            }
+            at += field.span
+        }
+        return absentee(shape)
     }
 
     /// Item number `position` of a list; absent past its end.
     public subscript(_ position: Int) -> Node {
-        var items = items.makeIterator()
-        for _ in 0..<max(0, position) where items.next() == nil { break }
-        return items.next() ?? Node(file, shape: shape.items, index: Self.absent, origin: origin)
+        guard kind == .list, position >= 0, position < count else { return absentee(shape.pointee.items) }
+        var at = slot + 1
+        for _ in 0..<position { at += store.pointee.records[at].span }
+        return child(at, shape.pointee.items)
     }
 
     /// The items of a list in order; none for anything else.
@@ -152,8 +172,8 @@ public struct Node: @unchecked Sendable {
         public mutating func next() -> Node? {
             guard left > 0 else { return nil }
             left -= 1
-            let item = parent.child(at, parent.shape.items)
-            at += parent.store.records[at].span
+            let item = parent.child(at, parent.shape.pointee.items)
+            at += parent.store.pointee.records[at].span
             return item
         }
     }
@@ -173,19 +193,20 @@ public struct Node: @unchecked Sendable {
         public mutating func next() -> (name: ByteView, value: Node)? {
             while left > 0 {
                 left -= 1
-                let record = parent.store.records[at]
+                let record = parent.store.pointee.records[at]
                 let here = at
                 at += record.span
                 guard record.kind != .null else { continue }
-                let name = parent.store.names.text(record.key)
-                let shape = parent.shape.base == .map ? parent.shape.items : parent.shape.field(name)?.shape ?? .any
-                return (name, parent.child(here, shape))
+                let name = parent.name(record)
+                return (name, parent.child(here, parent.shape.pointee.table(of: name)))
             }
             return nil
         }
     }
 
     // MARK: where it is
+
+    var file: ManifestFile { arena.pointee.file.takeUnretainedValue() }
 
     /// Where its value begins; of an absent or default node, where the object begins that it would stand in.
     public var location: SourceLocation { file.location(of: Int(file.records[Int(origin)].offset)) }

@@ -65,6 +65,8 @@ final class KindDefinition: Sendable {
 /// All kinds, their field names numbered and their defaults read. Made once, on first use.
 final class Schema: @unchecked Sendable {
     static let shared = Schema()
+    /// The nodes of ``defaults``.
+    nonisolated(unsafe) static let defaultArena = UnsafePointer(shared.defaults.arena)
 
     let names = NameTable()
     /// The defaults of all shapes, as if a file had them.
@@ -78,18 +80,18 @@ final class Schema: @unchecked Sendable {
         }
         for name in Metadata.usualKeys { _ = names.intern(ByteView(name)) }
 
-        var fields: [Field] = []
+        var fields: [Shape.Defaulted] = []
         var seen: Set<ObjectIdentifier> = []
         for kind in kinds {
             for version in kind.versions { version.shape.collectDefaults(into: &fields, seen: &seen) }
         }
-        (defaults, _) = Self.read(fields, names)
+        defaults = Self.read(fields, names)
     }
 
     /// Every default is one document of a file that nobody wrote.
-    private static func read(_ fields: [Field], _ names: NameTable) -> (ManifestFile, Int) {
+    private static func read(_ fields: [Shape.Defaulted], _ names: NameTable) -> ManifestFile {
         var text = ByteBuffer()
-        for field in fields {
+        for field in fields.map(\.field) {
             guard let value = field.defaultText else { continue }
             text.append("---\n")
             if field.shape.base == .string {
@@ -106,8 +108,10 @@ final class Schema: @unchecked Sendable {
         let (roots, problems) = DocumentReader.read(file, isASCII: true)
         precondition(problems.isEmpty && roots.count == fields.count, "a default of the schema is not YAML")
         file.finish()
-        for (field, root) in zip(fields, roots) { field.setDefault(root) }
-        return (file, roots.count)
+        for (field, root) in zip(fields, roots) {
+            field.owner.table.pointee.entries[field.position].defaultIndex = Int32(root)
+        }
+        return file
     }
 
     func definition(of kind: ResourceKind) -> KindDefinition {

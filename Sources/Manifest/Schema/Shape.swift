@@ -41,9 +41,8 @@ final class Shape: @unchecked Sendable {
     /// Null is a value of its own, not an absence.
     let isNullable: Bool
 
-    // Filled in by ``Schema`` when it numbers the names.
-    private(set) var fieldIDs: [UInt32] = []
-    private(set) var requiredMask: UInt64 = 0
+    /// What is asked for every node; see ``ShapeTable``. Never freed: shapes live as long as the process.
+    let table: UnsafeMutablePointer<ShapeTable>
     private var isRegistered = false
 
     init(
@@ -62,6 +61,19 @@ final class Shape: @unchecked Sendable {
         self.uniqueness = uniqueness
         self.rules = rules
         self.isNullable = isNullable
+        table = .allocate(capacity: 1)
+        let entries = UnsafeMutablePointer<ShapeTable.Entry>.allocate(capacity: max(1, fields.count))
+        var mask: UInt64 = 0
+        for (position, field) in fields.enumerated() {
+            if field.isRequired { mask |= 1 << UInt64(position) }
+            (entries + position).initialize(
+                to: ShapeTable.Entry(name: ByteView(field.name), table: UnsafePointer(field.shape.table)))
+        }
+        table.initialize(
+            to: ShapeTable(
+                base: base, isNullable: isNullable, hasRules: !rules.isEmpty, fieldCount: fields.count,
+                requiredMask: mask, entries: entries, items: UnsafePointer(items?.table ?? table),
+                shape: Unmanaged.passRetained(self)))
     }
 
     static let any = Shape(.any)
@@ -69,34 +81,29 @@ final class Shape: @unchecked Sendable {
     /// The shape of a list's items or a map's values.
     var items: Shape { itemShape ?? .any }
 
-    func field(_ name: ByteView) -> Field? {
-        for field in fields where ByteView(field.name).equals(name) { return field }
-        return nil
-    }
-
-    /// The position of the field with this number among `fields`.
-    func position(of id: NameID) -> Int? {
-        for position in fieldIDs.indices where fieldIDs[position] == id.raw { return position }
-        return nil
-    }
-
     /// Numbers the names of this shape and of all inside it. Called while the schema is made, by one thread.
     func register(_ names: NameTable) {
         guard !isRegistered else { return }
         isRegistered = true
-        fieldIDs = fields.map { names.intern(ByteView($0.name)).raw }
         for (position, field) in fields.enumerated() {
-            if field.isRequired { requiredMask |= 1 << UInt64(position) }
+            table.pointee.entries[position].id = names.intern(ByteView(field.name))
             field.shape.register(names)
         }
         itemShape?.register(names)
     }
 
+    /// A field that has a default, and the shape that it belongs to.
+    struct Defaulted {
+        let owner: Shape
+        let position: Int
+        var field: Field { owner.fields[position] }
+    }
+
     /// Everything below that has a default, to be read once all names are numbered.
-    func collectDefaults(into found: inout [Field], seen: inout Set<ObjectIdentifier>) {
+    func collectDefaults(into found: inout [Defaulted], seen: inout Set<ObjectIdentifier>) {
         guard seen.insert(ObjectIdentifier(self)).inserted else { return }
-        for field in fields {
-            if field.defaultText != nil { found.append(field) }
+        for (position, field) in fields.enumerated() {
+            if field.defaultText != nil { found.append(Defaulted(owner: self, position: position)) }
             field.shape.collectDefaults(into: &found, seen: &seen)
         }
         itemShape?.collectDefaults(into: &found, seen: &seen)
@@ -111,23 +118,12 @@ final class Shape: @unchecked Sendable {
 }
 
 /// A field of an object.
-final class Field: @unchecked Sendable {
+struct Field: Sendable {
     let name: StaticString
     let shape: Shape
     let isRequired: Bool
     /// Strings: the text. Anything else: as a manifest would have it, on one line.
     let defaultText: StaticString?
-    /// The record of the default in the schema's own file.
-    fileprivate(set) var defaultIndex: Int?
-
-    init(_ name: StaticString, _ shape: Shape, isRequired: Bool, defaultText: StaticString?) {
-        self.name = name
-        self.shape = shape
-        self.isRequired = isRequired
-        self.defaultText = defaultText
-    }
-
-    func setDefault(_ index: Int) { defaultIndex = index }
 }
 
 /// A rule that a shape alone cannot say, asked once its value is right in form and its defaults are in place.
@@ -135,12 +131,12 @@ typealias Rule = @Sendable (_ value: Node, _ report: inout RuleReport) -> Void
 
 /// A field that must be written.
 func required(_ name: StaticString, _ shape: Shape) -> Field {
-    Field(name, shape, isRequired: true, defaultText: nil)
+    Field(name: name, shape: shape, isRequired: true, defaultText: nil)
 }
 
 /// A field that may be left out.
 func optional(_ name: StaticString, _ shape: Shape, default text: StaticString? = nil) -> Field {
-    Field(name, shape, isRequired: false, defaultText: text)
+    Field(name: name, shape: shape, isRequired: false, defaultText: text)
 }
 
 extension Shape {

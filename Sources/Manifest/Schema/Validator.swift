@@ -17,37 +17,39 @@ struct Validator {
         self.identity = identity
     }
 
-    mutating func check(_ shape: Shape) { check(root, shape) }
+    mutating func check(_ shape: Shape) { check(root, UnsafePointer(shape.table)) }
 
     // MARK: values
 
-    private mutating func check(_ index: Int, _ shape: Shape) {
+    private mutating func check(_ index: Int, _ table: UnsafePointer<ShapeTable>) {
         let record = file.records[index]
         let before = findings.count
-        switch shape.base {
+        switch table.pointee.base {
         case .any: return
         case .object:
             guard expect(.object, record, index) else { return }
-            checkFields(index, record, shape)
+            checkFields(index, record, table)
         case .map:
             guard expect(.object, record, index) else { return }
-            checkMap(index, record, shape)
+            checkMap(index, record, table)
         case .list:
             guard expect(.list, record, index) else { return }
-            checkItems(index, record, shape)
+            checkItems(index, record, table)
         case .string:
             guard expect(.string, record, index) else { return }
-            checkText(index, record, shape)
+            table.pointee.shape._withUnsafeGuaranteedRef { checkText(index, record, $0) }
         case .integer, .number:
-            checkNumber(index, record, shape)
+            table.pointee.shape._withUnsafeGuaranteedRef { checkNumber(index, record, $0) }
         case .boolean:
             guard expect(.boolean, record, index) else { return }
         case .integerOrString:
-            guard record.kind == .string || Node(file, index, shape).integer != nil else {
+            guard record.kind == .string || Node(file, index, .any).integer != nil else {
                 return refuse(index, "is \(record.kind.text), but must be a whole number or a string")
             }
         }
-        if !shape.rules.isEmpty, findings.count == before { ask(shape, index) }
+        if table.pointee.hasRules, findings.count == before {
+            table.pointee.shape._withUnsafeGuaranteedRef { ask($0, index) }
+        }
     }
 
     private mutating func expect(_ kind: NodeKind, _ record: NodeRecord, _ index: Int) -> Bool {
@@ -64,30 +66,28 @@ struct Validator {
         return false
     }
 
-    private mutating func checkFields(_ index: Int, _ record: NodeRecord, _ shape: Shape) {
+    private mutating func checkFields(_ index: Int, _ record: NodeRecord, _ table: UnsafePointer<ShapeTable>) {
         var seen: UInt64 = 0
         var at = index + 1
         for _ in 0..<record.length {
             let field = file.records[at]
-            if let position = shape.position(of: field.key) {
-                let known = shape.fields[position]
-                if field.kind == .null {
-                    // Null where it may not be counts as absent.
-                    if known.shape.isNullable || known.shape.base == .any { seen |= 1 << UInt64(position) }
-                } else {
+            if let position = table.pointee.position(of: field.key) {
+                let known = table.pointee.entries[position].table
+                // Null where it may not be counts as absent.
+                if field.kind != .null || known.pointee.isNullable || known.pointee.base == .any {
                     seen |= 1 << UInt64(position)
-                    check(at, known.shape)
                 }
+                if field.kind != .null { check(at, known) }
             } else {
-                refuseUnknown(at, field, in: index, shape)
+                refuseUnknown(at, field, in: index, table.pointee.shape.takeUnretainedValue())
             }
             at += field.span
         }
-        let missing = shape.requiredMask & ~seen
+        let missing = table.pointee.requiredMask & ~seen
         guard missing != 0 else { return }
-        for position in shape.fields.indices where missing & 1 << UInt64(position) != 0 {
-            let name = shape.fields[position].name
-            add(index, path: ManifestFile.join(path(index), name.description), "is missing; it is required")
+        for position in 0..<table.pointee.fieldCount where missing & 1 << UInt64(position) != 0 {
+            let name = table.pointee.entries[position].name.string
+            add(index, path: ManifestFile.join(path(index), name), "is missing; it is required")
         }
     }
 
@@ -102,37 +102,44 @@ struct Validator {
         add(offset: Int(field.offset) - Int(field.keyDistance), path: path(index), message)
     }
 
-    private mutating func checkMap(_ index: Int, _ record: NodeRecord, _ shape: Shape) {
-        let values = shape.items
+    private mutating func checkMap(_ index: Int, _ record: NodeRecord, _ table: UnsafePointer<ShapeTable>) {
+        let values = table.pointee.items
         var count: Int64 = 0
         var at = index + 1
         for _ in 0..<record.length {
             let field = file.records[at]
-            if field.kind != .null || values.isNullable {
+            if field.kind != .null || values.pointee.isNullable {
                 count += 1
                 check(at, values)
             }
             at += field.span
         }
-        if !shape.bounds.contains(count) { refuse(index, Self.outOfBounds(count, shape.bounds, "field", "fields")) }
+        checkCount(index, count, table, "field", "fields")
     }
 
-    private mutating func checkItems(_ index: Int, _ record: NodeRecord, _ shape: Shape) {
-        let count = Int64(record.length)
-        if !shape.bounds.contains(count) { refuse(index, Self.outOfBounds(count, shape.bounds, "item", "items")) }
-        let items = shape.items
+    private mutating func checkItems(_ index: Int, _ record: NodeRecord, _ table: UnsafePointer<ShapeTable>) {
+        checkCount(index, Int64(record.length), table, "item", "items")
+        let items = table.pointee.items
         let before = findings.count
         var at = index + 1
         for _ in 0..<record.length {
             check(at, items)
             at += file.records[at].span
         }
-        guard count > 1, findings.count == before else { return }
+        guard record.length > 1, findings.count == before else { return }
+        let shape = table.pointee.shape.takeUnretainedValue()
         switch shape.uniqueness {
         case .atomic: break
         case .set: refuseRepeats(index, shape, by: [])
         case .map(let keys): refuseRepeats(index, shape, by: keys)
         }
+    }
+
+    private mutating func checkCount(
+        _ index: Int, _ count: Int64, _ table: UnsafePointer<ShapeTable>, _ one: String, _ many: String
+    ) {
+        let bounds = table.pointee.shape._withUnsafeGuaranteedRef { $0.bounds }
+        if !bounds.contains(count) { refuse(index, Self.outOfBounds(count, bounds, one, many)) }
     }
 
     private mutating func checkText(_ index: Int, _ record: NodeRecord, _ shape: Shape) {
