@@ -61,7 +61,7 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "Core", "IO", "HTTP", "Connection", "Config", "Routing", "Telemetry", "Proxy", "Manifest",
+                "Core", "IO", "HTTP", "Connection", "Config", "Routing", "Upstream", "Telemetry", "Proxy", "Manifest",
                 "Controller", "Supervisor",
             ],
             swiftSettings: roomSettings,

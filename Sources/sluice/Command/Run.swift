@@ -3,6 +3,7 @@ import Glibc
 import IO
 import Supervisor
 import Telemetry
+import Upstream
 
 extension Command {
     static let run = Command(
@@ -26,7 +27,7 @@ extension Command {
         let options = try RunOptions(arguments: arguments)
         let log = Log(level: options.logLevel, speaker: "supervisor")
         let plan = FamilyPlan(
-            options: options, liveStateSize: SharedSizes.liveState,
+            options: options, liveStateSize: LiveState.size(workers: options.workers),
             statisticsSize: StatisticsRegion.size(workers: options.workers)
         ) { role, identity in RoleArguments.make(role, identity, arguments) }
         return Supervisor.run(plan) { notice in
@@ -34,12 +35,6 @@ extension Command {
                 notice.level, notice.text, notice.facts.lazy.map { (key: $0.key, value: LogValue.text($0.value)) })
         }
     }
-}
-
-/// Octets of shared memory that the family starts with.
-enum SharedSizes {
-    /// Sparse: only what is written takes memory.
-    static let liveState = 16 * 1024 * 1024
 }
 
 extension RunOptions {
