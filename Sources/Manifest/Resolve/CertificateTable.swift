@@ -125,7 +125,7 @@ struct CertificateTable {
     private struct PartProblem: Error { var message: String }
 
     private func part(_ key: String, _ annotation: String, of secret: Secret) -> Result<[UInt8], PartProblem> {
-        if let name = secret.node["metadata"]["annotations"].entry(annotation) {
+        if let name = secret.node[.metadata][.annotations].entry(annotation) {
             let path = ReferencedFile.path(name, besides: secret.node.file.path)
             guard let octets = readFile(path) else {
                 return .failure(PartProblem(message: "'\(path)', which \(annotation) names, cannot be read"))

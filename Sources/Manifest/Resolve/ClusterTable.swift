@@ -22,9 +22,9 @@ struct ClusterTable {
     init(_ index: ResourceIndex, findings: inout FindingLog) {
         for number in index.endpointSlices {
             let resource = index.resources[number]
-            guard let service = resource.node["metadata"]["labels"].entry(EndpointSlice.serviceLabel) else {
+            guard let service = resource.node[.metadata][.labels].entry(EndpointSlice.serviceLabel) else {
                 findings.warning(
-                    resource, resource.node["metadata"],
+                    resource, resource.node[.metadata],
                     "no label '\(EndpointSlice.serviceLabel)' names a Service; the endpoints serve nobody")
                 continue
             }
@@ -116,7 +116,7 @@ struct ClusterTable {
             let slice = EndpointSlice(resource.node)
             if slice.isFQDN {
                 findings.warning(
-                    resource, resource.node["addressType"],
+                    resource, resource.node[.addressType],
                     "addressType FQDN is left alone; use a Service of type ExternalName")
             }
             if let bad = slice.badAddress {

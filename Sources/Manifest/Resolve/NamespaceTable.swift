@@ -8,7 +8,7 @@ struct NamespaceTable {
         for number in index.namespaces {
             let resource = index.resources[number]
             var found: [String: String] = [:]
-            for (name, value) in resource.node["metadata"]["labels"].fields {
+            for (name, value) in resource.node[.metadata][.labels].fields {
                 found[name.string] = value.string ?? ""
             }
             labels[resource.name.name] = found

@@ -16,7 +16,7 @@ package struct Resolution: Sendable {
     let shown: [Shown]
 
     struct Shown: Sendable {
-        var node: Node
+        var node: WrittenNode
         var kind: ResourceKind
         var generation: UInt32
         var status: ResourceStatus
@@ -32,7 +32,7 @@ package struct Resolution: Sendable {
         shown.reserveCapacity(index.resources.count)
         for (number, resource) in index.resources.enumerated() where !resource.isReplaced {
             let before = previous.entries[resource.key]
-            let hash = SpecHash.of(resource.node["spec"])
+            let hash = SpecHash.of(resource.node[.spec])
             let generation = before.map { $0.specHash == hash ? $0.generation : $0.generation + 1 } ?? 1
             var status = statuses[number]
             status.date(now: now, since: before?.status ?? .none)

@@ -57,7 +57,7 @@ package enum Resolver {
         var foreign = Set<ResourceName>()
         for number in index.gateways {
             let resource = index.resources[number]
-            let className = resource.node["spec"]["gatewayClassName"].string ?? ""
+            let className = resource.node[.spec][.gatewayClassName].string ?? ""
             if let known = index[.gatewayClass, ResourceName(namespace: "", name: className)],
                 !GatewayClass(index.resources[known].node).isOurs
             {
@@ -92,7 +92,7 @@ package enum Resolver {
     private static func tell(_ gateway: GatewayState, findings: inout FindingLog) {
         let resource = gateway.resource
         if let problem = gateway.addressProblem {
-            findings.unresolved(resource, resource.node["spec"]["addresses"], problem.message)
+            findings.unresolved(resource, resource.node[.spec][.addresses], problem.message)
         }
         if let problem = gateway.clientCertificateProblem, let reference = gateway.gateway.clientCertificateRef {
             findings.unresolved(resource, reference.node, problem.message)

@@ -2,7 +2,7 @@ import Core
 
 /// One document of the set, as far as every kind has it.
 struct LoadedResource {
-    var node: Node
+    var node: WrittenNode
     var kind: ResourceKind
     var name: ResourceName
     /// The number of its file in the plan.
@@ -14,7 +14,7 @@ struct LoadedResource {
 
     var identity: ResourceIdentity {
         ResourceIdentity(
-            apiVersion: node["apiVersion"].text.string, kind: kind.name.description, namespace: name.namespace,
+            apiVersion: node[.apiVersion].text.string, kind: kind.name.description, namespace: name.namespace,
             name: name.name)
     }
 }
@@ -38,14 +38,19 @@ struct ResourceIndex {
         byKey.reserveCapacity(set.documents.count)
         var numbers: [ObjectIdentifier: UInt32] = [:]
         for document in set.documents {
-            let node = document.root
+            let node = WrittenNode(document.root)
             let id = ObjectIdentifier(node.file)
             let file = numbers[id] ?? UInt32(files.count)
             if Int(file) == files.count {
                 numbers[id] = file
                 files.append(node.file.path)
             }
-            let name = ResourceName(namespace: document.namespace.string, name: document.name.string)
+            let metadata = node[.metadata]
+            let namespace = document.kind.isNamespaced ? metadata[.namespace].text : .empty
+            let name = ResourceName(
+                namespace: !namespace.isEmpty
+                    ? namespace.string : document.kind.isNamespaced ? ResourceName.defaultNamespace : "",
+                name: metadata[.name].text.string)
             add(LoadedResource(node: node, kind: document.kind, name: name, file: file), findings: &findings)
         }
         func all(_ kind: ResourceKind) -> [Int] {
@@ -68,9 +73,10 @@ struct ResourceIndex {
         if let earlier = byKey.updateValue(number, forKey: resource.key) {
             resources[earlier].isReplaced = true
             findings.warning(
-                resources[earlier], resources[earlier].node["metadata"]["name"],
+                resources[earlier], resources[earlier].node[.metadata][.name],
                 "\(resource.kind.name) '\(resource.name)' is written again at "
-                    + "\(resource.node.location.file):\(resource.node.line), which counts; remove one of the two")
+                    + "\(resource.node.location.file):\(resource.node.location.line), which counts; remove one of the two"
+            )
         }
     }
 }

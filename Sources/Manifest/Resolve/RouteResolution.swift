@@ -19,7 +19,7 @@ struct RouteResolution {
         var gateway: GatewayState
         var sectionName: String?
         var port: UInt16?
-        var node: Node
+        var node: WrittenNode
         /// The listeners that take the route, with the hostnames in force there.
         var listeners: [(listener: ListenerState, hostnames: [String])] = []
         var refusal: ListenerState.Problem?
@@ -52,7 +52,7 @@ struct RouteResolution {
             var number: Int
         }
         var entries = index.httpRoutes.map { number in
-            let text = index.resources[number].node["metadata"]["creationTimestamp"].text
+            let text = index.resources[number].node[.metadata][.creationTimestamp].text
             return Entry(created: Timestamp.nanoseconds(text) ?? Timestamp.newest, number: number)
         }
         entries.sort { a, b in
@@ -131,12 +131,12 @@ struct RouteResolution {
         if route.usesDefaultGateways {
             for gateway in defaultGateways where !parents.contains(where: { $0.gateway === gateway }) {
                 parents.append(
-                    Parent(reference: .defaultGateway(gateway.name), gateway: gateway, node: route.node["spec"]))
+                    Parent(reference: .defaultGateway(gateway.name), gateway: gateway, node: route.node[.spec]))
             }
         }
         if parents.isEmpty, route.parentRefs.isEmpty {
             findings.warning(
-                resource, route.node["spec"], "the route attaches to nothing; name a Gateway in spec.parentRefs")
+                resource, route.node[.spec], "the route attaches to nothing; name a Gateway in spec.parentRefs")
         }
         return parents
     }

@@ -7,7 +7,7 @@ struct RuleResolution {
     struct Problem {
         var reason: ConditionReason
         var message: String
-        var node: Node
+        var node: WrittenNode
     }
     var plan: RulePlan
     /// Why the rule cannot be served at all: its requests are answered 500.
@@ -143,29 +143,29 @@ struct RuleResolver {
     private static func firstBadPattern(_ rule: HTTPRoute.Rule) -> RuleResolution.Problem? {
         for (number, match) in rule.matches.enumerated() {
             if case .regularExpression(let pattern) = match.path, let problem = RegularExpressions.problem(pattern) {
-                return bad(pattern, problem, rule.node["matches"][number]["path"])
+                return bad(pattern, problem, rule.node[.matches][number][.path])
             }
             for header in match.headers where header.kind == .regularExpression {
                 if let problem = RegularExpressions.problem(header.value) {
-                    return bad(header.value, problem, rule.node["matches"][number]["headers"])
+                    return bad(header.value, problem, rule.node[.matches][number][.headers])
                 }
             }
             for query in match.queryParams where query.kind == .regularExpression {
                 if let problem = RegularExpressions.problem(query.value) {
-                    return bad(query.value, problem, rule.node["matches"][number]["queryParams"])
+                    return bad(query.value, problem, rule.node[.matches][number][.queryParams])
                 }
             }
         }
         return nil
     }
 
-    private static func bad(_ pattern: String, _ problem: String, _ node: Node) -> RuleResolution.Problem {
+    private static func bad(_ pattern: String, _ problem: String, _ node: WrittenNode) -> RuleResolution.Problem {
         .init(reason: .unsupportedValue, message: "'\(pattern)' is no regular expression: \(problem)", node: node)
     }
 }
 
 extension RuleResolution {
-    fileprivate mutating func noEndpoints(_ cluster: String, _ node: Node) {
+    fileprivate mutating func noEndpoints(_ cluster: String, _ node: WrittenNode) {
         unavailable.append(
             Problem(reason: .endpointsNotFound, message: "'\(cluster)' has no ready endpoint", node: node))
     }

@@ -21,29 +21,29 @@ struct EndpointSlice {
     /// `addressType: FQDN`, deprecated and never resolved here.
     var isFQDN: Bool
     /// The first address that is none of its type.
-    var badAddress: Node?
-    var node: Node
+    var badAddress: WrittenNode?
+    var node: WrittenNode
 
-    init(_ node: Node) {
-        isFQDN = node["addressType"].string == "FQDN"
+    init(_ node: WrittenNode) {
+        isFQDN = node[.addressType].string == "FQDN"
         self.node = node
-        for item in node["ports"].items {
+        for item in node[.ports].items {
             ports.append(
                 Port(
-                    name: item["name"].string ?? "", number: item["port"].integer.flatMap { UInt16(exactly: $0) },
-                    appProtocol: item["appProtocol"].string))
+                    name: item[.name].string ?? "", number: item[.port].integer.flatMap { UInt16(exactly: $0) },
+                    appProtocol: item[.appProtocol].string))
         }
         guard !isFQDN else { return }
-        let isIPv4 = node["addressType"].string == "IPv4"
-        for item in node["endpoints"].items {
-            let conditions = item["conditions"]
-            let ready = conditions["ready"].boolean
-            let terminating = conditions["terminating"].boolean ?? false
+        let isIPv4 = node[.addressType].string == "IPv4"
+        for item in node[.endpoints].items {
+            let conditions = item[.conditions]
+            let ready = conditions[.ready].boolean
+            let terminating = conditions[.terminating].boolean ?? false
             // An unset `ready` means ready, an unset `serving` means as `ready`; an endpoint on its way out takes new
             // requests only when nobody else is left (EndpointConditions).
             let isReady = ready ?? !terminating
-            let isServing = conditions["serving"].boolean ?? (ready ?? true)
-            for text in item["addresses"].items {
+            let isServing = conditions[.serving].boolean ?? (ready ?? true)
+            for text in item[.addresses].items {
                 let address = (text.string ?? "").withView { IPAddress($0) }
                 if let address, address.isV4 == isIPv4 {
                     endpoints.append(Endpoint(address: address, isReady: isReady, isServing: isServing))

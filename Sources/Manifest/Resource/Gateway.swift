@@ -6,17 +6,17 @@ struct Gateway {
     /// `spec.defaultScope` is `All`: routes with `useDefaultGateways: All` attach without naming it.
     var isDefault: Bool
     /// `spec.infrastructure.parametersRef`.
-    var parametersRef: Node
+    var parametersRef: WrittenNode
     /// `spec.tls.backend.clientCertificateRef`: the certificate shown to backends.
     var clientCertificateRef: ObjectReference?
-    var node: Node
+    var node: WrittenNode
 
     /// One entry of `spec.addresses`.
     struct Address {
         var type: String
         /// Nil or empty: any address of the host.
         var value: String?
-        var node: Node
+        var node: WrittenNode
     }
 
     /// One entry of `spec.listeners`.
@@ -30,44 +30,44 @@ struct Gateway {
         /// `allowedRoutes.kinds`; empty: what the protocol suggests.
         var kinds: [(group: String, kind: String)]
         var namespaces: NamespaceRule
-        var node: Node
+        var node: WrittenNode
     }
 
-    init(_ node: Node) {
-        let spec = node["spec"]
-        className = spec["gatewayClassName"].string ?? ""
-        isDefault = spec["defaultScope"].string == "All"
-        parametersRef = spec["infrastructure"]["parametersRef"]
-        let client = spec["tls"]["backend"]["clientCertificateRef"]
+    init(_ node: WrittenNode) {
+        let spec = node[.spec]
+        className = spec[.gatewayClassName].string ?? ""
+        isDefault = spec[.defaultScope].string == "All"
+        parametersRef = spec[.infrastructure][.parametersRef]
+        let client = spec[.tls][.backend][.clientCertificateRef]
         clientCertificateRef = client.exists ? ObjectReference(client, defaultKind: "Secret") : nil
         addresses = []
-        for item in spec["addresses"].items {
-            addresses.append(Address(type: item["type"].string ?? "IPAddress", value: item["value"].string, node: item))
+        for item in spec[.addresses].items {
+            addresses.append(Address(type: item[.type].string ?? "IPAddress", value: item[.value].string, node: item))
         }
         listeners = []
-        for item in spec["listeners"].items { listeners.append(Listener(item)) }
+        for item in spec[.listeners].items { listeners.append(Listener(item)) }
         self.node = node
     }
 }
 
 extension Gateway.Listener {
-    init(_ node: Node) {
-        name = node["name"].string ?? ""
-        hostname = (node["hostname"].string ?? "").lowercased()
-        port = UInt16(exactly: node["port"].integer ?? 0) ?? 0
-        protocolName = node["protocol"].string ?? ""
-        let tls = node["tls"]
-        isPassthrough = tls["mode"].string == "Passthrough"
+    init(_ node: WrittenNode) {
+        name = node[.name].string ?? ""
+        hostname = (node[.hostname].string ?? "").lowercased()
+        port = UInt16(exactly: node[.port].integer ?? 0) ?? 0
+        protocolName = node[.protocol].string ?? ""
+        let tls = node[.tls]
+        isPassthrough = tls[.mode].string == "Passthrough"
         certificateRefs = []
-        for item in tls["certificateRefs"].items {
+        for item in tls[.certificateRefs].items {
             certificateRefs.append(ObjectReference(item, defaultKind: "Secret"))
         }
-        let allowed = node["allowedRoutes"]
+        let allowed = node[.allowedRoutes]
         kinds = []
-        for item in allowed["kinds"].items {
-            kinds.append((item["group"].string ?? APIGroup.gateway, item["kind"].string ?? ""))
+        for item in allowed[.kinds].items {
+            kinds.append((item[.group].string ?? APIGroup.gateway, item[.kind].string ?? ""))
         }
-        namespaces = NamespaceRule(allowed["namespaces"])
+        namespaces = NamespaceRule(allowed[.namespaces])
         self.node = node
     }
 }

@@ -4,13 +4,13 @@ struct GatewayClass {
     static let ourController = "sluice.dev/gateway-controller"
 
     var controllerName: String
-    var parametersRef: Node
-    var node: Node
+    var parametersRef: WrittenNode
+    var node: WrittenNode
 
-    init(_ node: Node) {
-        let spec = node["spec"]
-        controllerName = spec["controllerName"].string ?? ""
-        parametersRef = spec["parametersRef"]
+    init(_ node: WrittenNode) {
+        let spec = node[.spec]
+        controllerName = spec[.controllerName].string ?? ""
+        parametersRef = spec[.parametersRef]
         self.node = node
     }
 

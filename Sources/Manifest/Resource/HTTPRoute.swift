@@ -10,7 +10,7 @@ struct HTTPRoute {
     var rules: [Rule] = []
     /// `useDefaultGateways: All`.
     var usesDefaultGateways: Bool
-    var node: Node
+    var node: WrittenNode
 
     struct Rule {
         var name: String
@@ -20,8 +20,8 @@ struct HTTPRoute {
         var requestTimeout: TimeAmount?
         var backendRequestTimeout: TimeAmount?
         var retry: RetryPlan?
-        var sessionPersistence: Node
-        var node: Node
+        var sessionPersistence: WrittenNode
+        var node: WrittenNode
     }
 
     struct BackendReference {
@@ -42,45 +42,47 @@ struct HTTPRoute {
             case unsupported(String)
         }
         var action: Action
-        var node: Node
+        var node: WrittenNode
     }
 
     /// - Parameter file: the number of its file in the plan.
-    init(_ node: Node, file: UInt32) {
-        let spec = node["spec"]
-        usesDefaultGateways = spec["useDefaultGateways"].string == "All"
+    init(_ node: WrittenNode, file: UInt32) {
+        let spec = node[.spec]
+        usesDefaultGateways = spec[.useDefaultGateways].string == "All"
         self.node = node
-        for item in spec["parentRefs"].items { parentRefs.append(ParentReference(item)) }
-        for item in spec["hostnames"].items { if let name = item.string { hostnames.append(name.lowercased()) } }
-        for item in spec["rules"].items { rules.append(Rule(item, file: file)) }
+        for item in spec[.parentRefs].items { parentRefs.append(ParentReference(item)) }
+        for item in spec[.hostnames].items { if let name = item.string { hostnames.append(name.lowercased()) } }
+        for item in spec[.rules].items { rules.append(Rule(item, file: file)) }
+        // The schema's default: one rule that takes every path.
+        if !spec[.rules].exists { rules.append(Rule(spec[.rules], file: file)) }
     }
 }
 
 extension HTTPRoute.Rule {
-    init(_ node: Node, file: UInt32) {
+    init(_ node: WrittenNode, file: UInt32) {
         self.node = node
-        name = node["name"].string ?? ""
+        name = node[.name].string ?? ""
         matches = []
-        for item in node["matches"].items { matches.append(MatchPlan(item, file: file)) }
+        for item in node[.matches].items { matches.append(MatchPlan(item, file: file)) }
         if matches.isEmpty { matches = [MatchPlan(path: .prefix("/"), position: node.position(in: file))] }
         filters = []
-        for item in node["filters"].items { filters.append(HTTPRoute.Filter(item)) }
+        for item in node[.filters].items { filters.append(HTTPRoute.Filter(item)) }
         backendRefs = []
-        for item in node["backendRefs"].items { backendRefs.append(HTTPRoute.BackendReference(item)) }
-        let timeouts = node["timeouts"]
-        requestTimeout = timeouts["request"].string.flatMap { GatewayDuration.parse($0) }
-        backendRequestTimeout = timeouts["backendRequest"].string.flatMap { GatewayDuration.parse($0) }
-        retry = node["retry"].exists ? RetryPlan(node["retry"]) : nil
-        sessionPersistence = node["sessionPersistence"]
+        for item in node[.backendRefs].items { backendRefs.append(HTTPRoute.BackendReference(item)) }
+        let timeouts = node[.timeouts]
+        requestTimeout = timeouts[.request].string.flatMap { GatewayDuration.parse($0) }
+        backendRequestTimeout = timeouts[.backendRequest].string.flatMap { GatewayDuration.parse($0) }
+        retry = node[.retry].exists ? RetryPlan(node[.retry]) : nil
+        sessionPersistence = node[.sessionPersistence]
     }
 }
 
 extension HTTPRoute.BackendReference {
-    init(_ node: Node) {
+    init(_ node: WrittenNode) {
         reference = ObjectReference(node)
-        weight = node["weight"].integer.flatMap { UInt32(exactly: $0) } ?? 1
+        weight = node[.weight].integer.flatMap { UInt32(exactly: $0) } ?? 1
         filters = []
-        for item in node["filters"].items { filters.append(HTTPRoute.Filter(item)) }
+        for item in node[.filters].items { filters.append(HTTPRoute.Filter(item)) }
     }
 }
 
@@ -93,14 +95,14 @@ enum RetryDefaults {
 extension RetryPlan {
     /// `rules[].retry`. Without `codes` no answer is retried, only what got no answer at all: the field lists "the
     /// status codes for which a backend request should be retried", and none is listed. Nil: `attempts: 0`.
-    init?(_ node: Node) {
-        let attempts = node["attempts"].integer.map { Int(clamping: $0) } ?? RetryDefaults.attempts
+    init?(_ node: WrittenNode) {
+        let attempts = node[.attempts].integer.map { Int(clamping: $0) } ?? RetryDefaults.attempts
         guard attempts > 0 else { return nil }
         var codes: [UInt16] = []
-        for item in node["codes"].items {
+        for item in node[.codes].items {
             if let code = item.integer.flatMap({ UInt16(exactly: $0) }) { codes.append(code) }
         }
-        let backoff = node["backoff"].string.flatMap { GatewayDuration.parse($0) } ?? RetryDefaults.backoff
+        let backoff = node[.backoff].string.flatMap { GatewayDuration.parse($0) } ?? RetryDefaults.backoff
         self.init(codes: codes, attempts: attempts, backoff: backoff)
     }
 }

@@ -2,54 +2,54 @@ import Config
 
 extension HTTPRoute.Filter {
     /// One entry of `filters`, of a rule or of a backendRef.
-    init(_ node: Node) {
+    init(_ node: WrittenNode) {
         self.node = node
-        let type = node["type"].string ?? ""
+        let type = node[.type].string ?? ""
         switch type {
         case "RequestHeaderModifier":
-            action = .requestHeaders(Self.headerEdits(node["requestHeaderModifier"]))
+            action = .requestHeaders(Self.headerEdits(node[.requestHeaderModifier]))
         case "ResponseHeaderModifier":
-            action = .responseHeaders(Self.headerEdits(node["responseHeaderModifier"]))
-        case "RequestRedirect": action = .redirect(RedirectPlan(node["requestRedirect"]))
+            action = .responseHeaders(Self.headerEdits(node[.responseHeaderModifier]))
+        case "RequestRedirect": action = .redirect(RedirectPlan(node[.requestRedirect]))
         case "URLRewrite":
-            let rewrite = node["urlRewrite"]
+            let rewrite = node[.urlRewrite]
             action = .rewrite(
-                RewritePlan(hostname: rewrite["hostname"].string, path: Self.pathModifier(rewrite["path"])))
-        case "RequestMirror": action = Self.mirror(node["requestMirror"])
-        case "CORS": action = .cors(CORSPlan(node["cors"]))
+                RewritePlan(hostname: rewrite[.hostname].string, path: Self.pathModifier(rewrite[.path])))
+        case "RequestMirror": action = Self.mirror(node[.requestMirror])
+        case "CORS": action = .cors(CORSPlan(node[.cors]))
         case "ExtensionRef":
-            let reference = ObjectReference(node["extensionRef"], defaultKind: "")
+            let reference = ObjectReference(node[.extensionRef], defaultKind: "")
             action = .unsupported("an ExtensionRef to \(reference.kind) '\(reference.name)' of '\(reference.group)'")
         default: action = .unsupported("a filter of type '\(type)'")
         }
     }
 
-    fileprivate static func pathModifier(_ node: Node) -> PathModifierPlan? {
+    fileprivate static func pathModifier(_ node: WrittenNode) -> PathModifierPlan? {
         guard node.exists else { return nil }
-        return node["type"].string == "ReplaceFullPath"
-            ? .replaceFullPath(node["replaceFullPath"].string ?? "")
-            : .replacePrefixMatch(node["replacePrefixMatch"].string ?? "")
+        return node[.type].string == "ReplaceFullPath"
+            ? .replaceFullPath(node[.replaceFullPath].string ?? "")
+            : .replacePrefixMatch(node[.replacePrefixMatch].string ?? "")
     }
 
-    private static func headerEdits(_ node: Node) -> [HeaderEditPlan] {
+    private static func headerEdits(_ node: WrittenNode) -> [HeaderEditPlan] {
         var edits: [HeaderEditPlan] = []
-        for item in node["set"].items {
-            edits.append(HeaderEditPlan(.set, name: item["name"].string ?? "", value: item["value"].string ?? ""))
+        for item in node[.set].items {
+            edits.append(HeaderEditPlan(.set, name: item[.name].string ?? "", value: item[.value].string ?? ""))
         }
-        for item in node["add"].items {
-            edits.append(HeaderEditPlan(.add, name: item["name"].string ?? "", value: item["value"].string ?? ""))
+        for item in node[.add].items {
+            edits.append(HeaderEditPlan(.add, name: item[.name].string ?? "", value: item[.value].string ?? ""))
         }
-        for item in node["remove"].items { edits.append(HeaderEditPlan(.remove, name: item.string ?? "")) }
+        for item in node[.remove].items { edits.append(HeaderEditPlan(.remove, name: item.string ?? "")) }
         return edits
     }
 
-    private static func mirror(_ node: Node) -> Action {
-        let backend = node["backendRef"]
+    private static func mirror(_ node: WrittenNode) -> Action {
+        let backend = node[.backendRef]
         var share: (numerator: Int64, denominator: Int64) = (100, 100)
-        if let percent = node["percent"].integer { share = (percent, 100) }
-        let fraction = node["fraction"]
+        if let percent = node[.percent].integer { share = (percent, 100) }
+        let fraction = node[.fraction]
         if fraction.exists {
-            share = (fraction["numerator"].integer ?? 0, fraction["denominator"].integer ?? 100)
+            share = (fraction[.numerator].integer ?? 0, fraction[.denominator].integer ?? 100)
         }
         return .mirror(
             ObjectReference(backend), numerator: UInt32(clamping: share.numerator),
@@ -58,12 +58,12 @@ extension HTTPRoute.Filter {
 }
 
 extension RedirectPlan {
-    fileprivate init(_ node: Node) {
+    fileprivate init(_ node: WrittenNode) {
         self.init(
-            scheme: node["scheme"].string, hostname: node["hostname"].string,
-            path: HTTPRoute.Filter.pathModifier(node["path"]),
-            port: node["port"].integer.flatMap { UInt16(exactly: $0) },
-            statusCode: UInt16(clamping: node["statusCode"].integer ?? 302))
+            scheme: node[.scheme].string, hostname: node[.hostname].string,
+            path: HTTPRoute.Filter.pathModifier(node[.path]),
+            port: node[.port].integer.flatMap { UInt16(exactly: $0) },
+            statusCode: UInt16(clamping: node[.statusCode].integer ?? 302))
     }
 }
 
@@ -71,16 +71,16 @@ extension CORSPlan {
     /// How long a preflight may be cached when `maxAge` is not set, in seconds (HTTPCORSFilter.maxAge).
     private static let defaultMaxAge: Int64 = 5
 
-    fileprivate init(_ node: Node) {
-        func list(_ key: StaticString) -> [String] {
+    fileprivate init(_ node: WrittenNode) {
+        func list(_ key: FieldKey) -> [String] {
             var out: [String] = []
             for item in node[key].items { if let text = item.string { out.append(text) } }
             return out
         }
         self.init(
-            allowOrigins: list("allowOrigins"), allowCredentials: node["allowCredentials"].boolean ?? false,
-            allowMethods: list("allowMethods"), allowHeaders: list("allowHeaders"),
-            exposeHeaders: list("exposeHeaders"), maxAge: UInt32(clamping: node["maxAge"].integer ?? Self.defaultMaxAge)
+            allowOrigins: list(.allowOrigins), allowCredentials: node[.allowCredentials].boolean ?? false,
+            allowMethods: list(.allowMethods), allowHeaders: list(.allowHeaders),
+            exposeHeaders: list(.exposeHeaders), maxAge: UInt32(clamping: node[.maxAge].integer ?? Self.defaultMaxAge)
         )
     }
 }

@@ -2,24 +2,24 @@ import Config
 
 extension MatchPlan {
     /// One entry of `rules[].matches`.
-    init(_ node: Node, file: UInt32) {
-        self.init(path: Self.path(node["path"]), method: node["method"].string, position: node.position(in: file))
-        for item in node["headers"].items {
+    init(_ node: WrittenNode, file: UInt32) {
+        self.init(path: Self.path(node[.path]), method: node[.method].string, position: node.position(in: file))
+        for item in node[.headers].items {
             // Names that differ only in case are one name, and the first entry counts (HTTPHeaderMatch.name).
-            let name = (item["name"].string ?? "").lowercased()
+            let name = (item[.name].string ?? "").lowercased()
             guard !headers.contains(where: { $0.name == name }) else { return }
             headers.append(ValueMatchPlan(item, name: name))
         }
-        for item in node["queryParams"].items {
-            let name = item["name"].string ?? ""
+        for item in node[.queryParams].items {
+            let name = item[.name].string ?? ""
             guard !queryParams.contains(where: { $0.name == name }) else { return }
             queryParams.append(ValueMatchPlan(item, name: name))
         }
     }
 
-    private static func path(_ node: Node) -> Path {
-        let value = node["value"].string ?? "/"
-        switch node["type"].string ?? "PathPrefix" {
+    private static func path(_ node: WrittenNode) -> Path {
+        let value = node[.value].string ?? "/"
+        switch node[.type].string ?? "PathPrefix" {
         case "Exact": return .exact(value)
         case "RegularExpression": return .regularExpression(value)
         default:
@@ -30,8 +30,8 @@ extension MatchPlan {
 }
 
 extension ValueMatchPlan {
-    fileprivate init(_ node: Node, name: String) {
-        let isPattern = node["type"].string == "RegularExpression"
-        self.init(name: name, kind: isPattern ? .regularExpression : .exact, value: node["value"].string ?? "")
+    fileprivate init(_ node: WrittenNode, name: String) {
+        let isPattern = node[.type].string == "RegularExpression"
+        self.init(name: name, kind: isPattern ? .regularExpression : .exact, value: node[.value].string ?? "")
     }
 }

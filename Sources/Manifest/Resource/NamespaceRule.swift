@@ -5,12 +5,12 @@ enum NamespaceRule {
     /// `from: Selector` without a selector, or with one that means nothing.
     case invalid(String)
 
-    init(_ node: Node) {
-        switch node["from"].string ?? "Same" {
+    init(_ node: WrittenNode) {
+        switch node[.from].string ?? "Same" {
         case "All": self = .all
         case "None": self = .none
         case "Selector":
-            let selector = node["selector"]
+            let selector = node[.selector]
             guard selector.exists else {
                 self = .invalid("from is 'Selector', but no selector is given")
                 return
@@ -34,15 +34,15 @@ struct LabelSelector {
     /// Why the selector can select nothing, or nil.
     var problem: String?
 
-    init(_ node: Node) {
-        for (key, value) in node["matchLabels"].fields {
+    init(_ node: WrittenNode) {
+        for (key, value) in node[.matchLabels].fields {
             requirements.append(.isIn(key: key.string, values: [value.string ?? ""]))
         }
-        for item in node["matchExpressions"].items {
-            let key = item["key"].string ?? ""
+        for item in node[.matchExpressions].items {
+            let key = item[.key].string ?? ""
             var values: [String] = []
-            for item in item["values"].items { values.append(item.string ?? "") }
-            let name = item["operator"].string ?? ""
+            for item in item[.values].items { values.append(item.string ?? "") }
+            let name = item[.operator].string ?? ""
             switch (name, values.isEmpty) {
             case ("In", false): requirements.append(.isIn(key: key, values: values))
             case ("NotIn", false): requirements.append(.notIn(key: key, values: values))

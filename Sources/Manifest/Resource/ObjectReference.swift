@@ -6,14 +6,14 @@ struct ObjectReference {
     var namespace: String?
     var name: String
     var port: UInt16?
-    var node: Node
+    var node: WrittenNode
 
-    init(_ node: Node, defaultGroup: String = APIGroup.core, defaultKind: String = "Service") {
-        group = node["group"].string ?? defaultGroup
-        kind = node["kind"].string ?? defaultKind
-        namespace = node["namespace"].string
-        name = node["name"].string ?? ""
-        port = node["port"].integer.flatMap { UInt16(exactly: $0) }
+    init(_ node: WrittenNode, defaultGroup: String = APIGroup.core, defaultKind: String = "Service") {
+        group = node[.group].string ?? defaultGroup
+        kind = node[.kind].string ?? defaultKind
+        namespace = node[.namespace].string
+        name = node[.name].string ?? ""
+        port = node[.port].integer.flatMap { UInt16(exactly: $0) }
         self.node = node
     }
 
@@ -33,15 +33,15 @@ struct ParentReference {
     var name: String
     var sectionName: String?
     var port: UInt16?
-    var node: Node
+    var node: WrittenNode
 
-    init(_ node: Node) {
-        group = node["group"].string ?? APIGroup.gateway
-        kind = node["kind"].string ?? "Gateway"
-        namespace = node["namespace"].string
-        name = node["name"].string ?? ""
-        sectionName = node["sectionName"].string
-        port = node["port"].integer.flatMap { UInt16(exactly: $0) }
+    init(_ node: WrittenNode) {
+        group = node[.group].string ?? APIGroup.gateway
+        kind = node[.kind].string ?? "Gateway"
+        namespace = node[.namespace].string
+        name = node[.name].string ?? ""
+        sectionName = node[.sectionName].string
+        port = node[.port].integer.flatMap { UInt16(exactly: $0) }
         self.node = node
     }
 

@@ -14,18 +14,18 @@ struct ReferenceGrant {
     var from: [From] = []
     var to: [To] = []
 
-    init(_ node: Node) {
-        let spec = node["spec"]
-        for item in spec["from"].items {
+    init(_ node: WrittenNode) {
+        let spec = node[.spec]
+        for item in spec[.from].items {
             from.append(
                 From(
-                    group: item["group"].string ?? "", kind: item["kind"].string ?? "",
-                    namespace: item["namespace"].string ?? ""))
+                    group: item[.group].string ?? "", kind: item[.kind].string ?? "",
+                    namespace: item[.namespace].string ?? ""))
         }
-        for item in spec["to"].items {
-            let name = item["name"].string
+        for item in spec[.to].items {
+            let name = item[.name].string
             to.append(
-                To(group: item["group"].string ?? "", kind: item["kind"].string ?? "", name: name == "" ? nil : name))
+                To(group: item[.group].string ?? "", kind: item[.kind].string ?? "", name: name == "" ? nil : name))
         }
     }
 }

@@ -8,18 +8,18 @@ struct Secret {
     static let keyFileAnnotation = "sluice.dev/key-file"
 
     var type: String
-    var node: Node
+    var node: WrittenNode
 
-    init(_ node: Node) {
-        type = node["type"].string ?? "Opaque"
+    init(_ node: WrittenNode) {
+        type = node[.type].string ?? "Opaque"
         self.node = node
     }
 
     /// The octets under `key`: `stringData` wins over `data`, as an API server merges them. Nil: no such key, or its
     /// value is no base64.
     func value(_ key: String) -> [UInt8]? {
-        if let plain = node["stringData"].entry(key) { return Array(plain.utf8) }
-        guard let encoded = node["data"].entry(key) else { return nil }
+        if let plain = node[.stringData].entry(key) { return Array(plain.utf8) }
+        guard let encoded = node[.data].entry(key) else { return nil }
         return encoded.withView { Base64.decode($0) }
     }
 }

@@ -11,19 +11,19 @@ struct Service {
     var isExternalName: Bool
     var externalName: String
     var ports: [Port] = []
-    var node: Node
+    var node: WrittenNode
 
-    init(_ node: Node) {
-        let spec = node["spec"]
-        isExternalName = spec["type"].string == "ExternalName"
-        externalName = spec["externalName"].string ?? ""
-        for item in spec["ports"].items {
+    init(_ node: WrittenNode) {
+        let spec = node[.spec]
+        isExternalName = spec[.type].string == "ExternalName"
+        externalName = spec[.externalName].string ?? ""
+        for item in spec[.ports].items {
             ports.append(
                 Port(
-                    name: item["name"].string ?? "", number: UInt16(exactly: item["port"].integer ?? 0) ?? 0,
-                    protocolName: item["protocol"].string ?? "TCP",
-                    targetNumber: item["targetPort"].integer.flatMap { UInt16(exactly: $0) },
-                    appProtocol: item["appProtocol"].string))
+                    name: item[.name].string ?? "", number: UInt16(exactly: item[.port].integer ?? 0) ?? 0,
+                    protocolName: item[.protocol].string ?? "TCP",
+                    targetNumber: item[.targetPort].integer.flatMap { UInt16(exactly: $0) },
+                    appProtocol: item[.appProtocol].string))
         }
         self.node = node
     }

@@ -33,26 +33,46 @@ struct SpecHash {
         text.withView { add($0) }
     }
 
-    /// What `node` says, without regard to the order of fields, to comments and to layout.
-    static func of(_ node: Node) -> UInt64 {
+    /// What `node` says, without regard to the order of fields, to comments and to layout. 0 when it is absent.
+    static func of(_ node: WrittenNode) -> UInt64 {
+        node.exists ? node.file.digest(of: Int(node.index), schemaNames: UInt32(Schema.shared.names.count)) : 0
+    }
+}
+
+extension ManifestFile {
+    fileprivate func digest(of index: Int, schemaNames: UInt32) -> UInt64 {
+        let record = records[index]
         var hash = SpecHash()
-        hash.add(UInt64(node.kind.rawValue))
-        switch node.kind {
-        case .object:
-            var sum: UInt64 = 0
-            for (name, value) in node.fields {
+        hash.add(UInt64(record.kind.rawValue))
+        guard record.isContainer else {
+            if record.kind == .boolean {
+                hash.add(record.flags.contains(.isTrue) ? 1 : 0)
+            } else {
+                hash.add(scalarText(record))
+            }
+            return hash.value
+        }
+        var at = index + 1
+        var sum: UInt64 = 0
+        for _ in 0..<record.length {
+            let child = records[at]
+            let digest = digest(of: at, schemaNames: schemaNames)
+            if record.kind == .list {
+                hash.add(digest)
+            } else if child.kind != .null {
                 var field = SpecHash()
-                field.add(name)
-                field.add(of(value))
+                // The schema's names have the same numbers in every file; others only within theirs.
+                if child.key.raw < schemaNames {
+                    field.add(UInt64(child.key.raw))
+                } else {
+                    field.add(names.text(child.key))
+                }
+                field.add(digest)
                 sum &+= field.value
             }
-            hash.add(sum)
-        case .list:
-            for item in node.items { hash.add(of(item)) }
-        case .boolean: hash.add(node.boolean == true ? 1 : 0)
-        case .integer, .float, .string: hash.add(node.text)
-        case .null: break
+            at += child.span
         }
+        hash.add(sum)
         return hash.value
     }
 }

@@ -31,19 +31,19 @@ extension Resolution {
     private func writeMetadata(of resource: Shown, to json: inout JSONWriter) {
         json.key("metadata")
         json.beginObject()
-        let metadata = resource.node["metadata"]
+        let metadata = resource.node[.metadata]
         for (name, value) in metadata.fields where !name.equals("generation") {
             json.key(name)
             value.write(to: &json)
         }
-        if resource.kind.isNamespaced, !metadata["namespace"].exists {
+        if resource.kind.isNamespaced, !metadata[.namespace].exists {
             json.field("namespace", ResourceName.defaultNamespace)
         }
-        if resource.node["spec"].exists { json.field("generation", Int(resource.generation)) }
+        if resource.node[.spec].exists { json.field("generation", Int(resource.generation)) }
         json.endObject()
     }
 
-    private static func writeHidden(_ map: Node, to json: inout JSONWriter) {
+    private static func writeHidden(_ map: WrittenNode, to json: inout JSONWriter) {
         json.beginObject()
         for (name, _) in map.fields {
             json.key(name)
@@ -53,7 +53,7 @@ extension Resolution {
     }
 }
 
-extension Node {
+extension WrittenNode {
     /// The node as it was written; nulls are left out.
     func write(to json: inout JSONWriter) {
         switch kind {

@@ -85,14 +85,14 @@ enum StatusWriter {
     }
 
     private static func write(
-        _ parent: RouteParentStatus, of route: Node, _ generation: UInt32, to json: inout JSONWriter
+        _ parent: RouteParentStatus, of route: WrittenNode, _ generation: UInt32, to json: inout JSONWriter
     ) {
         json.beginObject()
         json.key("parentRef")
         json.beginObject()
         switch parent.reference {
         case .parentRef(let position):
-            let reference = ParentReference(route["spec"]["parentRefs"][Int(position)])
+            let reference = ParentReference(route[.spec][.parentRefs][Int(position)])
             json.field("group", reference.group)
             json.field("kind", reference.kind)
             if let namespace = reference.namespace { json.field("namespace", namespace) }
