@@ -15,9 +15,11 @@ func room(_ name: String, _ imports: [Target.Dependency], exclude: [String] = []
     .target(name: name, dependencies: imports, exclude: exclude, swiftSettings: roomSettings)
 }
 
-func tests(of name: String, _ imports: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+func tests(
+    of name: String, _ imports: [Target.Dependency] = [], exclude: [String] = [], resources: [Resource] = []
+) -> Target {
     .testTarget(
-        name: name + "Tests", dependencies: [.target(name: name)] + imports, resources: resources)
+        name: name + "Tests", dependencies: [.target(name: name)] + imports, exclude: exclude, resources: resources)
 }
 
 let package = Package(
@@ -69,7 +71,8 @@ let package = Package(
 
         // Tests mirror the rooms.
         tests(of: "Core"),
-        tests(of: "HTTP", ["Core"]),
+        .target(name: "Support", path: "Tests/Support"),
+        tests(of: "HTTP", ["Core", "Support"], exclude: ["Corpus"]),
         tests(of: "Config", ["Core", "HTTP"]),
         tests(of: "Routing", ["Core", "HTTP", "Config"]),
         tests(of: "Proxy", ["Core", "IO", "Config", "Telemetry", "Upstream"]),

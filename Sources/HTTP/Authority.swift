@@ -1,7 +1,7 @@
 import Core
 
 /// A host and a port, as a Host field, an absolute target or CONNECT carries them. A value that exists is legal.
-public struct Authority: BitwiseCopyable, Sendable {
+public struct Authority: Equatable, BitwiseCopyable, Sendable {
     /// Octets of the host, brackets of an IPv6 literal included, a final dot excluded: `example.com.` is `example.com`
     /// to the matcher, as with nginx; what is forwarded keeps it.
     public var hostLength: Int
@@ -14,7 +14,11 @@ public struct Authority: BitwiseCopyable, Sendable {
     /// reg-name on purpose: letters, digits, `-._~` and no empty label. Percent-encoding and sub-delims are no part of
     /// any name that a listener or route can have, and `,` or `@` in a host have fooled parsers. A port is 1–65535; an
     /// empty one, which RFC 3986 would allow, is refused.
-    public init?(_ text: ByteView) {
+    public init?(_ text: ByteView) { self.init(text, readable: text.count) }
+
+    /// - Parameter readable: octets that may be read from the text's first on: with those behind the text, a short
+    ///   host is checked in one step.
+    init?(_ text: ByteView, readable: Int) {
         guard let p = text.base, text.count > 0 else { return nil }
         var at = 0
         if p[0] == 0x5B {
@@ -22,7 +26,9 @@ public struct Authority: BitwiseCopyable, Sendable {
             at = close + 1
             hostLength = at
         } else {
-            var labelStart = 0
+            // Plain names end here, usually at the very end; a leading dot is left to the loop.
+            if p[0] != ASCII.dot { at = min(OctetScan.endOfPlainName(p, 0, readable), text.count) }
+            var labelStart = at > 0 && p[at - 1] == ASCII.dot ? at : 0
             while at < text.count, p[at] != ASCII.colon {
                 if p[at] == ASCII.dot {
                     guard at > labelStart else { return nil }

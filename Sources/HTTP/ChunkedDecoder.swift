@@ -99,6 +99,7 @@ public struct ChunkedDecoder: ~Copyable {
     private var remaining: UInt64 = 0
     private var lineStart = 0
     private var searched = 0
+    private var fields = 0
     private let limits: ChunkedLimits
 
     /// The trailer fields that may be forwarded, once ``ChunkedStep/end(section:)`` was returned. Those that RFC 9110,
@@ -116,6 +117,7 @@ public struct ChunkedDecoder: ~Copyable {
         remaining = 0
         lineStart = 0
         searched = 0
+        fields = 0
         trailers.removeAll()
     }
 
@@ -244,23 +246,27 @@ public struct ChunkedDecoder: ~Copyable {
             searched = available
             return .needMore(consumed: start)
         }
+        var line = FieldLine(nameOffset: 0, nameLength: 0, valueOffset: 0, valueLength: 0, name: .other)
+        var stop = FieldLineParser.Stop.incomplete
         while true {
-            switch FieldLineParser.parse(section, lineStart, end) {
-            case .line(let line, let next):
-                guard trailers.count < limits.trailerFields else { return .refused(.tooManyTrailers) }
-                if ForbiddenTrailers.allows(line.name, line.name(in: ByteView(section, count: end))) {
-                    trailers.append(line)
-                }
-                lineStart = next
-            case .sectionEnd(let next):
-                state = .done
-                return .end(section: start..<(start + next))
-            case .incomplete:
-                if available >= limits.trailers { return .refused(.trailersTooLarge) }
-                searched = available
-                return .needMore(consumed: start)
-            case .refused(let refusal): return .refused(.illegalTrailer(refusal))
+            let next = FieldLineParser.parse(section, lineStart, end, &line, &stop)
+            if next == 0 { break }
+            fields += 1
+            guard fields <= limits.trailerFields else { return .refused(.tooManyTrailers) }
+            if ForbiddenTrailers.allows(line.name, line.name(in: ByteView(section, count: end))) {
+                trailers.append(line)
             }
+            lineStart = next
+        }
+        switch stop {
+        case .sectionEnd(let next):
+            state = .done
+            return .end(section: start..<(start + next))
+        case .incomplete:
+            if available >= limits.trailers { return .refused(.trailersTooLarge) }
+            searched = available
+            return .needMore(consumed: start)
+        case .refused(let refusal): return .refused(.illegalTrailer(refusal))
         }
     }
 }

@@ -66,30 +66,7 @@ extension FieldName {
         return same(p, "sec-websocket-key") ? .secWebSocketKey : .other
     }
 
-    /// Compares as many octets as `text` has. Its words are constants in the machine code; the last word overlaps the
-    /// one before it, so nothing behind the name is read.
     @inline(__always) private static func same(_ p: UnsafePointer<UInt8>, _ text: StaticString) -> Bool {
-        let a = UnsafeRawPointer(p)
-        let b = UnsafeRawPointer(text.utf8Start)
-        let count = text.utf8CodeUnitCount
-        if count >= 8 {
-            if word8(a, 0) != word8(b, 0) { return false }
-            if count > 16, word8(a, 8) != word8(b, 8) { return false }
-            if count > 24, word8(a, 16) != word8(b, 16) { return false }
-            return word8(a, count - 8) == word8(b, count - 8)
-        }
-        if count >= 4 { return word4(a, 0) == word4(b, 0) && word4(a, count - 4) == word4(b, count - 4) }
-        return word2(a, 0) == word2(b, 0) && word2(a, count - 2) == word2(b, count - 2)
-    }
-
-    // In a token, only A–Z become letters by setting the bit 0x20, and no other octet becomes a digit or `-`.
-    @inline(__always) private static func word8(_ p: UnsafeRawPointer, _ at: Int) -> UInt64 {
-        p.loadUnaligned(fromByteOffset: at, as: UInt64.self) | 0x2020_2020_2020_2020
-    }
-    @inline(__always) private static func word4(_ p: UnsafeRawPointer, _ at: Int) -> UInt32 {
-        p.loadUnaligned(fromByteOffset: at, as: UInt32.self) | 0x2020_2020
-    }
-    @inline(__always) private static func word2(_ p: UnsafeRawPointer, _ at: Int) -> UInt16 {
-        p.loadUnaligned(fromByteOffset: at, as: UInt16.self) | 0x2020
+        OctetWords.same(p, text)
     }
 }

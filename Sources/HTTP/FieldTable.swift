@@ -51,6 +51,22 @@ public struct FieldTable: ~Copyable {
 
     public mutating func removeAll() { count = 0 }
 
+    // The parsers' inner loop writes into the memory itself and tells the count at the end: through `append` the table
+    // would be loaded and stored again for each line.
+
+    /// Memory for more lines, at least one; `used` lines were written into it so far.
+    mutating func memory(used: Int) -> (base: UnsafeMutablePointer<FieldLine>, capacity: Int) {
+        count = used
+        if used == capacity { grow() }
+        return (lines.unsafelyUnwrapped, capacity)
+    }
+
+    /// `used` lines were written.
+    mutating func didWrite(_ used: Int) {
+        precondition(used >= 0 && used <= capacity)
+        count = used
+    }
+
     private mutating func grow() {
         let larger = UnsafeMutablePointer<FieldLine>.allocate(capacity: max(32, capacity * 2))
         if let lines {

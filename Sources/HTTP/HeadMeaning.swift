@@ -54,7 +54,7 @@ struct HeadMeaning: BitwiseCopyable {
     private mutating func noteCoding(_ value: ByteView, minorVersion: UInt8) -> HeadRefusal? {
         if minorVersion == 0 { return .transferEncodingInHTTP10 }
         if contentLength != nil { return .lengthAndTransferEncoding }
-        if !isChunked, value.equalsIgnoringCase("chunked") {
+        if !isChunked, OctetWords.same(value, "chunked") {
             isChunked = true
             return nil
         }
@@ -64,7 +64,7 @@ struct HeadMeaning: BitwiseCopyable {
             guard let base = element.base, element.count > 0,
                 OctetScan.endOfToken(base, 0, element.count) == element.count
             else { return .malformedTransferEncoding }
-            let isThisChunked = element.equalsIgnoringCase("chunked")
+            let isThisChunked = OctetWords.same(element, "chunked")
             if sawChunked { return isThisChunked ? .repeatedChunked : .chunkedNotLast }
             sawChunked = isThisChunked
         }
@@ -72,18 +72,18 @@ struct HeadMeaning: BitwiseCopyable {
     }
 
     private mutating func noteConnection(_ value: ByteView) {
-        if value.equalsIgnoringCase("keep-alive") {
+        if OctetWords.same(value, "keep-alive") {
             keepsAlive = true
             return
         }
         var elements = ListElements(value)
         while let option = elements.next() {
             if option.isEmpty { continue }
-            if option.equalsIgnoringCase("close") {
+            if OctetWords.same(option, "close") {
                 closes = true
-            } else if option.equalsIgnoringCase("keep-alive") {
+            } else if OctetWords.same(option, "keep-alive") {
                 keepsAlive = true
-            } else if option.equalsIgnoringCase("upgrade") {
+            } else if OctetWords.same(option, "upgrade") {
                 connectionUpgrades = true
             } else if !HopByHop.isNeverForwarded(FieldName(option)) {
                 connectionNamesFields = true
@@ -93,18 +93,18 @@ struct HeadMeaning: BitwiseCopyable {
 
     private mutating func noteUpgrade(_ value: ByteView) {
         upgradeLines += 1
-        upgradeIsWebSocket = value.equalsIgnoringCase("websocket")
+        upgradeIsWebSocket = OctetWords.same(value, "websocket")
     }
 
     private mutating func noteTE(_ value: ByteView) {
         var elements = ListElements(value)
         while let element = elements.next() {
-            if element.equalsIgnoringCase("trailers") { acceptsTrailers = true }
+            if OctetWords.same(element, "trailers") { acceptsTrailers = true }
         }
     }
 
     private mutating func noteExpectation(_ value: ByteView) -> HeadRefusal? {
-        guard value.equalsIgnoringCase("100-continue") else { return .unknownExpectation }
+        guard OctetWords.same(value, "100-continue") else { return .unknownExpectation }
         expectsContinue = true
         return nil
     }

@@ -10,12 +10,30 @@ enum OctetScan {
         UnsafeRawPointer(p).loadUnaligned(fromByteOffset: at, as: Lanes.self)
     }
 
-    /// The first lane that is set, or 16. Two machine words are tested because Swift has no name for PMOVMSKB.
-    @inline(__always) private static func first(_ mask: SIMDMask<SIMD16<Int8>>) -> Int {
-        let words = unsafeBitCast(mask, to: SIMD2<UInt64>.self)
-        if words[0] != 0 { return words[0].trailingZeroBitCount >> 3 }
-        if words[1] != 0 { return 8 + words[1].trailingZeroBitCount >> 3 }
-        return 16
+    private typealias Mask = SIMDMask<SIMD16<Int8>>
+
+    /// The mask as two machine words, because Swift has no name for PMOVMSKB, and its `any` is a call.
+    @inline(__always) private static func words(_ mask: Mask) -> (low: UInt64, high: UInt64) {
+        let both = unsafeBitCast(mask, to: SIMD2<UInt64>.self)
+        return (both[0], both[1])
+    }
+
+    @inline(__always) private static func any(_ mask: Mask) -> Bool {
+        let (low, high) = words(mask)
+        return low | high != 0
+    }
+
+    /// The first lane that is set in a mask that is not all clear.
+    @inline(__always) private static func first(_ mask: Mask) -> Int {
+        let (low, high) = words(mask)
+        return low != 0 ? low.trailingZeroBitCount &>> 3 : 8 &+ high.trailingZeroBitCount &>> 3
+    }
+
+    @inline(__always) private static func equal(_ v: Lanes, _ byte: UInt8) -> Mask { v .== Lanes(repeating: byte) }
+    @inline(__always) private static func below(_ v: Lanes, _ byte: UInt8) -> Mask { v .< Lanes(repeating: byte) }
+
+    @inline(__always) private static func isLetterDigitDash(_ v: Lanes) -> Mask {
+        below((v | 0x20) &- 0x61, 26) .| below(v &- 0x30, 10) .| equal(v, 0x2D)
     }
 
     // MARK: classes of octets, as bit maps of ASCII
@@ -42,60 +60,74 @@ enum OctetScan {
     @inline(__always) static func endOfToken(_ p: Base, _ at: Int, _ end: Int) -> Int {
         var i = at
         // Letters, digits and `-` are all that common names hold; anything else is left to the exact loop below.
-        while i + 16 <= end {
-            let v = lanes(p, i)
-            let letter = ((v | 0x20) &- 0x61) .< Lanes(repeating: 26)
-            let digit = (v &- 0x30) .< Lanes(repeating: 10)
-            let step = first(.!(letter .| digit .| (v .== Lanes(repeating: 0x2D))))
-            i += step
-            if step < 16 { break }
+        while i &+ 16 <= end {
+            let mask = .!isLetterDigitDash(lanes(p, i))
+            if any(mask) {
+                i &+= first(mask)
+                if p[i] == ASCII.colon { return i }
+                break
+            }
+            i &+= 16
         }
-        while i < end, isToken(p[i]) { i += 1 }
+        while i < end, isToken(p[i]) { i &+= 1 }
+        return i
+    }
+
+    /// The first octet at or after `at` that is not a letter, a digit, `-`, or a dot before something that is no dot;
+    /// or `end`, or somewhere short of it: what is left has to be looked at with care.
+    @inline(__always) static func endOfPlainName(_ p: Base, _ at: Int, _ end: Int) -> Int {
+        var i = at
+        while i &+ 17 <= end {
+            let v = lanes(p, i)
+            let single = equal(v, ASCII.dot) .& .!equal(lanes(p, i &+ 1), ASCII.dot)
+            let mask = .!(isLetterDigitDash(v) .| single)
+            if any(mask) { return i &+ first(mask) }
+            i &+= 16
+        }
         return i
     }
 
     /// The first octet at or after `at` that cannot be in a field value (any control octet but HTAB), or `end`.
     @inline(__always) static func endOfValue(_ p: Base, _ at: Int, _ end: Int) -> Int {
         var i = at
-        while i + 16 <= end {
+        while i &+ 16 <= end {
             let v = lanes(p, i)
-            let step = first((v .< Lanes(repeating: 0x20)) .| (v .== Lanes(repeating: 0x7F)))
-            i += step
-            if step < 16 {
+            let mask = below(v, 0x20) .| equal(v, 0x7F)
+            if any(mask) {
+                i &+= first(mask)
                 if p[i] != ASCII.tab { return i }
-                i += 1
+                i &+= 1
+            } else {
+                i &+= 16
             }
         }
-        while i < end, p[i] >= 0x20 && p[i] != 0x7F || p[i] == ASCII.tab { i += 1 }
+        while i < end, p[i] >= 0x20 && p[i] != 0x7F || p[i] == ASCII.tab { i &+= 1 }
         return i
     }
 
     /// The first octet at or after `at` that ends a target or its path: control, space, DEL, `#`, and `?`; or `end`.
     @inline(__always) static func endOfPath(_ p: Base, _ at: Int, _ end: Int) -> Int {
         var i = at
-        while i + 16 <= end {
+        while i &+ 16 <= end {
             let v = lanes(p, i)
-            let step = first(
-                (v .< Lanes(repeating: 0x21)) .| (v .== Lanes(repeating: 0x7F)) .| (v .== Lanes(repeating: 0x3F))
-                    .| (v .== Lanes(repeating: 0x23)))
-            i += step
-            if step < 16 { return i }
+            let mask = below(v, 0x21) .| equal(v, 0x7F) .| equal(v, ASCII.question) .| equal(v, 0x23)
+            if any(mask) { return i &+ first(mask) }
+            i &+= 16
         }
-        while i < end, isInTarget(p[i]), p[i] != ASCII.question { i += 1 }
+        while i < end, isInTarget(p[i]), p[i] != ASCII.question { i &+= 1 }
         return i
     }
 
     /// As ``endOfPath``, but `?` is an octet like others.
     @inline(__always) static func endOfTarget(_ p: Base, _ at: Int, _ end: Int) -> Int {
         var i = at
-        while i + 16 <= end {
+        while i &+ 16 <= end {
             let v = lanes(p, i)
-            let step = first(
-                (v .< Lanes(repeating: 0x21)) .| (v .== Lanes(repeating: 0x7F)) .| (v .== Lanes(repeating: 0x23)))
-            i += step
-            if step < 16 { return i }
+            let mask = below(v, 0x21) .| equal(v, 0x7F) .| equal(v, 0x23)
+            if any(mask) { return i &+ first(mask) }
+            i &+= 16
         }
-        while i < end, isInTarget(p[i]) { i += 1 }
+        while i < end, isInTarget(p[i]) { i &+= 1 }
         return i
     }
 
@@ -107,23 +139,19 @@ enum OctetScan {
     /// False means that ``PathNormalizer`` would leave it as it is.
     @inline(__always) static func pathNeedsWork(_ p: Base, _ count: Int) -> Bool {
         var i = 0
-        while i + 17 <= count {
+        while i &+ 17 <= count {
             let v = lanes(p, i)
-            let next = lanes(p, i + 1)
-            let slashes =
-                (v .== Lanes(repeating: 0x2F))
-                .& ((next .== Lanes(repeating: 0x2F)) .| (next .== Lanes(repeating: 0x2E)))
-            let odd =
-                (v .< Lanes(repeating: 0x21)) .| (v .== Lanes(repeating: 0x7F)) .| (v .== Lanes(repeating: 0x25))
-                .| (v .== Lanes(repeating: 0x5C)) .| (v .== Lanes(repeating: 0x23))
-            if first(slashes .| odd) < 16 { return true }
-            i += 16
+            let next = lanes(p, i &+ 1)
+            let slashes = equal(v, ASCII.slash) .& (equal(next, ASCII.slash) .| equal(next, ASCII.dot))
+            let odd = below(v, 0x21) .| equal(v, 0x7F) .| equal(v, 0x25) .| equal(v, 0x5C) .| equal(v, 0x23)
+            if any(slashes .| odd) { return true }
+            i &+= 16
         }
         while i < count {
             let byte = p[i]
             if byte <= 0x20 || byte == 0x7F || byte == 0x25 || byte == 0x5C || byte == 0x23 { return true }
             if byte == ASCII.slash, i + 1 < count, p[i + 1] == ASCII.slash || p[i + 1] == ASCII.dot { return true }
-            i += 1
+            i &+= 1
         }
         return false
     }

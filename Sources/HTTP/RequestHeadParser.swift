@@ -6,7 +6,8 @@ import Core
 /// Feed it everything received since the message's first octet; when it says `incomplete`, feed it the same and more.
 /// A line is read when its LF is there: whatever the pieces, no octet is looked at more than twice (once while the LF is
 /// searched, once when the line is read), but for the values of the dozen fields that mean something to the gateway.
-/// The outcome does not depend on the pieces either: it is the first offence in the order of the octets.
+/// The outcome does not depend on the pieces either: it is the first offence in the order of the octets. Only when it is
+/// told may: at once when the line came in one piece, else with the line's LF or at a limit.
 public struct RequestHeadParser: BitwiseCopyable, Sendable {
     private enum Phase: UInt8 { case emptyLines, requestLine, fields }
 
@@ -85,31 +86,41 @@ public struct RequestHeadParser: BitwiseCopyable, Sendable {
             }
             phase = .fields
         }
+        var line = FieldLine(nameOffset: 0, nameLength: 0, valueOffset: 0, valueLength: 0, name: .other)
+        var stop = FieldLineParser.Stop.incomplete
+        var at = lineStart
+        var count = head.fields.count
+        var (lines, capacity) = head.fields.memory(used: count)
         while true {
-            switch FieldLineParser.parse(p, lineStart, end) {
-            case .line(let line, let next):
-                guard head.fields.count < limits.fields else { return .refused(.tooManyFields) }
-                head.fields.append(line)
-                if HeadMeaning.isMeant(line.name), let refusal = note(line, p, &head) { return .refused(refusal) }
-                lineStart = next
-            case .sectionEnd(let next):
-                head.length = next
-                return conclude(&head)
-            case .incomplete: return .incomplete
-            case .refused(let refusal): return .refused(refusal)
-            }
+            let next = FieldLineParser.parse(p, at, end, &line, &stop)
+            if next == 0 { break }
+            if count == capacity { (lines, capacity) = head.fields.memory(used: count) }
+            lines[count] = line
+            count &+= 1
+            if count > limits.fields { return .refused(.tooManyFields) }
+            if HeadMeaning.isMeant(line.name), let refusal = note(line, p, next, &head) { return .refused(refusal) }
+            at = next
+        }
+        head.fields.didWrite(count)
+        lineStart = at
+        switch stop {
+        case .sectionEnd(let next):
+            head.length = next
+            return conclude(&head)
+        case .incomplete: return .incomplete
+        case .refused(let refusal): return .refused(refusal)
         }
     }
 
     @inline(never) private mutating func note(
-        _ line: FieldLine, _ p: UnsafePointer<UInt8>, _ head: inout RequestHead
+        _ line: FieldLine, _ p: UnsafePointer<UInt8>, _ next: Int, _ head: inout RequestHead
     ) -> HeadRefusal? {
         let value = ByteView(p + Int(line.valueOffset), count: Int(line.valueLength))
         guard line.name == .host else { return meaning.note(line.name, value, minorVersion: head.minorVersion) }
         // RFC 9112, section 3.2: exactly one, and valid, whatever the form of the target.
         if meaning.hasHost { return .repeatedHost }
         meaning.hasHost = true
-        guard let authority = Authority(value) else { return .illegalHost }
+        guard let authority = Authority(value, readable: next - Int(line.valueOffset)) else { return .illegalHost }
         // Section 3.2.2: the authority of an absolute target wins. When they differ, that is no offence: the Host field
         // is as if it had not been sent, and the gateway forwards one made from the target.
         guard head.targetForm != .absolute else { return nil }

@@ -61,24 +61,34 @@ public struct ResponseHeadParser: BitwiseCopyable, Sendable {
             }
             phase = .fields
         }
+        var line = FieldLine(nameOffset: 0, nameLength: 0, valueOffset: 0, valueLength: 0, name: .other)
+        var stop = FieldLineParser.Stop.incomplete
+        var at = lineStart
+        var count = head.fields.count
+        var (lines, capacity) = head.fields.memory(used: count)
         while true {
-            switch FieldLineParser.parse(p, lineStart, end) {
-            case .line(let line, let next):
-                guard head.fields.count < limits.fields else { return .refused(.tooManyFields) }
-                head.fields.append(line)
-                if HeadMeaning.isMeant(line.name), line.name != .expect {
-                    let value = ByteView(p + Int(line.valueOffset), count: Int(line.valueLength))
-                    if let refusal = meaning.note(line.name, value, minorVersion: head.minorVersion) {
-                        return .refused(refusal)
-                    }
+            let next = FieldLineParser.parse(p, at, end, &line, &stop)
+            if next == 0 { break }
+            if count == capacity { (lines, capacity) = head.fields.memory(used: count) }
+            lines[count] = line
+            count &+= 1
+            if count > limits.fields { return .refused(.tooManyFields) }
+            if HeadMeaning.isMeant(line.name), line.name != .expect {
+                let value = ByteView(p + Int(line.valueOffset), count: Int(line.valueLength))
+                if let refusal = meaning.note(line.name, value, minorVersion: head.minorVersion) {
+                    return .refused(refusal)
                 }
-                lineStart = next
-            case .sectionEnd(let next):
-                head.length = next
-                return conclude(&head, method)
-            case .incomplete: return .incomplete
-            case .refused(let refusal): return .refused(refusal)
             }
+            at = next
+        }
+        head.fields.didWrite(count)
+        lineStart = at
+        switch stop {
+        case .sectionEnd(let next):
+            head.length = next
+            return conclude(&head, method)
+        case .incomplete: return .incomplete
+        case .refused(let refusal): return .refused(refusal)
         }
     }
 

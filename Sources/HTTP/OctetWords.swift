@@ -1,0 +1,39 @@
+import Core
+
+/// Comparison with lower-case literals, of any case, a machine word at a time.
+///
+/// Only for octets that hold no control octet but HTAB: then the bit 0x20 turns A–Z into letters and nothing else into a
+/// letter, a digit or `-`, of which the literals are made.
+enum OctetWords {
+    /// Whether `value` is `text`.
+    @inline(__always) static func same(_ value: ByteView, _ text: StaticString) -> Bool {
+        guard value.count == text.utf8CodeUnitCount else { return false }
+        return same(value.base.unsafelyUnwrapped, text)
+    }
+
+    /// Compares as many octets as `text` has, two at least. Its words are constants in the machine code; the last word
+    /// overlaps the one before it, so nothing behind the last octet is read.
+    @inline(__always) static func same(_ p: UnsafePointer<UInt8>, _ text: StaticString) -> Bool {
+        let a = UnsafeRawPointer(p)
+        let b = UnsafeRawPointer(text.utf8Start)
+        let count = text.utf8CodeUnitCount
+        if count >= 8 {
+            if word8(a, 0) != word8(b, 0) { return false }
+            if count > 16, word8(a, 8) != word8(b, 8) { return false }
+            if count > 24, word8(a, 16) != word8(b, 16) { return false }
+            return word8(a, count - 8) == word8(b, count - 8)
+        }
+        if count >= 4 { return word4(a, 0) == word4(b, 0) && word4(a, count - 4) == word4(b, count - 4) }
+        return word2(a, 0) == word2(b, 0) && word2(a, count - 2) == word2(b, count - 2)
+    }
+
+    @inline(__always) private static func word8(_ p: UnsafeRawPointer, _ at: Int) -> UInt64 {
+        p.loadUnaligned(fromByteOffset: at, as: UInt64.self) | 0x2020_2020_2020_2020
+    }
+    @inline(__always) private static func word4(_ p: UnsafeRawPointer, _ at: Int) -> UInt32 {
+        p.loadUnaligned(fromByteOffset: at, as: UInt32.self) | 0x2020_2020
+    }
+    @inline(__always) private static func word2(_ p: UnsafeRawPointer, _ at: Int) -> UInt16 {
+        p.loadUnaligned(fromByteOffset: at, as: UInt16.self) | 0x2020
+    }
+}

@@ -1,0 +1,57 @@
+#!/bin/sh
+# Fuzzes the parsers with libFuzzer: Tests/Fuzz/run.sh [SECONDS] [TARGET…]
+#
+# Each target is one line of TARGETS: its name, the test room that keeps its corpus, and the sources it is compiled from,
+# all in one module (SwiftPM has no product for fuzzers). Tests/Fuzz/NAME.swift defines LLVMFuzzerTestOneInput; it may say
+# `#if !FUZZ_ONE_MODULE` around imports of our rooms, but the script removes those imports anyway.
+# Inputs that broke something are kept as Tests/ROOM/Corpus/NAME-…; the room's tests replay them for ever.
+set -eu
+cd "$(dirname "$0")/../.."
+
+TARGETS='
+RequestHeadFuzzer   HTTPTests  Sources/Core Sources/HTTP
+ResponseHeadFuzzer  HTTPTests  Sources/Core Sources/HTTP
+ChunkedBodyFuzzer   HTTPTests  Sources/Core Sources/HTTP
+PathFuzzer          HTTPTests  Sources/Core Sources/HTTP
+'
+
+seconds=${1:-60}
+[ $# -gt 0 ] && shift
+wanted=" $* "
+build=.build/fuzz
+failed=0
+
+echo "$TARGETS" | grep . | { while read -r name room folders; do
+    case "$wanted" in
+    "  " | *" $name "*) ;;
+    *) continue ;;
+    esac
+    work=$build/$name
+    rm -rf "$work/sources"
+    mkdir -p "$work/sources" "$work/inputs" "Tests/$room/Corpus"
+    # One module: the rooms' imports of each other would find nothing.
+    rooms=$(ls Sources | grep -v '^C$' | paste -sd '|' -)
+    for file in $(find $folders -name '*.swift') "Tests/Fuzz/$name.swift" Tests/Fuzz/Pieces.swift; do
+        sed -E "s/^(public )?import ($rooms)\$//" "$file" >"$work/sources/$(echo "$file" | tr / _)"
+    done
+    if ! [ -x "$work/fuzzer" ] || [ -n "$(find $folders Tests/Fuzz -name '*.swift' -newer "$work/fuzzer")" ]; then
+        # Debian's gold says of hundreds of symbols of the sanitizer that it cannot export them; that is harmless.
+        swiftc -O -swift-version 6 -sanitize=fuzzer,address -parse-as-library -module-name "$name" \
+            ${EXTRA_FLAGS:-} "$work"/sources/*.swift -o "$work/fuzzer" 2>"$work/build" || {
+            grep -v "Cannot export local symbol" "$work/build"
+            exit 1
+        }
+    fi
+    echo "== $name: $seconds s"
+    dictionary=
+    [ -f "Tests/Fuzz/$name.dict" ] && dictionary="-dict=Tests/Fuzz/$name.dict"
+    if ! "$work/fuzzer" "$work/inputs" "Tests/$room/Corpus" $dictionary -max_total_time="$seconds" -max_len=4096 \
+        -timeout=5 -rss_limit_mb=1024 -print_final_stats=1 -artifact_prefix="Tests/$room/Corpus/$name-" \
+        >"$work/log" 2>&1; then
+        failed=1
+        tail -40 "$work/log"
+        echo "== $name FAILED; the input is kept under Tests/$room/Corpus"
+    fi
+    grep -E '^(stat::number_of_executed_units|Done)' "$work/log" || true
+done
+exit $failed; }
