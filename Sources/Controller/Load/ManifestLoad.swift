@@ -1,0 +1,60 @@
+import Config
+import Core
+import IO
+import Manifest
+import Telemetry
+
+/// One set of manifests, read and resolved: what `check` tells, and what the controller decides on. Binds nothing.
+package struct ManifestLoad {
+    /// Why a set is not applied.
+    package enum Refusal: Equatable, Sendable {
+        case malformed
+        /// An emptied folder is a mistake, not a wish.
+        case noGateway
+
+        package var text: StaticString {
+            switch self {
+            case .malformed: "the manifests are malformed"
+            case .noGateway: "the manifests have no Gateway of ours"
+            }
+        }
+    }
+
+    package let hash: UInt64
+    package private(set) var resolution: Resolution
+    private let reading: [Finding]
+
+    package init(_ files: ManifestFiles, previous: ResolveMemory = ResolveMemory()) {
+        hash = files.hash
+        let set = ManifestReader.read(files: files.files.map { (path: $0.path, bytes: $0.bytes) })
+        reading = files.findings + set.findings
+        resolution = Resolver.resolve(set, previous: previous, now: Self.now)
+    }
+
+    /// Once more, knowing which sockets could not be bound: they change statuses and findings.
+    package mutating func resolve(bindFailures: [SocketAddress: BindFailure], previous: ResolveMemory) {
+        resolution = Resolver.resolve(resolution.set, previous: previous, bindFailures: bindFailures, now: Self.now)
+    }
+
+    private static var now: String { Timestamp.string(SystemCalls.wallNow()) }
+
+    package var refusal: Refusal? {
+        if reading.contains(where: { $0.kind == .malformed }) { return .malformed }
+        return resolution.hasGateway ? nil : .noGateway
+    }
+
+    /// Everything that the author should know, from top to bottom, file by file. What a malformed set would mean is left
+    /// out: a Service that is malformed would be reported missing by everyone who names it.
+    package var findings: [Finding] {
+        let all = refusal == .malformed ? reading : reading + resolution.findings
+        var order: [String: Int] = [:]
+        for finding in all where order[finding.location.file] == nil { order[finding.location.file] = order.count }
+        func place(_ finding: Finding) -> (Int, Int, Int) {
+            (order[finding.location.file] ?? 0, finding.location.line, finding.location.column)
+        }
+        return all.enumerated().sorted { a, b in
+            let (one, other) = (place(a.element), place(b.element))
+            return one == other ? a.offset < b.offset : one < other
+        }.map(\.element)
+    }
+}
