@@ -105,4 +105,7 @@ public enum SystemCalls {
         while getrandom(&seed, MemoryLayout<UInt64>.size, 0) != MemoryLayout<UInt64>.size {}
         return seed
     }
+
+    /// Gives free memory back to the system (malloc_trim(3)): for the control side, after a large set was loaded.
+    public static func trimMemory() { clinux_malloc_trim() }
 }

@@ -1,3 +1,4 @@
+import Controller
 import IO
 import Proxy
 
@@ -5,5 +6,5 @@ import Proxy
 enum Roles {
     static func play(_ start: WorkerStart) -> Int32 { WorkerRole.run(start) }
 
-    static func play(_ start: ControllerStart) -> Int32 { RoleExit.unable }
+    static func play(_ start: ControllerStart) -> Int32 { Controller.run(start, version: Version.current) }
 }

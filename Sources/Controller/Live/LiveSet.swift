@@ -8,7 +8,6 @@ struct LiveSet {
     /// Nil when a controller came back and could not make sense of the text that runs: the workers go on, but there are no
     /// statuses until the next reload.
     var resolution: Resolution?
-    var files: ManifestFiles
     var generation: UInt64
     var revision: UInt64
     var hash: UInt64

@@ -39,6 +39,8 @@ public struct RunOptions: Equatable, Sendable {
     public var upgradeTimeout = TimeAmount.seconds(3600)
     public var user: String?
     public var stateDirectory: String?
+    /// `IP[:PORT]`, several by commas: asked for backends' names instead of the servers of resolv.conf.
+    public var dnsServers: String?
     /// Reload when the files change.
     public var watch = false
 

@@ -24,6 +24,8 @@ public enum ControllerCounter: Int, Sendable, CaseIterable {
     case dnsFailures
     /// Snapshots published because an address behind a name changed.
     case dnsUpdates
+    /// Times in a row that a controller took up the running set's text without finishing; 0 once it has.
+    case depositAttempts
 }
 
 /// The controller's own words of the block. It is their only writer.

@@ -21,6 +21,7 @@ extension Command {
               --upgrade-timeout D     how long an old binary may finish its exchanges (default 1h)
               --user NAME             controller and workers run as this user
               --state-dir DIR         what is to survive a restart is kept there
+              --dns-server IP:PORT    ask this server for backends' names (default: those of resolv.conf)
               --watch                 reload when the files change
             """
     ) { arguments throws(UsageError) in
@@ -43,7 +44,7 @@ extension RunOptions {
 
     private static let known = [
         "--workers", "--admin", "--pid-file", "--log-level", "--access-log", "--drain-timeout", "--drain-delay",
-        "--upgrade-timeout", "--user", "--state-dir", "--watch",
+        "--upgrade-timeout", "--user", "--state-dir", "--dns-server", "--watch",
     ]
 
     /// Reads the arguments of `sluice run`.
@@ -70,6 +71,7 @@ extension RunOptions {
             case .option("--upgrade-timeout"): upgradeTimeout = try reader.duration()
             case .option("--user"): user = try reader.value("NAME")
             case .option("--state-dir"): stateDirectory = try reader.value("DIR")
+            case .option("--dns-server"): dnsServers = try reader.value("IP:PORT")
             case .option("--watch"): watch = true
             case .option(let other): throw reader.unknown(other, among: Self.known)
             }

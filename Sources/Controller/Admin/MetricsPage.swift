@@ -1,0 +1,49 @@
+import Config
+import Core
+import IO
+import Telemetry
+
+/// `/metrics`, from the running snapshot's names and the shared statistics.
+enum MetricsPage {
+    static let contentType = MetricsReport.contentType
+
+    static func write(_ controller: Controller) -> ByteBuffer {
+        var source = MetricsSource(
+            version: controller.version, reader: controller.reader, controller: controller.statistics)
+        source.generation = controller.live?.generation ?? 0
+        source.revision = controller.live?.revision ?? 0
+        source.unboundSockets = controller.live?.unbound.count ?? 0
+        source.controllerRestarts = controller.controllerRestarts
+        source.workers = controller.workers.map {
+            .init(index: Int($0.index), state: state($0.state), restarts: $0.restarts)
+        }
+        if let live = controller.live { addNames(live.snapshot, to: &source) }
+        return MetricsReport.write(source)
+    }
+
+    static func state(_ state: WorkerStatus.State) -> MetricsSource.WorkerState {
+        switch state {
+        case .starting: .starting
+        case .serving: .serving
+        case .backingOff: .backingOff
+        case .draining: .draining
+        case .gone: .gone
+        }
+    }
+
+    private static func addNames(_ snapshot: Snapshot, to source: inout MetricsSource) {
+        let header = snapshot.header.pointee
+        for number in 0..<Int(header.routes.count) {
+            let route = snapshot[header.routes, number].pointee
+            source.routes.append(.init(name: snapshot.text(route.qualifiedName).string, slot: route.slot))
+        }
+        for number in 0..<Int(header.clusters.count) {
+            let cluster = snapshot[header.clusters, number].pointee
+            let name = snapshot.text(cluster.name).string
+            for place in 0..<Int(cluster.endpoints.count) {
+                let endpoint = snapshot[cluster.endpoints, place].pointee
+                source.endpoints.append(.init(backend: name, address: endpoint.address, slot: endpoint.slot))
+            }
+        }
+    }
+}
