@@ -35,18 +35,27 @@ public struct HostKey: BitwiseCopyable {
     fileprivate mutating func hashOnce() {
         guard !isHashed else { return }
         isHashed = true
-        var rolling = RollingHash()
-        var index = length - 1
-        while index >= 0 {
-            let byte = base.unsafelyUnwrapped[index]
-            rolling.add(ASCII.lower(byte))
-            // The host `.example.com` itself is no name below `example.com`, hence `index > 0`.
-            if byte == ASCII.dot, index > 0, suffixCount < SnapshotLimits.hostLabels {
-                suffixes[suffixCount] = Suffix(hash: rolling.value, start: UInt32(truncatingIfNeeded: index))
-                suffixCount += 1
-            }
-            index -= 1
+        guard length > 0, let base else {
+            hash = RollingHash().value
+            return
         }
+        var rolling = RollingHash()
+        var count = 0
+        let suffixes = suffixes
+        var at = base + (length - 1)
+        // The first octet comes after the loop: the host `.example.com` itself is no name below `example.com`.
+        while at > base {
+            let byte = at.pointee
+            rolling.add(ASCII.lower(byte))
+            if byte == ASCII.dot {
+                if count == SnapshotLimits.hostLabels { break }
+                suffixes[count] = Suffix(hash: rolling.value, start: UInt32(truncatingIfNeeded: at - base))
+                count &+= 1
+            }
+            at -= 1
+        }
+        rolling.add(ASCII.lower(at.pointee))
+        suffixCount = count
         hash = rolling.value
     }
 
@@ -119,8 +128,10 @@ public struct HostMatches: BitwiseCopyable {
             let bucket = buckets + slot
             // A table always has a free bucket, so this ends.
             if bucket.pointee.name.isEmpty { return HostIndex.none }
-            if bucket.pointee.hash == hash, snapshot.text(bucket.pointee.name).equalsIgnoringCase(name) {
-                return bucket.pointee.value
+            if bucket.pointee.hash == hash {
+                let known = snapshot.text(bucket.pointee.name)
+                // Hosts nearly always come in lower case, and comparing as they are is several times quicker.
+                if known.equals(name) || known.equalsIgnoringCase(name) { return bucket.pointee.value }
             }
             slot = (slot + 1) & mask
         }

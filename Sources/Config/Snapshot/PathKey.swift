@@ -28,20 +28,26 @@ public struct PathKey: BitwiseCopyable {
         prefixes[0] = Prefix(hash: rolling.value, length: 0)
         var depth = 0
         if let base = path.base, path.count > 0 {
-            rolling.add(base[0])
-            var index = 1
-            while index < path.count {
-                let byte = base[index]
-                if byte == ASCII.slash, depth < longest {
-                    depth += 1
-                    prefixes[depth] = Prefix(hash: rolling.value, length: UInt32(truncatingIfNeeded: index))
+            let end = base + path.count
+            rolling.add(base.pointee)
+            var at = base + 1
+            // Two loops: past the longest prefix, slashes mean nothing.
+            while at < end, depth < longest {
+                let byte = at.pointee
+                if byte == ASCII.slash {
+                    depth &+= 1
+                    prefixes[depth] = Prefix(hash: rolling.value, length: UInt32(truncatingIfNeeded: at - base))
                 }
                 rolling.add(byte)
-                index += 1
+                at += 1
+            }
+            while at < end {
+                rolling.add(at.pointee)
+                at += 1
             }
             // `/foo/` has the segments of `/foo`: what follows the last slash counts only when it is something.
-            if depth < longest, base[path.count - 1] != ASCII.slash {
-                depth += 1
+            if depth < longest, end[-1] != ASCII.slash {
+                depth &+= 1
                 prefixes[depth] = Prefix(hash: rolling.value, length: UInt32(truncatingIfNeeded: path.count))
             }
         }

@@ -107,8 +107,11 @@ struct IdentityHash {
     var value: UInt64 { hash.value }
 
     mutating func add(_ text: String) {
-        for byte in text.utf8 { hash.add(byte) }
+        var text = text
+        var hash = hash
+        text.withUTF8 { for byte in $0 { hash.add(byte) } }
         hash.add(0)
+        self.hash = hash
     }
 
     mutating func add<Number: FixedWidthInteger>(_ number: Number) {

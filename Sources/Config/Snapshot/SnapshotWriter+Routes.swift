@@ -39,10 +39,14 @@ extension SnapshotWriter {
 
     mutating func write(routes: [RoutePlan], clusterCount: Int, slot: (UInt64) -> UInt32) {
         header.routes = block.allocate(RouteConfig.self, count: routes.count)
-        header.rules = block.allocate(RuleConfig.self, count: routes.reduce(0) { $0 + $1.rules.count })
-        header.backends = block.allocate(
-            BackendConfig.self,
-            count: routes.reduce(0) { $0 + $1.rules.reduce(0) { $0 + $1.backends.count } })
+        var ruleCount = 0
+        var backendCount = 0
+        for i in routes.indices {
+            ruleCount += routes[i].rules.count
+            for j in routes[i].rules.indices { backendCount += routes[i].rules[j].backends.count }
+        }
+        header.rules = block.allocate(RuleConfig.self, count: ruleCount)
+        header.backends = block.allocate(BackendConfig.self, count: backendCount)
         var rule = 0
         var backend = 0
         var qualified = ByteBuffer()
