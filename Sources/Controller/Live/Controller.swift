@@ -58,6 +58,8 @@ public final class Controller {
     /// - Returns: the process's exit status, one of ``RoleExit``.
     public static func run(_ start: ControllerStart, version: String) -> Int32 {
         let controller = Controller(start, version: version)
+        // Never taken apart: the process ends next, and connections under way need no goodbye.
+        _ = Unmanaged.passRetained(controller)
         return controller.serve(admin: start.admin)
     }
 

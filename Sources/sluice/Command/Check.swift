@@ -27,7 +27,7 @@ extension Command {
         let findings = load.findings
         switch format {
         case .text: tell(load, findings)
-        case .json: Output.whole(json(load, findings).view)
+        case .json: Output.whole(json(load, findings))
         }
         return findings.contains(where: \.isError) ? 1 : 0
     }
@@ -72,12 +72,11 @@ enum OutputFormat: String {
 
 extension Output {
     /// All of it to standard output, whatever the pipe's size.
-    static func whole(_ view: ByteView) {
-        var rest = view
-        while !rest.isEmpty {
-            let result = Glibc.write(1, rest.base, rest.count)
+    static func whole(_ text: consuming ByteBuffer) {
+        while !text.isEmpty {
+            let result = Glibc.write(1, text.view.base, text.count)
             if result < 0, errno != EINTR { return }
-            rest = rest.from(max(0, result))
+            text.consume(max(0, result))
         }
     }
 }
