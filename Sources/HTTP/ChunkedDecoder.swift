@@ -99,7 +99,6 @@ public struct ChunkedDecoder: ~Copyable {
     private var remaining: UInt64 = 0
     private var lineStart = 0
     private var searched = 0
-    private var fields = 0
     private let limits: ChunkedLimits
 
     /// The trailer fields that may be forwarded, once ``ChunkedStep/end(section:)`` was returned. Those that RFC 9110,
@@ -117,7 +116,6 @@ public struct ChunkedDecoder: ~Copyable {
         remaining = 0
         lineStart = 0
         searched = 0
-        fields = 0
         trailers.removeAll()
     }
 
@@ -246,26 +244,19 @@ public struct ChunkedDecoder: ~Copyable {
             searched = available
             return .needMore(consumed: start)
         }
-        var line = FieldLine(nameOffset: 0, nameLength: 0, valueOffset: 0, valueLength: 0, name: .other)
         var stop = FieldLineParser.Stop.incomplete
-        while true {
-            let next = FieldLineParser.parse(section, lineStart, end, &line, &stop)
-            if next == 0 { break }
-            fields += 1
-            guard fields <= limits.trailerFields else { return .refused(.tooManyTrailers) }
-            if ForbiddenTrailers.allows(line.name, line.name(in: ByteView(section, count: end))) {
-                trailers.append(line)
-            }
-            lineStart = next
-        }
+        lineStart = trailers.readLines(section, lineStart, end, limit: limits.trailerFields, &stop)
         switch stop {
         case .sectionEnd(let next):
+            let view = ByteView(section, count: next)
+            trailers.classifyAll(in: view) { ForbiddenTrailers.allows($0.name, $0.name(in: view)) }
             state = .done
             return .end(section: start..<(start + next))
         case .incomplete:
             if available >= limits.trailers { return .refused(.trailersTooLarge) }
             searched = available
             return .needMore(consumed: start)
+        case .refused(.tooManyFields): return .refused(.tooManyTrailers)
         case .refused(let refusal): return .refused(.illegalTrailer(refusal))
         }
     }

@@ -51,20 +51,57 @@ public struct FieldTable: ~Copyable {
 
     public mutating func removeAll() { count = 0 }
 
-    // The parsers' inner loop writes into the memory itself and tells the count at the end: through `append` the table
-    // would be loaded and stored again for each line.
+    // MARK: filled by the parsers
 
-    /// Memory for more lines, at least one; `used` lines were written into it so far.
-    mutating func memory(used: Int) -> (base: UnsafeMutablePointer<FieldLine>, capacity: Int) {
+    /// Appends the field lines from `start` on, until something else stops the reading; returns where that is. Their
+    /// names are not looked up yet: this loop calls nothing, so its constants and counts stay in registers.
+    mutating func readLines(
+        _ p: UnsafePointer<UInt8>, _ start: Int, _ end: Int, limit: Int, _ stop: inout FieldLineParser.Stop
+    ) -> Int {
+        if lines == nil { grow() }
+        var base = lines.unsafelyUnwrapped
+        var room = capacity
+        var used = count
+        var at = start
+        while true {
+            if used == room {
+                count = used
+                grow()
+                base = lines.unsafelyUnwrapped
+                room = capacity
+            }
+            let next = FieldLineParser.parse(p, at, end, base + used, &stop)
+            if next == 0 { break }
+            if used == limit {
+                stop = .refused(.tooManyFields)
+                break
+            }
+            used &+= 1
+            at = next
+        }
         count = used
-        if used == capacity { grow() }
-        return (lines.unsafelyUnwrapped, capacity)
+        return at
     }
 
-    /// `used` lines were written.
-    mutating func didWrite(_ used: Int) {
-        precondition(used >= 0 && used <= capacity)
-        count = used
+    /// Looks the name of a line up, and returns the line.
+    @inline(__always) mutating func classify(_ index: Int, _ p: UnsafePointer<UInt8>) -> FieldLine {
+        precondition(index >= 0 && index < count)
+        let line = lines.unsafelyUnwrapped + index
+        line.pointee.name = FieldName.lookup(p + Int(line.pointee.nameOffset), Int(line.pointee.nameLength))
+        return line.pointee
+    }
+
+    /// Looks all names up and leaves the lines out that are not `kept`.
+    mutating func classifyAll(in view: ByteView, keeping kept: (FieldLine) -> Bool) {
+        guard let p = view.base, let lines else { return }
+        var remaining = 0
+        for i in 0..<count {
+            let line = classify(i, p)
+            guard kept(line) else { continue }
+            lines[remaining] = line
+            remaining += 1
+        }
+        count = remaining
     }
 
     private mutating func grow() {

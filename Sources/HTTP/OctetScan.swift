@@ -59,12 +59,17 @@ enum OctetScan {
     /// The first octet at or after `at` that cannot be in a field name, or `end`.
     @inline(__always) static func endOfToken(_ p: Base, _ at: Int, _ end: Int) -> Int {
         var i = at
-        // Letters, digits and `-` are all that common names hold; anything else is left to the exact loop below.
+        // Letters and `-` are all that common names hold, and most end within sixteen octets; anything else is left to
+        // the exact loop below.
         while i &+ 16 <= end {
-            let mask = .!isLetterDigitDash(lanes(p, i))
-            if any(mask) {
-                i &+= first(mask)
-                if p[i] == ASCII.colon { return i }
+            let v = lanes(p, i)
+            let (low, high) = words(.!(below((v | 0x20) &- 0x61, 26) .| equal(v, 0x2D)))
+            if low != 0 {
+                i &+= low.trailingZeroBitCount &>> 3
+                break
+            }
+            if high != 0 {
+                i &+= 8 &+ high.trailingZeroBitCount &>> 3
                 break
             }
             i &+= 16

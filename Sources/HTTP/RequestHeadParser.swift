@@ -86,23 +86,14 @@ public struct RequestHeadParser: BitwiseCopyable, Sendable {
             }
             phase = .fields
         }
-        var line = FieldLine(nameOffset: 0, nameLength: 0, valueOffset: 0, valueLength: 0, name: .other)
         var stop = FieldLineParser.Stop.incomplete
-        var at = lineStart
-        var count = head.fields.count
-        var (lines, capacity) = head.fields.memory(used: count)
-        while true {
-            let next = FieldLineParser.parse(p, at, end, &line, &stop)
-            if next == 0 { break }
-            if count == capacity { (lines, capacity) = head.fields.memory(used: count) }
-            lines[count] = line
-            count &+= 1
-            if count > limits.fields { return .refused(.tooManyFields) }
-            if HeadMeaning.isMeant(line.name), let refusal = note(line, p, next, &head) { return .refused(refusal) }
-            at = next
+        let known = head.fields.count
+        lineStart = head.fields.readLines(p, lineStart, end, limit: limits.fields, &stop)
+        for i in known..<head.fields.count {
+            let line = head.fields.classify(i, p)
+            // Fields before an offence are judged before it, so that pieces do not change the outcome.
+            if HeadMeaning.isMeant(line.name), let refusal = note(line, p, end, &head) { return .refused(refusal) }
         }
-        head.fields.didWrite(count)
-        lineStart = at
         switch stop {
         case .sectionEnd(let next):
             head.length = next
@@ -113,14 +104,14 @@ public struct RequestHeadParser: BitwiseCopyable, Sendable {
     }
 
     @inline(never) private mutating func note(
-        _ line: FieldLine, _ p: UnsafePointer<UInt8>, _ next: Int, _ head: inout RequestHead
+        _ line: FieldLine, _ p: UnsafePointer<UInt8>, _ end: Int, _ head: inout RequestHead
     ) -> HeadRefusal? {
         let value = ByteView(p + Int(line.valueOffset), count: Int(line.valueLength))
         guard line.name == .host else { return meaning.note(line.name, value, minorVersion: head.minorVersion) }
         // RFC 9112, section 3.2: exactly one, and valid, whatever the form of the target.
         if meaning.hasHost { return .repeatedHost }
         meaning.hasHost = true
-        guard let authority = Authority(value, readable: next - Int(line.valueOffset)) else { return .illegalHost }
+        guard let authority = Authority(value, readable: end - Int(line.valueOffset)) else { return .illegalHost }
         // Section 3.2.2: the authority of an absolute target wins. When they differ, that is no offence: the Host field
         // is as if it had not been sent, and the gateway forwards one made from the target.
         guard head.targetForm != .absolute else { return nil }

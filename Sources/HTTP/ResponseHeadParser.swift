@@ -61,28 +61,17 @@ public struct ResponseHeadParser: BitwiseCopyable, Sendable {
             }
             phase = .fields
         }
-        var line = FieldLine(nameOffset: 0, nameLength: 0, valueOffset: 0, valueLength: 0, name: .other)
         var stop = FieldLineParser.Stop.incomplete
-        var at = lineStart
-        var count = head.fields.count
-        var (lines, capacity) = head.fields.memory(used: count)
-        while true {
-            let next = FieldLineParser.parse(p, at, end, &line, &stop)
-            if next == 0 { break }
-            if count == capacity { (lines, capacity) = head.fields.memory(used: count) }
-            lines[count] = line
-            count &+= 1
-            if count > limits.fields { return .refused(.tooManyFields) }
-            if HeadMeaning.isMeant(line.name), line.name != .expect {
-                let value = ByteView(p + Int(line.valueOffset), count: Int(line.valueLength))
-                if let refusal = meaning.note(line.name, value, minorVersion: head.minorVersion) {
-                    return .refused(refusal)
-                }
+        let known = head.fields.count
+        lineStart = head.fields.readLines(p, lineStart, end, limit: limits.fields, &stop)
+        for i in known..<head.fields.count {
+            let line = head.fields.classify(i, p)
+            guard HeadMeaning.isMeant(line.name), line.name != .expect else { continue }
+            let value = ByteView(p + Int(line.valueOffset), count: Int(line.valueLength))
+            if let refusal = meaning.note(line.name, value, minorVersion: head.minorVersion) {
+                return .refused(refusal)
             }
-            at = next
         }
-        head.fields.didWrite(count)
-        lineStart = at
         switch stop {
         case .sectionEnd(let next):
             head.length = next
