@@ -74,6 +74,7 @@ struct ManifestReading {
             warn(about: kind, group, apiVersion, &told)
             return
         }
+        if !definition.isServed { warnUnserved(definition, kind, &told) }
         let identity = identity(of: node, definition, apiVersion)
         guard let shape = definition.shape(version: version) else {
             let prefix = group.isEmpty ? "" : group.string + "/"
@@ -121,6 +122,15 @@ struct ManifestReading {
     }
 
     // MARK: kinds that are left alone
+
+    private mutating func warnUnserved(_ definition: KindDefinition, _ kind: Node, _ told: inout [Finding]) {
+        guard leftAlone.insert("\(definition.group)/\(definition.name)").inserted else { return }
+        told.append(
+            Finding(
+                .warning, at: kind.location, path: "kind",
+                "resources of the kind '\(definition.name)' are checked but have no effect; this version does not serve them yet"
+            ))
+    }
 
     private mutating func warn(about kind: Node, _ group: ByteView, _ apiVersion: Node, _ told: inout [Finding]) {
         let name = kind.text.string

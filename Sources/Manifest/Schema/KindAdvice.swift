@@ -19,8 +19,6 @@ enum KindAdvice {
 
     private static func isPromised(_ group: String, _ kind: String) -> Bool {
         switch group {
-        case "gateway.networking.k8s.io":
-            ["ListenerSet", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "BackendTLSPolicy"].contains(kind)
         case "gateway.envoyproxy.io":
             ["Backend", "BackendTrafficPolicy", "ClientTrafficPolicy", "SecurityPolicy", "HTTPRouteFilter"].contains(
                 kind)

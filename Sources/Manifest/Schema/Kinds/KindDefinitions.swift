@@ -16,6 +16,33 @@ extension KindDefinition {
             .referenceGrant, group: gatewayAPI, name: "ReferenceGrant",
             versions: [.version("v1", ReferenceGrantSchema.fields), .version("v1beta1", ReferenceGrantSchema.fields)]),
         .init(
+            .listenerSet, group: gatewayAPI, name: "ListenerSet", isServed: false,
+            versions: [.version("v1", ListenerSetSchema.fields)]),
+        .init(
+            .grpcRoute, group: gatewayAPI, name: "GRPCRoute", isServed: false,
+            versions: [.version("v1", GRPCRouteSchema.fields)]),
+        .init(
+            .tlsRoute, group: gatewayAPI, name: "TLSRoute", isServed: false,
+            versions: [
+                .version("v1", TLSRouteSchema.fields), .version("v1alpha3", TLSRouteSchema.fields),
+                .version("v1alpha2", TLSRouteSchema.alphaFields),
+            ]),
+        .init(
+            .tcpRoute, group: gatewayAPI, name: "TCPRoute", isServed: false,
+            versions: [
+                .version("v1", StreamRouteSchema.fields), .version("v1alpha2", StreamRouteSchema.alphaFields),
+            ]),
+        .init(
+            .udpRoute, group: gatewayAPI, name: "UDPRoute", isServed: false,
+            versions: [
+                .version("v1", StreamRouteSchema.fields), .version("v1alpha2", StreamRouteSchema.alphaFields),
+            ]),
+        .init(
+            .backendTLSPolicy, group: gatewayAPI, name: "BackendTLSPolicy", isServed: false,
+            versions: [
+                .version("v1", BackendTLSPolicySchema.fields), .version("v1alpha3", BackendTLSPolicySchema.fields),
+            ]),
+        .init(
             .namespace, group: "", name: "Namespace", isNamespaced: false, objectName: .namespace,
             versions: [.version("v1", NamespaceSchema.fields)]),
         .init(
