@@ -16,24 +16,19 @@ public struct PatternError: Error, Equatable, CustomStringConvertible {
 /// - The syntax is PCRE2's, of which RE2's (Envoy's) is nearly a part: expressions written for Envoy mean the same here,
 ///   except for RE2's own classes `\pN`-style scripts in UTF-8, since values are matched octet by octet; letters above
 ///   0x7F match as their octets. Back references and look-around, which RE2 refuses, are accepted.
-/// - An expression may take ``matchLimit`` steps of a match. One that would take more, which only a hostile value makes
+/// - An expression may take ``PatternMemory/matchLimit`` steps of a match. One that would take more, which only a hostile value makes
 ///   it do, counts as no match: the request then falls to the next candidate.
 ///
 /// Used by one thread: a worker's, or the control side's, which compiles expressions to find mistakes.
 public final class PCRE2Pattern {
-    /// Steps of the matcher, pcre2api(3), "pcre2_set_match_limit": about 5 ms at worst.
-    public static let matchLimit: UInt32 = 100_000
-    /// Kibioctets of heap that the interpreter may take where there is no JIT.
-    public static let heapLimit: UInt32 = 1024
-
     private let code: OpaquePointer
-    private let matchData: OpaquePointer
-    private let limits: OpaquePointer
+    private let memory: PatternMemory
     /// Values that were given up because of a limit.
     public private(set) var limitHits: UInt64 = 0
 
+    /// - Parameter memory: what matching works in, which the patterns of one thread may share.
     /// - Throws: ``PatternError`` with the place in the expression.
-    public init(_ expression: ByteView) throws(PatternError) {
+    public init(_ expression: ByteView, memory: PatternMemory = PatternMemory()) throws(PatternError) {
         var number: Int32 = 0
         var offset = 0
         // Octets, not UTF-8: paths and field values need not be UTF-8, and an expression must not switch it on.
@@ -46,38 +41,29 @@ public final class PCRE2Pattern {
         }
         // Without JIT (a kernel that forbids executable memory) the interpreter does the same, slower.
         pcre2_jit_compile_8(compiled, PCRE2_JIT_COMPLETE)
-        guard let matchData = pcre2_match_data_create_8(1, nil), let limits = pcre2_match_context_create_8(nil) else {
-            fatalError("out of memory")
-        }
-        pcre2_set_match_limit_8(limits, Self.matchLimit)
-        pcre2_set_depth_limit_8(limits, Self.matchLimit)
-        pcre2_set_heap_limit_8(limits, Self.heapLimit)
         code = compiled
-        self.matchData = matchData
-        self.limits = limits
+        self.memory = memory
     }
 
-    public convenience init(_ expression: String) throws(PatternError) {
+    public convenience init(
+        _ expression: String, memory: PatternMemory = PatternMemory()
+    ) throws(PatternError) {
         // withView cannot carry a typed error, so it carries a copy.
         let octets = Array(expression.utf8)
         let view = UnsafeMutablePointer<UInt8>.allocate(capacity: max(1, octets.count))
         view.initialize(repeating: 0, count: max(1, octets.count))
         view.update(from: octets, count: octets.count)
         defer { view.deallocate() }
-        try self.init(ByteView(view, count: octets.count))
+        try self.init(ByteView(view, count: octets.count), memory: memory)
     }
 
-    deinit {
-        pcre2_match_context_free_8(limits)
-        pcre2_match_data_free_8(matchData)
-        pcre2_code_free_8(code)
-    }
+    deinit { pcre2_code_free_8(code) }
 
     /// Whether the whole value matches. Allocates nothing with JIT.
     public func matches(_ value: ByteView) -> Bool {
         var empty: UInt8 = 0
         let result = pcre2_match_8(
-            code, value.base ?? Self.address(of: &empty), value.count, 0, 0, matchData, limits)
+            code, value.base ?? Self.address(of: &empty), value.count, 0, 0, memory.matchData, memory.context)
         if result >= 0 { return true }
         // The remaining errors are limits (of matches, depth, heap, JIT stack); the bad-argument ones would be our own bug.
         if result != PCRE2_ERROR_NOMATCH { limitHits += 1 }

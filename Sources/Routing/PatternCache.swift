@@ -9,6 +9,7 @@ public final class PatternCache {
     public static let spareLimit = 1024
 
     private var patterns: [String: PCRE2Pattern] = [:]
+    private let memory = PatternMemory()
     private var sweepAt = PatternCache.spareLimit
     /// Expressions compiled since the start.
     public private(set) var compilations = 0
@@ -26,9 +27,9 @@ public final class PatternCache {
         compilations += 1
         let compiled: PCRE2Pattern
         do throws(PatternError) {
-            compiled = try PCRE2Pattern(expression)
+            compiled = try PCRE2Pattern(expression, memory: memory)
         } catch {
-            guard let never = try? PCRE2Pattern("(?!)") else {
+            guard let never = try? PCRE2Pattern("(?!)", memory: memory) else {
                 preconditionFailure("the empty negative look-ahead compiles")
             }
             compiled = never

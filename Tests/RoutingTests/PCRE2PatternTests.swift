@@ -19,6 +19,12 @@ import Testing
         #expect("aaab".withView(pattern.matches))
     }
 
+    @Test func groupsThatRepeatAreFineOnTheLongestRequestLine() throws {
+        let pattern = try PCRE2Pattern("(a|b|/c)*(?:x|y)?")
+        #expect(Array(repeating: UInt8(ascii: "b"), count: 16 * 1024).withView(pattern.matches))
+        #expect(pattern.limitHits == 0)
+    }
+
     @Test func emptyAndLongValues() throws {
         let pattern = try PCRE2Pattern("[a-z]*")
         #expect(pattern.matches(.empty))
