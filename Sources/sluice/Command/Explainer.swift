@@ -1,0 +1,213 @@
+import Config
+import Core
+import HTTP
+import Routing
+
+/// Puts one request before the matcher that serves, on a snapshot of the plan, and writes down what it says.
+enum Explainer {
+    /// Candidates that are listed at most.
+    static let candidateLimit = 50
+
+    static func explain(_ request: ExplainedRequest, _ plan: GatewayPlan) -> RequestExplanation {
+        var explanation = RequestExplanation(method: request.method, url: request.url)
+        guard let socket = choose(request, plan, &explanation) else { return explanation }
+        let wire = request.wire
+        var head = RequestHead()
+        var parser = RequestHeadParser()
+        switch parser.parse(wire.view, into: &head, limits: .request) {
+        case .complete: break
+        case .incomplete: return explanation.refused(400, "the request's head is not complete")
+        case .refused(let refusal): return explanation.refused(refusal.status, "\(refusal.reason)")
+        }
+        let bytes = wire.view
+        if head.method == .connect { return explanation.refused(501, "CONNECT is not served") }
+        var normalised = ByteBuffer()
+        if head.targetForm != .asterisk {
+            switch PathNormalizer.normalise(path: head.path.of(bytes), into: &normalised) {
+            case .unchanged, .rewritten: break
+            case .redirect:
+                return explanation.refused(307, "escaped slashes in the path: redirected to \(normalised.view.string)")
+            case .refused(let refusal): return explanation.refused(refusal.status, "\(refusal.reason)")
+            }
+        }
+        let path = normalised.isEmpty ? head.path.of(bytes) : normalised.view
+        explanation.path = path.string
+        explanation.host = head.host.of(bytes).string
+        let ids = plan.sockets.indices.map { UInt32($0 + 1) }
+        do throws(SnapshotBuildError) {
+            let block = try SnapshotBuilder.buildBlock(
+                plan, generation: 1, revision: 1, sourceHash: 0, socketIDs: ids, slot: { _ in 0 })
+            guard let snapshot = block.snapshot else { preconditionFailure("the builder made no snapshot") }
+            let table = RouteTable(snapshot: snapshot, cache: PatternCache())
+            let found = table.explain(
+                socket: UInt32(socket), head: head, bytes: bytes, host: head.host.of(bytes), path: path,
+                limit: candidateLimit)
+            SnapshotReading(snapshot, plan).fill(&explanation, found)
+        } catch {
+            return explanation.refused(500, error.description)
+        }
+        return explanation
+    }
+
+    /// The socket that the request would reach: the URL's port, and of several addresses the URL's own, else the wildcard.
+    private static func choose(
+        _ request: ExplainedRequest, _ plan: GatewayPlan, _ explanation: inout RequestExplanation
+    ) -> Int? {
+        var port = request.port ?? 80
+        let ports = Set(plan.sockets.map(\.address.port))
+        if request.port == nil, !ports.contains(80), ports.count == 1, let only = ports.first {
+            port = only
+            explanation.notes.append("the URL has no port; taken for \(only), the only one that is listened on")
+        }
+        let near = plan.sockets.indices.filter { plan.sockets[$0].address.port == port }
+        let bare = request.host.hasPrefix("[") ? String(request.host.dropFirst().dropLast()) : request.host
+        let address = IPAddress(bare)
+        let chosen =
+            near.first { plan.sockets[$0].address.ip == address } ?? near.first { plan.sockets[$0].address.ip.isAny }
+            ?? near.first
+        guard let chosen else {
+            let known = plan.sockets.map(\.address.description).joined(separator: ", ")
+            explanation.status = nil
+            explanation.verdict =
+                "nothing listens on port \(port)" + (known.isEmpty ? "" : "; the listeners are on \(known)")
+            return nil
+        }
+        explanation.address = plan.sockets[chosen].address.description
+        if near.count > 1, address == nil {
+            explanation.notes.append("port \(port) is listened on at \(near.count) addresses; this is one of them")
+        }
+        return chosen
+    }
+}
+
+/// Turns records of a snapshot into words.
+private struct SnapshotReading {
+    let snapshot: Snapshot
+    let header: SnapshotHeader
+    let plan: GatewayPlan
+
+    init(_ snapshot: Snapshot, _ plan: GatewayPlan) {
+        self.snapshot = snapshot
+        header = snapshot.header.pointee
+        self.plan = plan
+    }
+
+    func fill(_ explanation: inout RequestExplanation, _ found: RouteExplanation) {
+        switch found.decision.outcome {
+        case .noListener:
+            explanation.status = 404
+            explanation.verdict = "no listener of the address has this host"
+        case .noRoute:
+            explanation.status = 404
+            explanation.verdict = "no route of the listener matches"
+            explanation.listener = listener(found.decision.listener)
+        case .rule:
+            explanation.status = nil
+            explanation.verdict = ""
+            explanation.listener = listener(found.decision.listener)
+            explanation.rule = rule(found.decision.rule)
+        }
+        explanation.omitted = found.omitted
+        for candidate in found.candidates { explanation.candidates.append(self.candidate(candidate)) }
+    }
+
+    private func place(_ position: SourcePosition) -> RequestExplanation.Place {
+        let file =
+            position.file < header.files.count
+            ? snapshot.text(snapshot[header.files, Int(position.file)].pointee).string : ""
+        return .init(file: file, line: Int(position.line), column: Int(position.column))
+    }
+
+    private func listener(_ index: UInt32) -> RequestExplanation.Listener {
+        let record = snapshot[header.listeners, Int(index)].pointee
+        return .init(
+            gateway: snapshot.text(record.gatewayNamespace).string + "/" + snapshot.text(record.gatewayName).string,
+            name: snapshot.text(record.name).string, hostname: snapshot.text(record.hostname).string,
+            place: place(record.position))
+    }
+
+    private func route(_ index: UInt32) -> RequestExplanation.Route {
+        let record = snapshot[header.routes, Int(index)].pointee
+        return .init(
+            kind: snapshot.text(record.kind).string, name: snapshot.text(record.qualifiedName).string,
+            place: place(record.position))
+    }
+
+    private func rule(_ index: UInt32) -> RequestExplanation.Rule {
+        let record = snapshot[header.rules, Int(index)].pointee
+        var rule = RequestExplanation.Rule(
+            route: route(record.route), index: Int(record.index), name: snapshot.text(record.name).string,
+            place: place(record.position))
+        // What was decided stands in the plan too, in plain values.
+        let planned = plan.routes[Int(record.route)].rules[Int(record.index)]
+        rule.filters = FilterWords.lines(planned.filters, plan)
+        if let time = planned.requestTimeout, time > .zero { rule.requestTimeout = time }
+        if let time = planned.backendRequestTimeout, time > .zero { rule.backendRequestTimeout = time }
+        rule.retry = planned.retry
+        let total = planned.backends.reduce(0) { $0 + UInt64($1.weight) }
+        for backend in planned.backends {
+            var endpoints: [String] = []
+            var answer: UInt16?
+            var dnsName: String?
+            switch backend.target {
+            case .cluster(let number):
+                endpoints = plan.clusters[number].endpoints.map(\.address.description)
+                dnsName = plan.clusters[number].dnsName
+            case .answer(let status): answer = status
+            }
+            rule.backends.append(
+                .init(
+                    name: backend.name, weight: backend.weight,
+                    share: total == 0 ? 0 : Double(backend.weight) / Double(total), endpoints: endpoints,
+                    dnsName: dnsName, answer: answer, filters: FilterWords.lines(backend.filters, plan),
+                    place: placeOfPlan(backend.position)))
+        }
+        return rule
+    }
+
+    private func placeOfPlan(_ position: SourcePosition) -> RequestExplanation.Place { place(position) }
+
+    private func candidate(_ candidate: RouteExplanation.Candidate) -> RequestExplanation.Candidate {
+        let match = candidate.match.pointee
+        let rule = snapshot[header.rules, Int(match.rule)].pointee
+        let verdict: RequestExplanation.Candidate.Verdict
+        var predicate: String?
+        switch candidate.verdict {
+        case .won: verdict = .won
+        case .outranked: verdict = .outranked
+        case .lost(let failed):
+            verdict = .lost
+            predicate = RouteExplanation.describe(failed, in: snapshot)
+        }
+        return .init(
+            route: route(rule.route), rule: Int(rule.index), match: Int(match.match), words: words(match),
+            hostname: candidate.hostname, listener: listener(candidate.listener).name, verdict: verdict,
+            predicate: predicate, place: place(match.position))
+    }
+
+    /// A match as a person would say it: `prefix /cart, header x-version: v2`.
+    private func words(_ match: MatchConfig) -> String {
+        let path = snapshot.text(match.path).string
+        var parts: [String] = []
+        switch match.pathKind {
+        case .exact: parts.append("path \(path)")
+        case .prefix: parts.append("prefix \(path.isEmpty ? "/" : path)")
+        case .regularExpression: parts.append("path ~ \(path)")
+        }
+        if !match.methodText.isEmpty { parts.append("method \(snapshot.text(match.methodText).string)") }
+        for i in 0..<Int(match.headers.count) { parts.append("header " + words(snapshot[match.headers, i].pointee)) }
+        for i in 0..<Int(match.queryParams.count) {
+            parts.append("query " + words(snapshot[match.queryParams, i].pointee))
+        }
+        return parts.joined(separator: ", ")
+    }
+
+    private func words(_ match: ValueMatchConfig) -> String {
+        let sign =
+            switch match.kind {
+            case .exact: ": "
+            case .regularExpression: " ~ "
+            }
+        return snapshot.text(match.name).string + sign + snapshot.text(match.value).string
+    }
+}
