@@ -4,6 +4,8 @@ import Core
 /// head is complete. The same for both directions; the parsers take from it what concerns them.
 struct HeadMeaning: BitwiseCopyable {
     var contentLength: UInt64?
+    /// Content-Length came as a list, twice, or with leading zeros.
+    var lengthIsOdd = false
     var isChunked = false
     var closes = false
     var keepsAlive = false
@@ -38,7 +40,13 @@ struct HeadMeaning: BitwiseCopyable {
     private mutating func noteLength(_ value: ByteView) -> HeadRefusal? {
         do throws(ContentLengthError) {
             let length = try parseContentLength(value)
-            if let contentLength, contentLength != length { return .conflictingContentLength }
+            if let contentLength {
+                if contentLength != length { return .conflictingContentLength }
+                lengthIsOdd = true
+            }
+            // As one would write it: the digits of the number and nothing else.
+            let isPlain = value.decimal != nil && (value.count == 1 || value[0] != 0x30)
+            lengthIsOdd = lengthIsOdd || !isPlain
             // RFC 9112, section 6.1 lets a server take Transfer-Encoding and ignore the length; that is what request
             // smuggling lives on.
             if isChunked { return .lengthAndTransferEncoding }

@@ -49,15 +49,19 @@ public enum HopByHop {
 }
 
 extension RequestHead {
-    /// Whether the field is hop-by-hop and not forwarded; `view` begins at the head's first octet.
+    /// Whether the field is not forwarded as it came: hop-by-hop, or a Content-Length that has to be written anew; `view`
+    /// begins at the head's first octet.
     @inline(__always) public func drops(_ line: FieldLine, in view: ByteView) -> Bool {
-        HopByHop.drops(line, of: fields, in: view, connectionNamesFields: connectionNamesFields)
+        if line.name == .contentLength, rewritesLength { return true }
+        return HopByHop.drops(line, of: fields, in: view, connectionNamesFields: connectionNamesFields)
     }
 }
 
 extension ResponseHead {
-    /// Whether the field is hop-by-hop and not forwarded; `view` begins at the head's first octet.
+    /// As in ``RequestHead``; besides, a 1xx and a 204 lose their Content-Length, which they must not have (RFC 9110,
+    /// section 8.6).
     @inline(__always) public func drops(_ line: FieldLine, in view: ByteView) -> Bool {
-        HopByHop.drops(line, of: fields, in: view, connectionNamesFields: connectionNamesFields)
+        if line.name == .contentLength, rewritesLength || status < 200 || status == 204 { return true }
+        return HopByHop.drops(line, of: fields, in: view, connectionNamesFields: connectionNamesFields)
     }
 }

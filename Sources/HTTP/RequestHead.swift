@@ -55,6 +55,11 @@ public struct RequestHead: ~Copyable {
     public var authority: OctetRange = .none
     public var minorVersion: UInt8 = 1
     public var framing: BodyFraming = .none
+    /// What Content-Length says.
+    public var contentLength: UInt64?
+    /// Content-Length came as a list of equals, in several lines or with leading zeros, which not everybody reads alike:
+    /// `drops` leaves all of it out, and who forwards the head writes ``contentLength`` instead (RFC 9110, section 8.6).
+    public var rewritesLength = false
     public var persistence: Persistence = .keepAlive
     /// `Expect: 100-continue` from an HTTP/1.1 client that has content to send (RFC 9110, section 10.1.1).
     public var expectsContinue = false
@@ -84,6 +89,8 @@ public struct RequestHead: ~Copyable {
         authority = .none
         minorVersion = 1
         framing = .none
+        contentLength = nil
+        rewritesLength = false
         persistence = .keepAlive
         expectsContinue = false
         upgradesToWebSocket = false
@@ -102,6 +109,10 @@ public struct ResponseHead: ~Copyable {
     /// What follows this head on the connection. The parser was told the request's method, so HEAD, 1xx, 204, 304 and
     /// CONNECT are taken into account.
     public var framing: BodyFraming = .none
+    /// What Content-Length says; of HEAD and 304, the length that a body would have had.
+    public var contentLength: UInt64?
+    /// As in ``RequestHead``.
+    public var rewritesLength = false
     public var persistence: Persistence = .keepAlive
     public var connectionNamesFields = false
     /// `Connection: upgrade` and an Upgrade field that says `websocket`.
@@ -117,6 +128,8 @@ public struct ResponseHead: ~Copyable {
         reason = .none
         minorVersion = 1
         framing = .none
+        contentLength = nil
+        rewritesLength = false
         persistence = .keepAlive
         connectionNamesFields = false
         upgradesToWebSocket = false

@@ -129,6 +129,8 @@ public struct RequestHeadParser: BitwiseCopyable, Sendable {
         if !meaning.hasHost, isHTTP11 { return .refused(.missingHost) }
         // RFC 9112, section 6.3: a request without either field has no body.
         head.framing = meaning.declaredBody ?? .none
+        head.contentLength = meaning.contentLength
+        head.rewritesLength = meaning.lengthIsOdd
         let hasContent = head.framing != .none && head.framing != .length(octets: 0)
         if head.method == .connect {
             // RFC 9110, section 9.3.6: what follows the head belongs to the tunnel.

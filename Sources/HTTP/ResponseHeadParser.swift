@@ -126,6 +126,7 @@ public struct ResponseHeadParser: BitwiseCopyable, Sendable {
     private func conclude(_ head: inout ResponseHead, _ method: Method) -> HeadProgress {
         head.persistence = meaning.persistence(minorVersion: head.minorVersion)
         head.connectionNamesFields = meaning.connectionNamesFields
+        head.contentLength = meaning.contentLength
         head.upgradesToWebSocket = meaning.upgradesToWebSocket
         let isInterim = head.status < 200
         if isInterim || head.status == 204 {
@@ -133,7 +134,10 @@ public struct ResponseHeadParser: BitwiseCopyable, Sendable {
             // same would be taken for the next response; only a length of 0, which many servers send, is harmless.
             if meaning.isChunked || (meaning.contentLength ?? 0) > 0 { return .refused(.contentWhereNoneMayBe) }
             head.framing = .none
-        } else if method == .head || head.status == 304 {
+            return .complete
+        }
+        head.rewritesLength = meaning.lengthIsOdd
+        if method == .head || head.status == 304 {
             head.framing = .none
         } else if method == .connect, head.status < 300 {
             head.framing = .none

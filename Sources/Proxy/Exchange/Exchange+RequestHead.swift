@@ -127,6 +127,11 @@ extension Exchange {
             out.append("TE: trailers\r\nConnection: TE\r\n")
         }
         if message.head.framing == .chunked { out.append("Transfer-Encoding: chunked\r\n") }
+        if message.head.rewritesLength, let length = message.head.contentLength {
+            out.append("Content-Length: ")
+            out.append(decimal: length)
+            out.append("\r\n")
+        }
     }
 
     /// The client's, when it is one that logs and backends can hold, else one of our own.

@@ -25,6 +25,11 @@ extension Exchange {
             if !edits.isEmpty { edits.appendLines(to: &out) }
             cors?.writeActual(message.head, downstream.headBytes, to: &out)
             if framing == .chunked { out.append("Transfer-Encoding: chunked\r\n") }
+            if response.head.rewritesLength, let length = response.head.contentLength {
+                out.append("Content-Length: ")
+                out.append(decimal: length)
+                out.append("\r\n")
+            }
             writePersistence(downstream, message, to: &out)
         } else if response.head.status == 101 {
             out.append("Connection: upgrade\r\nUpgrade: websocket\r\n")
