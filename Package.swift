@@ -77,7 +77,8 @@ let package = Package(
         tests(of: "Routing", ["Core", "HTTP", "Config"]),
         tests(of: "Proxy", ["Core", "IO", "Config", "Telemetry", "Upstream"]),
         tests(of: "Telemetry", ["Core", "IO"]),
-        tests(of: "Manifest"),
+        tests(of: "TLS", ["Core"]),
+        tests(of: "Manifest", exclude: ["Golden"]),
         tests(of: "Upstream", ["Core", "Config"]),
     ],
     swiftLanguageModes: [.v6]

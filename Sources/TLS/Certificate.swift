@@ -72,11 +72,14 @@ package struct Certificate: Equatable, Sendable {
     }
 
     private static func check(_ key: ByteView, belongsTo leaf: OpaquePointer) throws(CertificateError) {
-        guard key.count > 0, let bio = BIO_new_mem_buf(key.base, CInt(clamping: key.count)) else { throw .noKey }
+        // OpenSSL's error does not tell a key that is missing from one that cannot be read.
+        guard key.string.contains("PRIVATE KEY-----"),
+            let bio = BIO_new_mem_buf(key.base, CInt(clamping: key.count))
+        else { throw .noKey }
         defer { BIO_free(bio) }
         // Without this callback OpenSSL would ask the terminal for a passphrase.
         guard let privateKey = PEM_read_bio_PrivateKey(bio, nil, { _, _, _, _ in -1 }, nil) else {
-            throw isAtEnd() ? .noKey : .malformedKey
+            throw .malformedKey
         }
         defer { EVP_PKEY_free(privateKey) }
         guard X509_check_private_key(leaf, privateKey) == 1 else { throw .keyDoesNotMatch }

@@ -37,8 +37,7 @@ struct CertificateTable {
         {
             let isGrant = refusal.reason == .refNotPermitted
             gateway.clientCertificateProblem = (
-                isGrant ? .refNotPermitted : .invalidClientCertificateRef,
-                "tls.backend.clientCertificateRef: \(refusal.message)"
+                isGrant ? .refNotPermitted : .invalidClientCertificateRef, refusal.message
             )
         }
     }
@@ -74,7 +73,7 @@ struct CertificateTable {
             .failure(Refusal(reason: .invalidCertificateRef, message: message))
         }
         guard reference.isSecret else {
-            return refused("a certificate comes from a Secret, not from \(reference.kind) of '\(reference.group)'")
+            return refused("a certificate comes from a Secret, not from a \(reference.kind)")
         }
         let target = reference.target(from: home)
         guard grants.permits(kind: "Gateway", in: home, to: reference) else {

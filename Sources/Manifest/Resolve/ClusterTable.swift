@@ -119,10 +119,6 @@ struct ClusterTable {
                     resource, resource.node[.addressType],
                     "addressType FQDN is left alone; use a Service of type ExternalName")
             }
-            if let bad = slice.badAddress {
-                findings.warning(
-                    resource, bad, "'\(bad.text.string)' is no address of the slice's addressType; it is left alone")
-            }
             guard let slicePort = slice.ports.first(where: { $0.name == port.name }) else { continue }
             let target = slicePort.number ?? port.targetNumber ?? port.number
             for endpoint in slice.endpoints {

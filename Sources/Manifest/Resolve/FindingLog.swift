@@ -1,6 +1,17 @@
 /// The findings of one resolution, in the order in which they were made.
 struct FindingLog {
-    private(set) var findings: [Finding] = []
+    private var findings: [Finding] = []
+
+    /// As somebody reads who goes through the files from top to bottom.
+    func sorted(by files: [String]) -> [Finding] {
+        guard findings.count > 1 else { return findings }
+        let order = Dictionary(files.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+        return findings.sorted { a, b in
+            let first = (order[a.location.file] ?? -1, a.location.line, a.location.column)
+            let second = (order[b.location.file] ?? -1, b.location.line, b.location.column)
+            return first < second
+        }
+    }
 
     /// Something of `resource` does not do what it says; `node` is the field to look at.
     mutating func unresolved(_ resource: LoadedResource, _ node: WrittenNode, _ message: String) {

@@ -84,11 +84,13 @@ final class GatewayState {
 
     var status: GatewayStatus {
         var status = GatewayStatus()
-        status.listeners = listeners.map(\.status)
+        status.listeners = listeners.map { $0.status(inAcceptedGateway: isAccepted) }
         status.addresses = isAccepted ? addresses.filter { ip in !unusable.contains { $0.address == ip } } : []
         status.conditions = [acceptedCondition, programmedCondition]
         if let problem = clientCertificateProblem {
-            status.conditions.append(Condition(.resolvedRefs, false, problem.reason, problem.message))
+            status.conditions.append(
+                Condition(
+                    .resolvedRefs, false, problem.reason, "tls.backend.clientCertificateRef: \(problem.message)"))
         } else if gateway.clientCertificateRef != nil {
             status.conditions.append(Condition(.resolvedRefs, true, .resolvedRefs, StatusMessage.referencesResolved))
         }

@@ -28,7 +28,7 @@ enum ListenerConflicts {
             let names = Set(sharers.map(\.listener.listener.protocolName)).sorted().joined(separator: ", ")
             for (_, listener) in sharers {
                 listener.conflict = (
-                    .protocolConflict, "Port \(listener.listener.port) is wanted by listeners of protocols \(names)"
+                    .protocolConflict, "port \(listener.listener.port) is wanted by listeners of protocols \(names)"
                 )
             }
             return
@@ -43,7 +43,7 @@ enum ListenerConflicts {
                 // TCP and UDP have no hostnames: there the port alone is contested.
                 let reason: ConditionReason =
                     listener.protocolKind?.hasHostnames ?? false ? .hostnameConflict : .protocolConflict
-                listener.conflict = (reason, "Port \(listener.listener.port), \(what): wanted by listeners \(names)")
+                listener.conflict = (reason, "port \(listener.listener.port), \(what): wanted by listeners \(names)")
             }
         }
     }

@@ -75,15 +75,18 @@ final class ListenerState {
     var isValid: Bool { isAccepted && (unresolvedRefs == nil || worksWithUnresolvedRefs) }
     var isProgrammed: Bool { isValid && bindProblem == nil }
 
-    var conditions: [Condition] {
+    private func conditions(inAcceptedGateway isGatewayAccepted: Bool) -> [Condition] {
         var conditions: [Condition] = []
         if let problem = refusal ?? conflict {
             conditions.append(Condition(.accepted, false, problem.reason, problem.message))
         } else {
             conditions.append(Condition(.accepted, true, .accepted, "Listener is accepted"))
         }
-        if isProgrammed {
+        if isProgrammed && isGatewayAccepted {
             conditions.append(Condition(.programmed, true, .programmed, "Listener is serving"))
+        } else if isValid && !isGatewayAccepted {
+            conditions.append(
+                Condition(.programmed, false, .invalid, "Its Gateway is not accepted; its conditions say why"))
         } else if isValid, let bindProblem {
             conditions.append(Condition(.programmed, false, bindProblem.reason, bindProblem.message))
         } else {
@@ -106,9 +109,10 @@ final class ListenerState {
         return conditions
     }
 
-    var status: ListenerStatus {
+    func status(inAcceptedGateway isGatewayAccepted: Bool) -> ListenerStatus {
         ListenerStatus(
-            name: listener.name, supportedKinds: routeKinds, attachedRoutes: attachedRoutes, conditions: conditions)
+            name: listener.name, supportedKinds: routeKinds, attachedRoutes: attachedRoutes,
+            conditions: conditions(inAcceptedGateway: isGatewayAccepted))
     }
 
     // MARK: routes

@@ -17,6 +17,7 @@ package enum Resolver {
         var findings = FindingLog()
         let index = ResourceIndex(set, findings: &findings)
         let grants = GrantTable(index)
+        tellClasses(index, findings: &findings)
         let (gateways, foreign) = findGateways(index, findings: &findings)
         if gateways.isEmpty { findings.append(noGateway(set, index)) }
 
@@ -43,11 +44,23 @@ package enum Resolver {
         }
         let statuses = statuses(index, gateways, routes.statuses)
         return Resolution(
-            set: set, index: index, statuses: statuses, plan: plan, findings: findings.findings, previous: previous,
+            set: set, index: index, statuses: statuses, plan: plan, findings: findings.sorted(by: index.files),
+            previous: previous,
             now: now, hasGateway: !gateways.isEmpty)
     }
 
     // MARK: gateways
+
+    private static func tellClasses(_ index: ResourceIndex, findings: inout FindingLog) {
+        for number in index.gatewayClasses {
+            let resource = index.resources[number]
+            let gatewayClass = GatewayClass(resource.node)
+            guard gatewayClass.isOurs, gatewayClass.parametersRef.exists else { continue }
+            findings.warning(
+                resource, gatewayClass.parametersRef,
+                "parametersRef is left alone; options of 'sluice run' say what such parameters would")
+        }
+    }
 
     /// A Gateway is ours when its class is, or is not in the files.
     private static func findGateways(
@@ -99,8 +112,22 @@ package enum Resolver {
         }
         for listener in gateway.listeners {
             for problem in [listener.refusal, listener.conflict, listener.unresolvedRefs, listener.bindProblem] {
-                if let problem { findings.unresolved(resource, listener.listener.node, problem.message) }
+                guard let problem else { continue }
+                findings.unresolved(resource, field(of: listener.listener.node, problem.reason), problem.message)
             }
+        }
+    }
+
+    /// The field of a listener that a reason is about.
+    private static func field(of listener: WrittenNode, _ reason: ConditionReason) -> WrittenNode {
+        switch reason {
+        case .unsupportedProtocol: listener[.protocol]
+        case .protocolConflict, .hostnameConflict, .portUnavailable, .addressNotUsable: listener[.port]
+        case .unsupportedValue: listener[.allowedRoutes][.namespaces]
+        case .invalidRouteKinds: listener[.allowedRoutes][.kinds]
+        case .invalidCertificateRef, .partiallyInvalidCertificateRef, .refNotPermitted:
+            listener[.tls][.certificateRefs]
+        default: listener
         }
     }
 
@@ -141,7 +168,7 @@ package enum Resolver {
             ])
         }
         for gateway in gateways { statuses[gateway.number] = .gateway(gateway.status) }
-        for (number, parents) in routes { statuses[number] = .route(parents) }
+        for number in index.httpRoutes { statuses[number] = .route(routes[number] ?? []) }
         return statuses
     }
 }

@@ -99,7 +99,7 @@ struct RouteResolution {
         plans.append(
             RoutePlan(
                 kind: "HTTPRoute", namespace: resource.name.namespace, name: resource.name.name,
-                rules: resolved.map(\.plan), position: resource.node.position(in: resource.file)))
+                rules: resolved.map(\.plan).filter { !$0.matches.isEmpty }, position: resource.node.position(in: resource.file)))
     }
 
     // MARK: parents
@@ -118,7 +118,8 @@ struct RouteResolution {
             let name = ResourceName(
                 namespace: reference.namespace ?? resource.name.namespace, name: reference.name)
             guard let gateway = gateways[name] else {
-                if !foreignGateways.contains(name) {
+                // Without any Gateway one finding says it for all routes.
+                if !gateways.isEmpty, !foreignGateways.contains(name) {
                     findings.unresolved(resource, reference.node, "there is no Gateway '\(name)'")
                 }
                 continue

@@ -37,7 +37,7 @@ struct RuleResolver {
                 name: rule.name, matches: rule.matches, requestTimeout: rule.requestTimeout,
                 backendRequestTimeout: rule.backendRequestTimeout, retry: rule.retry,
                 position: rule.node.position(in: resource.file)))
-        result.invalid = Self.firstBadPattern(rule)
+        result.checkPatterns(rule)
         result.plan.filters = filters(rule.filters, of: resource, into: &result, findings: &findings)
         result.plan.backends.reserveCapacity(rule.backendRefs.count)
         for backend in rule.backendRefs {
@@ -139,35 +139,38 @@ struct RuleResolver {
         }
         return nil
     }
-
-    private static func firstBadPattern(_ rule: HTTPRoute.Rule) -> RuleResolution.Problem? {
-        for (number, match) in rule.matches.enumerated() {
-            if case .regularExpression(let pattern) = match.path, let problem = RegularExpressions.problem(pattern) {
-                return bad(pattern, problem, rule.node[.matches][number][.path])
-            }
-            for header in match.headers where header.kind == .regularExpression {
-                if let problem = RegularExpressions.problem(header.value) {
-                    return bad(header.value, problem, rule.node[.matches][number][.headers])
-                }
-            }
-            for query in match.queryParams where query.kind == .regularExpression {
-                if let problem = RegularExpressions.problem(query.value) {
-                    return bad(query.value, problem, rule.node[.matches][number][.queryParams])
-                }
-            }
-        }
-        return nil
-    }
-
-    private static func bad(_ pattern: String, _ problem: String, _ node: WrittenNode) -> RuleResolution.Problem {
-        .init(reason: .unsupportedValue, message: "'\(pattern)' is no regular expression: \(problem)", node: node)
-    }
 }
 
 extension RuleResolution {
     fileprivate mutating func noEndpoints(_ cluster: String, _ node: WrittenNode) {
         unavailable.append(
             Problem(reason: .endpointsNotFound, message: "'\(cluster)' has no ready endpoint", node: node))
+    }
+
+    /// A match with a bad pattern can match nothing, and is left out of the plan.
+    fileprivate mutating func checkPatterns(_ rule: HTTPRoute.Rule) {
+        for (number, match) in rule.matches.enumerated() {
+            guard let (pattern, problem, field) = Self.badPattern(match) else { continue }
+            plan.matches.removeAll { $0 == match }
+            invalid =
+                invalid
+                ?? Problem(
+                    reason: .unsupportedValue, message: "'\(pattern)' is no regular expression: \(problem)",
+                    node: rule.node[.matches][number][field])
+        }
+    }
+
+    private static func badPattern(_ match: MatchPlan) -> (pattern: String, problem: String, field: FieldKey)? {
+        if case .regularExpression(let pattern) = match.path, let problem = RegularExpressions.problem(pattern) {
+            return (pattern, problem, .path)
+        }
+        for header in match.headers where header.kind == .regularExpression {
+            if let problem = RegularExpressions.problem(header.value) { return (header.value, problem, .headers) }
+        }
+        for query in match.queryParams where query.kind == .regularExpression {
+            if let problem = RegularExpressions.problem(query.value) { return (query.value, problem, .queryParams) }
+        }
+        return nil
     }
 
     /// The rule keeps its matches, so that no other route gets its requests, and answers them 500.

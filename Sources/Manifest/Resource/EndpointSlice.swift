@@ -20,8 +20,6 @@ struct EndpointSlice {
     var endpoints: [Endpoint] = []
     /// `addressType: FQDN`, deprecated and never resolved here.
     var isFQDN: Bool
-    /// The first address that is none of its type.
-    var badAddress: WrittenNode?
     var node: WrittenNode
 
     init(_ node: WrittenNode) {
@@ -44,12 +42,8 @@ struct EndpointSlice {
             let isReady = ready ?? !terminating
             let isServing = conditions[.serving].boolean ?? (ready ?? true)
             for text in item[.addresses].items {
-                let address = (text.string ?? "").withView { IPAddress($0) }
-                if let address, address.isV4 == isIPv4 {
-                    endpoints.append(Endpoint(address: address, isReady: isReady, isServing: isServing))
-                } else {
-                    badAddress = badAddress ?? text
-                }
+                guard let address = IPAddress(text.text), address.isV4 == isIPv4 else { continue }
+                endpoints.append(Endpoint(address: address, isReady: isReady, isServing: isServing))
             }
         }
     }

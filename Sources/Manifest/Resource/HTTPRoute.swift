@@ -94,10 +94,9 @@ enum RetryDefaults {
 
 extension RetryPlan {
     /// `rules[].retry`. Without `codes` no answer is retried, only what got no answer at all: the field lists "the
-    /// status codes for which a backend request should be retried", and none is listed. Nil: `attempts: 0`.
-    init?(_ node: WrittenNode) {
+    /// status codes for which a backend request should be retried", and none is listed.
+    init(_ node: WrittenNode) {
         let attempts = node[.attempts].integer.map { Int(clamping: $0) } ?? RetryDefaults.attempts
-        guard attempts > 0 else { return nil }
         var codes: [UInt16] = []
         for item in node[.codes].items {
             if let code = item.integer.flatMap({ UInt16(exactly: $0) }) { codes.append(code) }

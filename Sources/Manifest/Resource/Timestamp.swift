@@ -11,7 +11,8 @@ enum Timestamp {
             guard from + count <= text.count else { return nil }
             return text[from..<(from + count)].decimal.map { Int64($0) }
         }
-        guard text.count >= 20, text[4] == 0x2D, text[7] == 0x2D, text[13] == ASCII.colon, text[16] == ASCII.colon,
+        guard text.count >= 20, text[4] == 0x2D, text[7] == 0x2D, text[10] | 0x20 == 0x74, text[13] == ASCII.colon,
+            text[16] == ASCII.colon,
             let year = digits(0, 4), let month = digits(5, 2), let day = digits(8, 2), let hour = digits(11, 2),
             let minute = digits(14, 2), let second = digits(17, 2), (1...12).contains(month), (1...31).contains(day),
             hour <= 24, minute <= 59, second <= 60, year < 2262

@@ -1,0 +1,137 @@
+import Config
+import Core
+
+@testable import Manifest
+
+/// A resolution as lines of text, for reading and comparing.
+struct GoldenReport {
+    private var statuses: [String] = []
+    private var plan: [String] = []
+    private var findings: [String] = []
+
+    init(_ resolution: Resolution) {
+        for shown in resolution.shown { tell(shown) }
+        for socket in resolution.plan.sockets { tell(socket, resolution.plan) }
+        for route in resolution.plan.routes { tell(route, resolution.plan) }
+        for (number, cluster) in resolution.plan.clusters.enumerated() { tell(cluster, number) }
+        findings = resolution.findings.map { "\($0.kind) \($0)" }
+    }
+
+    /// An object of three lists, an entry a line.
+    var json: String {
+        func list(_ name: String, _ lines: [String]) -> String {
+            let quoted = lines.map { line in
+                var writer = JSONWriter()
+                writer.value(line)
+                return "    " + writer.finish().view.string
+            }
+            return "  \"\(name)\": [" + (quoted.isEmpty ? "" : "\n" + quoted.joined(separator: ",\n") + "\n  ") + "]"
+        }
+        let lists = [list("statuses", statuses), list("plan", plan), list("findings", findings)]
+        return "{\n" + lists.joined(separator: ",\n") + "\n}\n"
+    }
+
+    // MARK: statuses
+
+    private mutating func tell(_ shown: Resolution.Shown) {
+        let metadata = shown.node[.metadata]
+        let name = "\(shown.kind.name) \(metadata[.name].text.string)"
+        func add(_ where: String, _ conditions: [Condition]) {
+            for condition in conditions {
+                let value = condition.isTrue ? "True" : "False"
+                let isWell =
+                    "\(condition.type.text)" == "\(condition.reason.text)" || condition.reason == .noConflicts
+                let message = isWell && condition.type != .routeRulesOverlap ? "" : ": \(condition.message)"
+                statuses.append("\(name)\(`where`) \(condition.type.text) \(value) \(condition.reason.text)\(message)")
+            }
+        }
+        switch shown.status {
+        case .none: break
+        case .gatewayClass(let conditions): add("", conditions)
+        case .gateway(let status):
+            statuses.append("\(name) addresses \(status.addresses)")
+            add("", status.conditions)
+            for listener in status.listeners {
+                statuses.append(
+                    "\(name) listener \(listener.name) takes \(listener.supportedKinds), has \(listener.attachedRoutes)"
+                )
+                add(" listener \(listener.name)", listener.conditions)
+            }
+        case .route(let parents):
+            if parents.isEmpty { statuses.append("\(name) has no parents") }
+            for parent in parents { add(" at \(parent.reference)", parent.conditions) }
+        }
+    }
+
+    // MARK: the plan
+
+    private mutating func tell(_ socket: SocketPlan, _ whole: GatewayPlan) {
+        for listener in socket.listeners {
+            let place = "\(socket.address) \(listener.gatewayNamespace)/\(listener.gatewayName)/\(listener.name)"
+            plan.append("listen \(place) '\(listener.hostname)' line \(listener.position.line)")
+            for attachment in listener.attachments {
+                plan.append("  \(attachment.hostnames) → \(whole.routes[attachment.route].name)")
+            }
+        }
+    }
+
+    private mutating func tell(_ route: RoutePlan, _ whole: GatewayPlan) {
+        plan.append("\(route.kind) \(route.namespace)/\(route.name)")
+        for rule in route.rules {
+            var line = "  rule"
+            if !rule.name.isEmpty { line += " '\(rule.name)'" }
+            line += " line \(rule.position.line)"
+            if let timeout = rule.requestTimeout { line += " request \(timeout.milliseconds)ms" }
+            if let timeout = rule.backendRequestTimeout { line += " backendRequest \(timeout.milliseconds)ms" }
+            if let retry = rule.retry {
+                line += " retry \(retry.codes) ×\(retry.attempts) after \(retry.backoff.milliseconds)ms"
+            }
+            plan.append(line)
+            for match in rule.matches { plan.append("    match " + Self.text(match)) }
+            for line in Self.lines(rule.filters) { plan.append("    " + line) }
+            for backend in rule.backends {
+                let target: String
+                switch backend.target {
+                case .cluster(let number): target = "cluster \(number)"
+                case .answer(let status): target = "answer \(status)"
+                }
+                plan.append("    \(target) weight \(backend.weight) '\(backend.name)'")
+                for line in Self.lines(backend.filters) { plan.append("      " + line) }
+            }
+        }
+    }
+
+    private static func text(_ match: MatchPlan) -> String {
+        var parts: [String] = []
+        switch match.path {
+        case .exact(let path): parts.append("= \(path)")
+        case .prefix(let path): parts.append("^ \(path)")
+        case .regularExpression(let path): parts.append("~ \(path)")
+        }
+        if let method = match.method { parts.append(method) }
+        for header in match.headers { parts.append("\(header.name): \(sign(header)) \(header.value)") }
+        for query in match.queryParams { parts.append("?\(query.name) \(sign(query)) \(query.value)") }
+        return parts.joined(separator: ", ")
+    }
+
+    private static func sign(_ match: ValueMatchPlan) -> String { match.kind == .exact ? "=" : "~" }
+
+    private static func lines(_ filters: FilterPlan) -> [String] {
+        var lines: [String] = []
+        for edit in filters.requestHeaders { lines.append("request \(edit.action) \(edit.name): \(edit.value)") }
+        for edit in filters.responseHeaders { lines.append("response \(edit.action) \(edit.name): \(edit.value)") }
+        if let redirect = filters.redirect { lines.append("\(redirect)") }
+        if let rewrite = filters.rewrite { lines.append("\(rewrite)") }
+        for mirror in filters.mirrors {
+            lines.append("mirror to cluster \(mirror.cluster), \(mirror.numerator) of \(mirror.denominator)")
+        }
+        if let cors = filters.cors { lines.append("\(cors)") }
+        return lines
+    }
+
+    private mutating func tell(_ cluster: ClusterPlan, _ number: Int) {
+        var line = "cluster \(number) \(cluster.name) \(cluster.endpoints.map(\.address))"
+        if let name = cluster.dnsName { line += " resolves \(name):\(cluster.dnsPort)" }
+        plan.append(line)
+    }
+}
