@@ -13,6 +13,7 @@ import os
 import platform
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -20,7 +21,7 @@ from pathlib import Path
 
 import gateways
 from gateways import Scenario
-from measure import IdleConnections, Tools, cpu_seconds, pss_kib
+from measure import IdleConnections, Tools, cpu_seconds, free_port, pss_kib
 
 BROWSER = """User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36
 Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8
@@ -36,7 +37,6 @@ Upgrade-Insecure-Requests: 1
 """
 
 SMALL, KIB64, MIB10 = 101, 65536, 10 << 20
-PORTS = {"small": 19101, "canary": 19102, "64k": 19103, "10m": 19104}
 
 
 class Bench:
@@ -47,20 +47,23 @@ class Bench:
         self.tools = Tools(Path(__file__).parent / "build", self.load_core)
         self.running = []
         self.results = {}
+        self.v1, self.v2, self.kib64, self.mib10 = (free_port() for _ in range(4))
         self.backend = self.tools.backend([
-            f"127.0.0.1:{PORTS['small']}={SMALL},v1", f"127.0.0.1:{PORTS['canary']}={SMALL},v2",
-            f"127.0.0.1:{PORTS['64k']}={KIB64}", f"127.0.0.1:{PORTS['10m']}={MIB10}"])
+            f"127.0.0.1:{self.v1}={SMALL},v1", f"127.0.0.1:{self.v2}={SMALL},v2",
+            f"127.0.0.1:{self.kib64}={KIB64}", f"127.0.0.1:{self.mib10}={MIB10}"])
         self.fields = self.folder / "browser"
         self.fields.write_text(BROWSER.replace("\n", "\r\n"))
 
     # The life of what is measured.
 
+    def plain(self, **more):
+        """One backend with small answers."""
+        return Scenario([(self.v1, 1)], **more)
+
     def start(self, scenario, names, pinned=True):
         started = []
-        for index, name in enumerate(names):
-            gateway = gateways.ALL[name](
-                scenario, 18080 + index, self.folder / f"{len(self.results)}-{scenario.routes}",
-                self.gateway_core if pinned else None)
+        for name in names:
+            gateway = gateways.ALL[name](scenario, self.folder, self.gateway_core if pinned else None)
             self.running.append(gateway)
             gateway.start()
             started.append(gateway)
@@ -124,30 +127,30 @@ class Bench:
                     f"{n} {100 * c / total:.2f} %" for n, c in sorted(row["backends"].items())), flush=True)
 
     def small(self):
-        self.cost("small", Scenario())
+        self.cost("small", self.plain())
 
     def browser(self):
-        self.cost("browser", Scenario(), fields=self.fields)
+        self.cost("browser", self.plain(), fields=self.fields)
 
     def body64k(self):
-        self.cost("body64k", Scenario(backends=[(PORTS["64k"], 1)]), unit="MiB", connections=32)
+        self.cost("body64k", Scenario([(self.kib64, 1)]), unit="MiB", connections=32)
 
     def body10m(self):
-        self.cost("body10m", Scenario(backends=[(PORTS["10m"], 1)]), unit="MiB", connections=8)
+        self.cost("body10m", Scenario([(self.mib10, 1)]), unit="MiB", connections=8)
 
     def routes1000(self):
-        self.cost("routes1000", Scenario(routes=1000))
+        self.cost("routes1000", self.plain(routes=1000))
 
     def routes10000(self):
-        self.cost("routes10000", Scenario(routes=10000))
+        self.cost("routes10000", self.plain(routes=10000))
 
     def canary(self):
-        self.cost("canary", Scenario(backends=[(PORTS["small"], 90), (PORTS["canary"], 10)]))
+        self.cost("canary", Scenario([(self.v1, 90), (self.v2, 10)]))
 
     def scaling(self):
         """Sluice alone: 10,000 routes beside one route, in the same rounds."""
-        few = self.start(Scenario(routes=2), ["sluice"])[0]
-        many = gateways.ALL["sluice"](Scenario(routes=10000), 18090, self.folder / "many", self.gateway_core)
+        few = self.start(self.plain(routes=2), ["sluice"])[0]
+        many = gateways.ALL["sluice"](self.plain(routes=10000), self.folder, self.gateway_core)
         self.running.append(many)
         many.start()
         many.wait_ready("/r/00000")
@@ -169,7 +172,7 @@ class Bench:
 
     def latency(self):
         """p50 and p99 at a constant rate, counted from when each request was due."""
-        started = self.start(Scenario(), self.options.gateways)
+        started = self.start(self.plain(), self.options.gateways)
         rounds = {g.name: [] for g in started}
         for number in range(self.options.rounds):
             turn = number % len(started)
@@ -194,7 +197,7 @@ class Bench:
         print(f"\nmemory: PSS of all processes, KiB; an idle connection: the difference of {idle} of them")
         print(f"  {'gateway':<14} {'1 route':>10} {'octets/idle conn.':>18} {'10,000 routes, 2 workers':>26} {'warm':>8}")
         for name in [n for n in self.options.gateways if n in ("sluice", "nginx", "haproxy")]:
-            gateway = self.start(Scenario(), [name])[0]
+            gateway = self.start(self.plain(), [name])[0]
             self.tools.load(gateway.port, duration=0.5)
             rest = pss_kib(gateway.pids())
             # Two steps, so that what a first connection sets up once is in neither end of the difference.
@@ -204,7 +207,7 @@ class Bench:
             high = pss_kib(gateway.pids())
             second.finish(), first.finish()
             self.stop()
-            gateway = self.start(Scenario(routes=10000, workers=2), [name], pinned=False)[0]
+            gateway = self.start(self.plain(routes=10000, workers=2), [name], pinned=False)[0]
             time.sleep(0.5)
             cold = pss_kib(gateway.pids())
             self.tools.load(gateway.port, duration=1, paths=self.paths(10000))
@@ -224,7 +227,7 @@ class Bench:
               f"{'p99 reloads':>12} {'ratio':>6} {'took effect':>12}")
         for name in [n for n in self.options.gateways if n in ("sluice", "nginx", "haproxy")]:
             # Not pinned: a reload is the controller's work, and it has its own processor where there are two.
-            gateway = self.start(Scenario(routes=1000), [name], pinned=False)[0]
+            gateway = self.start(self.plain(routes=1000), [name], pinned=False)[0]
             load = {"connections": 64, "rate": self.options.rate, "paths": self.paths(1000)}
             self.tools.load(gateway.port, duration=1, **load)
             idle = IdleConnections(self.tools, gateway.port, 200, path="/r/00000")
@@ -258,8 +261,7 @@ class Bench:
         for name in [n for n in self.options.gateways if n in ("sluice", "nginx", "haproxy")]:
             times = []
             for _ in range(max(3, self.options.rounds)):
-                gateway = gateways.ALL[name](
-                    Scenario(routes=10000, workers=2), 18080, self.folder / "startup", None)
+                gateway = gateways.ALL[name](self.plain(routes=10000, workers=2), self.folder, None)
                 self.running.append(gateway)
                 command = gateway.configure  # Writing the files is not part of the start.
                 prepared = command()
@@ -356,7 +358,7 @@ def main():
                 continue
             try:
                 getattr(bench, name)()
-            except (RuntimeError, OSError) as error:
+            except (RuntimeError, OSError, subprocess.SubprocessError) as error:
                 failed.append(name)
                 print(f"\n{name}: could not be measured: {error}", flush=True)
                 bench.stop()

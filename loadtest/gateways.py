@@ -10,28 +10,30 @@ import signal
 import subprocess
 import time
 import urllib.request
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+
+from measure import free_port
 
 
 @dataclass
 class Scenario:
     """What a gateway is asked to do."""
 
-    routes: int = 1
     # (port of a backend on loopback, weight)
-    backends: list = field(default_factory=lambda: [(19101, 1)])
+    backends: list
+    routes: int = 1
     workers: int = 1
 
 
 class Gateway:
-    """One gateway under test, listening on 127.0.0.1:port. `core` is the processor it is pinned to; None: any."""
+    """One gateway under test, listening on a port of its own on 127.0.0.1. `core` is the processor it is pinned to; None: any."""
 
     name = ""
 
-    def __init__(self, scenario, port, folder, core):
-        self.scenario, self.port, self.core = scenario, port, core
-        self.folder = Path(folder) / f"{self.name}-{port}"
+    def __init__(self, scenario, folder, core):
+        self.scenario, self.port, self.core = scenario, free_port(), core
+        self.folder = Path(folder) / f"{self.name}-{self.port}"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.process = None
 
@@ -220,7 +222,7 @@ class Sluice(Gateway):
     log = "off"
 
     def configure(self):
-        self.admin = self.port + 1000
+        self.admin = free_port()
         self.manifests = self.folder / "manifests"
         self.manifests.mkdir(exist_ok=True)
         self.write_manifests()

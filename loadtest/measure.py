@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 from pathlib import Path
 
@@ -29,6 +30,22 @@ def pss_kib(pids):
         except OSError:
             pass
     return total
+
+
+def free_port():
+    """A port of loopback where nobody listens, below the range of outgoing connections."""
+    for port in range(free_port.next, 32000):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        free_port.next = port + 1
+        return port
+    raise RuntimeError("no free port between 20000 and 32000")
+
+
+free_port.next = 20000 + os.getpid() % 4000
 
 
 class Tools:
