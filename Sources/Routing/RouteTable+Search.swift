@@ -49,8 +49,10 @@ extension RouteTable {
             return true
         }
         if !paths.pointee.regularExpressions.isEmpty {
+            let runs = snapshot.records(paths.pointee.regularExpressions)
             for i in 0..<Int(paths.pointee.regularExpressions.count) {
-                let run = snapshot[paths.pointee.regularExpressions, i]
+                let run = runs + i
+                guard path.hasPrefix(snapshot.text(run.pointee.literalPrefix)) else { continue }
                 probes += 1
                 if pattern(run.pointee.pattern).matches(path),
                     scan(run.pointee.candidates, head, bytes, 0, &decision, &tracer)

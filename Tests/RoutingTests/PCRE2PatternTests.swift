@@ -50,11 +50,11 @@ import Testing
         func plan(_ expressions: [String]) -> GatewayPlan {
             .matches(expressions.map { .init(path: .regularExpression($0)) })
         }
-        let first = try TestTable(plan(["/a.*", "/b.*", "/c.*"]), cache: cache)
+        let first = try TestTable(plan(["[/]a.*", "[/]b.*", "[/]c.*"]), cache: cache)
         #expect(cache.compilations == 0)
         #expect(first.winner(.init("/cc")) == "r 2.0")
         #expect(cache.compilations == 3)
-        let second = try TestTable(plan(["/d.*", "/c.*", "/a.*"]), cache: cache)
+        let second = try TestTable(plan(["[/]d.*", "[/]c.*", "[/]a.*"]), cache: cache)
         #expect(second.winner(.init("/aa")) == "r 2.0")
         #expect(cache.compilations == 4)
         #expect(first.winner(.init("/bb")) == "r 1.0")

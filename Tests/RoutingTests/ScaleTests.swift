@@ -69,6 +69,13 @@ import Testing
         #expect(effort.candidates == 1)
     }
 
+    @Test func expressionsWithAnotherBeginningAreNotRun() throws {
+        let table = try TestTable(
+            .matches((0..<1000).map { .init(path: .regularExpression("/service-\($0)/v[0-9]+/.*")) }))
+        #expect(table.winner(.init("/service-77/v2/x")) == "r 77.0")
+        #expect(table.effort(.init("/service-77/v2/x")).probes == 1)
+    }
+
     @Test func manyRulesOfOnePathAreOnlyTheCandidatesOfThatPath() throws {
         var matches = (0..<500).map { MatchPlan(path: .prefix("/other-\($0)")) }
         matches += (0..<16).map { MatchPlan(path: .prefix("/a"), headers: [.exact("v", "\($0)")]) }

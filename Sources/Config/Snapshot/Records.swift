@@ -117,6 +117,8 @@ public struct PathBucket: BitwiseCopyable, Sendable {
 
 public struct RegexCandidates: BitwiseCopyable, Sendable {
     public var pattern: UInt32
+    /// What every path that matches begins with; another path need not be tried.
+    public var literalPrefix: TextRef
     public var candidates: Table<MatchConfig>
 }
 

@@ -82,8 +82,15 @@ extension SnapshotWriter {
             let pattern = matches[Int(order[first].match)].pattern
             var end = first + 1
             while end < order.endIndex, matches[Int(order[end].match)].pattern == pattern { end += 1 }
+            // The prefix lies at the start of the expression's own text, perhaps after a `^`.
+            let key = matches[Int(order[first].match)].key
+            let expression = block.text(key)
+            let length = LiteralPrefix.of(expression).count
+            let skipped: UInt32 = length > 0 && expression[0] == UInt8(ascii: "^") ? 1 : 0
             runs.append(
-                RegexCandidates(pattern: pattern, candidates: slice(of: records, from: first, count: end - first)))
+                RegexCandidates(
+                    pattern: pattern, literalPrefix: TextRef(offset: key.offset + skipped, length: UInt32(length)),
+                    candidates: slice(of: records, from: first, count: end - first)))
             first = end
         }
         return block.append(contentsOf: runs)
