@@ -38,19 +38,21 @@ struct HeadMeaning: BitwiseCopyable {
     }
 
     private mutating func noteLength(_ value: ByteView) -> HeadRefusal? {
+        // As everybody writes it. Eighteen digits are below 2⁶³.
+        if contentLength == nil, !isChunked, value.count <= 18, value.count == 1 || !value.isEmpty && value[0] != 0x30,
+            let length = value.decimal
+        {
+            contentLength = length
+            return nil
+        }
         do throws(ContentLengthError) {
             let length = try parseContentLength(value)
-            if let contentLength {
-                if contentLength != length { return .conflictingContentLength }
-                lengthIsOdd = true
-            }
-            // As one would write it: the digits of the number and nothing else.
-            let isPlain = value.decimal != nil && (value.count == 1 || value[0] != 0x30)
-            lengthIsOdd = lengthIsOdd || !isPlain
+            if let contentLength, contentLength != length { return .conflictingContentLength }
             // RFC 9112, section 6.1 lets a server take Transfer-Encoding and ignore the length; that is what request
             // smuggling lives on.
             if isChunked { return .lengthAndTransferEncoding }
             contentLength = length
+            lengthIsOdd = true
             return nil
         } catch {
             return error == .conflicting ? .conflictingContentLength : .illegalContentLength

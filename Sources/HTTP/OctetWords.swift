@@ -27,6 +27,15 @@ enum OctetWords {
         return word2(a, 0) == word2(b, 0) && word2(a, count - 2) == word2(b, count - 2)
     }
 
+    /// Whether these octets begin with `text`, which has 4 or 8, case and all. The caller has checked that they are there.
+    @inline(__always) static func begins(_ p: UnsafePointer<UInt8>, with text: StaticString) -> Bool {
+        let a = UnsafeRawPointer(p)
+        let b = UnsafeRawPointer(text.utf8Start)
+        if text.utf8CodeUnitCount == 4 { return a.loadUnaligned(as: UInt32.self) == b.loadUnaligned(as: UInt32.self) }
+        precondition(text.utf8CodeUnitCount == 8)
+        return a.loadUnaligned(as: UInt64.self) == b.loadUnaligned(as: UInt64.self)
+    }
+
     @inline(__always) private static func word8(_ p: UnsafeRawPointer, _ at: Int) -> UInt64 {
         p.loadUnaligned(fromByteOffset: at, as: UInt64.self) | 0x2020_2020_2020_2020
     }

@@ -10,7 +10,7 @@ enum RequestLineParser {
 
     static func parse(_ p: UnsafePointer<UInt8>, _ at: Int, _ end: Int, into head: inout RequestHead) -> Step {
         var methodEnd = at &+ 3
-        if at &+ 4 <= end, word4(p + at) == word4(ByteView("GET ").base.unsafelyUnwrapped) {
+        if at &+ 4 <= end, OctetWords.begins(p + at, with: "GET ") {
             head.method = .get
         } else {
             methodEnd = OctetScan.endOfToken(p, at, end)
@@ -107,7 +107,7 @@ enum RequestLineParser {
     @inline(__always) private static func version(
         _ p: UnsafePointer<UInt8>, _ at: Int, _ end: Int, _ head: inout RequestHead
     ) -> Step {
-        if at &+ 10 <= end, word8(p + at) == word8(ByteView("HTTP/1.1").base.unsafelyUnwrapped),
+        if at &+ 10 <= end, OctetWords.begins(p + at, with: "HTTP/1.1"),
             p[at &+ 8] == ASCII.cr, p[at &+ 9] == ASCII.lf, head.targetForm != .asterisk
         {
             head.minorVersion = 1
@@ -138,14 +138,6 @@ enum RequestLineParser {
         // RFC 9110, section 2.5: a higher minor version is served as the highest that we know.
         head.minorVersion = min(minor, 1)
         return .next(at + 10)
-    }
-
-    @inline(__always) private static func word4(_ p: UnsafePointer<UInt8>) -> UInt32 {
-        UnsafeRawPointer(p).loadUnaligned(as: UInt32.self)
-    }
-
-    @inline(__always) private static func word8(_ p: UnsafePointer<UInt8>) -> UInt64 {
-        UnsafeRawPointer(p).loadUnaligned(as: UInt64.self)
     }
 
     private static func lineOffence(_ byte: UInt8) -> HeadRefusal {

@@ -88,6 +88,30 @@ public struct ResponseHeadParser: BitwiseCopyable, Sendable {
     private static func statusLine(
         _ p: UnsafePointer<UInt8>, _ at: Int, _ end: Int, _ head: inout ResponseHead
     ) -> RequestLineParser.Step {
+        if at &+ 12 <= end, OctetWords.begins(p + at, with: "HTTP/1.1"), p[at + 8] == ASCII.space,
+            p[at + 9] &- 0x31 < 9, ASCII.isDigit(p[at + 10]), ASCII.isDigit(p[at + 11])
+        {
+            head.minorVersion = 1
+        } else if let stop = unusualStart(p, at, end, &head) {
+            return stop
+        }
+        head.status = UInt16(p[at + 9] - 0x30) * 100 + UInt16(p[at + 10] - 0x30) * 10 + UInt16(p[at + 11] - 0x30)
+        var low = at + 12
+        guard low < end else { return .incomplete }
+        if p[low] == ASCII.space { low += 1 } else if p[low] != ASCII.cr { return .refused(lineOffence(p[low])) }
+        let stop = OctetScan.endOfValue(p, low, end)
+        guard stop < end else { return .incomplete }
+        guard p[stop] == ASCII.cr else { return .refused(lineOffence(p[stop])) }
+        guard stop + 1 < end else { return .incomplete }
+        guard p[stop + 1] == ASCII.lf else { return .refused(.bareCarriageReturn) }
+        head.reason = OctetRange(offset: low, length: stop - low)
+        return .next(stop + 2)
+    }
+
+    /// Version and status octet by octet, so that what is already wrong is refused before the line ends. Nil: legal.
+    @inline(never) private static func unusualStart(
+        _ p: UnsafePointer<UInt8>, _ at: Int, _ end: Int, _ head: inout ResponseHead
+    ) -> RequestLineParser.Step? {
         let name = ByteView("HTTP/")
         for i in 0..<12 {
             guard at + i < end else { return .incomplete }
@@ -104,17 +128,7 @@ public struct ResponseHeadParser: BitwiseCopyable, Sendable {
         }
         guard p[at + 5] == 0x31 else { return .refused(.unsupportedVersion) }
         head.minorVersion = min(p[at + 7] - 0x30, 1)
-        head.status = UInt16(p[at + 9] - 0x30) * 100 + UInt16(p[at + 10] - 0x30) * 10 + UInt16(p[at + 11] - 0x30)
-        var low = at + 12
-        guard low < end else { return .incomplete }
-        if p[low] == ASCII.space { low += 1 } else if p[low] != ASCII.cr { return .refused(lineOffence(p[low])) }
-        let stop = OctetScan.endOfValue(p, low, end)
-        guard stop < end else { return .incomplete }
-        guard p[stop] == ASCII.cr else { return .refused(lineOffence(p[stop])) }
-        guard stop + 1 < end else { return .incomplete }
-        guard p[stop + 1] == ASCII.lf else { return .refused(.bareCarriageReturn) }
-        head.reason = OctetRange(offset: low, length: stop - low)
-        return .next(stop + 2)
+        return nil
     }
 
     private static func lineOffence(_ byte: UInt8) -> HeadRefusal {
