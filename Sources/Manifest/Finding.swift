@@ -50,12 +50,15 @@ public struct Finding: Hashable, Sendable {
 
     public var isError: Bool { kind != .warning }
 
-    /// Appends `FILE:LINE:COLUMN: error: path: message`, without a line's end.
+    /// Appends `FILE:LINE:COLUMN: error: path: message` as one line, without its end: control characters that a user's
+    /// text brought along become spaces.
     public func write(to buffer: inout ByteBuffer) {
         buffer.append(string: "\(location.file):\(location.line):\(location.column): ")
         buffer.append(isError ? "error: " : "warning: ")
-        if !path.isEmpty { buffer.append(string: path + ": ") }
-        buffer.append(string: message)
+        let text = path.isEmpty ? message : "\(path): \(message)"
+        text.withView { view in
+            for index in view.indices { buffer.append(byte: view[index] < 0x20 ? ASCII.space : view[index]) }
+        }
     }
 
     /// The finding as `check -o json` shows it.

@@ -75,23 +75,27 @@ struct ManifestReading {
             return
         }
         if !definition.isServed { warnUnserved(definition, kind, &told) }
-        let identity = identity(of: node, definition, apiVersion)
         guard let shape = definition.shape(version: version) else {
             let prefix = group.isEmpty ? "" : group.string + "/"
             let served = definition.versions.map { "'\(prefix)\($0.version)'" }
             told.append(
                 Finding(
-                    .malformed, at: apiVersion.location, resource: identity, path: "apiVersion",
+                    .malformed, at: apiVersion.location, resource: identity(of: node, definition, apiVersion),
+                    path: "apiVersion",
                     "\(definition.name) is not served in version '\(version.string)'; write \(served.joined(separator: " or "))"
                 ))
             return
         }
-        var validator = Validator(file, root: root, identity: identity)
+        var validator = Validator(file, root: root)
         validator.check(shape)
         if validator.findings.isEmpty {
             documents.append(ManifestDocument(kind: definition.kind, root: Node(file, root, shape)))
         } else {
-            told += validator.findings
+            let resource = identity(of: node, definition, apiVersion)
+            for var finding in validator.findings {
+                finding.resource = resource
+                told.append(finding)
+            }
         }
     }
 

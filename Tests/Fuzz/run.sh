@@ -13,6 +13,7 @@ RequestHeadFuzzer   HTTPTests  Sources/Core Sources/HTTP
 ResponseHeadFuzzer  HTTPTests  Sources/Core Sources/HTTP
 ChunkedBodyFuzzer   HTTPTests  Sources/Core Sources/HTTP
 PathFuzzer          HTTPTests  Sources/Core Sources/HTTP
+ManifestFuzzer      ManifestTests  Sources/Core Sources/Manifest/Document Sources/Manifest/Schema Sources/Manifest/Finding.swift Sources/Manifest/ManifestReader.swift Sources/Manifest/ManifestReading.swift
 '
 
 seconds=${1:-60}
@@ -37,7 +38,7 @@ echo "$TARGETS" | grep . | { while read -r name room folders; do
     if ! [ -x "$work/fuzzer" ] || [ -n "$(find $folders Tests/Fuzz -name '*.swift' -newer "$work/fuzzer")" ]; then
         # Debian's gold says of hundreds of symbols of the sanitizer that it cannot export them; that is harmless.
         swiftc -O -swift-version 6 -sanitize=fuzzer,address -parse-as-library -module-name "$name" \
-            ${EXTRA_FLAGS:-} "$work"/sources/*.swift -o "$work/fuzzer" 2>"$work/build" || {
+            -I Sources/C/YAML -lyaml ${EXTRA_FLAGS:-} "$work"/sources/*.swift -o "$work/fuzzer" 2>"$work/build" || {
             grep -v "Cannot export local symbol" "$work/build"
             exit 1
         }

@@ -167,7 +167,7 @@ struct NodeBuilder: ~Copyable {
         let record = file.records[first.index]
         throw SyntaxProblem(
             offset: Int(record.offset) - Int(record.keyDistance),
-            message: "the key '\(file.names.text(first.key).string)' stands twice in this object; keep one of them")
+            message: "the key '\(file.names.text(first.key).excerpt)' stands twice in this object; keep one of them")
     }
 
     // MARK: anchors, aliases, merge keys

@@ -28,7 +28,7 @@ enum Metadata {
 
     private static let qualifiedKeys: Rule = { map, report in
         for (name, value) in map.fields where !TextFormat.isQualifiedName(name) {
-            report.refuse(value, "'\(name.string)' is not \(TextFormat.qualifiedName.description)")
+            report.refuse(value, "'\(name.excerpt)' is not \(TextFormat.qualifiedName.description)")
         }
     }
 
@@ -36,7 +36,7 @@ enum Metadata {
     private static let qualifiedKeysOfAnyCase: Rule = { map, report in
         for (name, value) in map.fields where !TextFormat.isQualifiedName(name) {
             guard !name.string.lowercased().withView({ TextFormat.isQualifiedName($0) }) else { continue }
-            report.refuse(value, "'\(name.string)' is not \(TextFormat.qualifiedName.description)")
+            report.refuse(value, "'\(name.excerpt)' is not \(TextFormat.qualifiedName.description)")
         }
     }
 

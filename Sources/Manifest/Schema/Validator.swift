@@ -6,15 +6,14 @@ import Core
 /// may take for granted that required fields exist and have their type.
 struct Validator {
     let file: ManifestFile
+    /// What is wrong; whose it is, the caller adds.
     private(set) var findings: [Finding] = []
-    private var identity: ResourceIdentity
     private let root: Int
     private var report = RuleReport()
 
-    init(_ file: ManifestFile, root: Int, identity: ResourceIdentity) {
+    init(_ file: ManifestFile, root: Int) {
         self.file = file
         self.root = root
-        self.identity = identity
     }
 
     mutating func check(_ shape: Shape) { check(root, UnsafePointer(shape.table)) }
@@ -84,7 +83,7 @@ struct Validator {
             at += field.span
         }
         let missing = table.pointee.requiredMask & ~seen
-        guard missing != 0 else { return }
+        guard missing != 0, !isFull else { return }
         for position in 0..<table.pointee.fieldCount where missing & 1 << UInt64(position) != 0 {
             let name = table.pointee.entries[position].name.string
             add(index, path: ManifestFile.join(path(index), name), "is missing; it is required")
@@ -92,7 +91,8 @@ struct Validator {
     }
 
     private mutating func refuseUnknown(_ at: Int, _ field: NodeRecord, in index: Int, _ shape: Shape) {
-        let name = file.names.text(field.key).string
+        if isFull { return }
+        let name = file.names.text(field.key).excerpt
         var message = "no field is named '\(name)'"
         if let nearest = NearestName.of(name, among: shape.fields.map(\.name.description)) {
             message += "; did you mean '\(nearest)'?"
@@ -193,7 +193,8 @@ struct Validator {
         for choice in shape.choices where text.equals(choice) { return }
         let written = shortened(file.records[index])
         let names = shape.choices.map(\.description)
-        if let nearest = NearestName.of(written, among: names) {
+        // Of numbers, the nearest is no better a guess than any.
+        if shape.base == .string, let nearest = NearestName.of(written, among: names) {
             refuse(index, "'\(written)' is not a supported value; did you mean '\(nearest)'?")
         } else {
             refuse(index, "'\(written)' is not a supported value; write \(Self.enumerated(shape.choices, "or"))")
@@ -223,7 +224,7 @@ struct Validator {
         let node = Node(file, index, shape)
         for rule in shape.rules { rule(node, &report) }
         guard !report.entries.isEmpty else { return }
-        for entry in report.entries {
+        for entry in report.entries where !isFull {
             let target = Int(entry.node.origin)
             var path = path(target)
             if let field = entry.field { path = ManifestFile.join(path, field) }
@@ -234,25 +235,27 @@ struct Validator {
 
     // MARK: findings
 
-    private mutating func refuse(_ index: Int, _ message: String) { add(index, path: path(index), message) }
+    private mutating func refuse(_ index: Int, _ message: String) {
+        if isFull { return }
+        add(index, path: path(index), message)
+    }
+
+    /// Enough is told. Asked before a path is made, which takes as long as the document is large.
+    private var isFull: Bool { findings.count >= ManifestLimits.findingsPerDocument }
 
     private mutating func add(_ index: Int, path: String, _ message: String) {
         add(offset: Int(file.records[index].offset), path: path, message)
     }
 
     private mutating func add(offset: Int, path: String, _ message: String) {
-        guard findings.count < ManifestLimits.findingsPerDocument else { return }
+        if isFull { return }
         findings.append(
-            Finding(.malformed, at: file.location(of: offset), resource: identity, path: path, message))
+            Finding(.malformed, at: file.location(of: offset), path: path, message))
     }
 
     private func path(_ index: Int) -> String { file.path(of: index, from: root) }
 
-    /// What the user wrote, cut where it no longer helps.
-    private func shortened(_ record: NodeRecord) -> String {
-        let text = file.scalarText(record).string
-        return text.count <= 80 ? text : text.prefix(77) + "…"
-    }
+    private func shortened(_ record: NodeRecord) -> String { file.scalarText(record).excerpt }
 
     private static func outOfBounds(_ count: Int64, _ bounds: ClosedRange<Int64>, _ one: String, _ many: String)
         -> String

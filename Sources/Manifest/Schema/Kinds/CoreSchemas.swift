@@ -38,7 +38,7 @@ enum DataRules {
 
     static let keys: Rule = { map, report in
         for (name, value) in map.fields where !key.matches(name) {
-            report.refuse(value, "'\(name.string)' is not \(key.description)")
+            report.refuse(value, "'\(name.excerpt)' is not \(key.description)")
         }
     }
 }

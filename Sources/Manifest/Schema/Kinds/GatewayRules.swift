@@ -69,7 +69,7 @@ enum GatewayRules {
         for (name, value) in map.fields {
             let prefix = name.firstIndex(of: ASCII.slash) ?? name.count
             if !TextFormat.isQualifiedName(name) || prefix >= 253 {
-                report.refuse(value, "'\(name.string)' is not \(TextFormat.qualifiedName.description)")
+                report.refuse(value, "'\(name.excerpt)' is not \(TextFormat.qualifiedName.description)")
             }
         }
     }
