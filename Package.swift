@@ -69,9 +69,14 @@ let package = Package(
             swiftSettings: roomSettings,
             linkerSettings: [.unsafeFlags(["-static-stdlib"], .when(configuration: .release))]),
 
+        // What several rooms' tests use, and a family of actors for the supervisor's.
+        .target(name: "Support", dependencies: ["Core", "IO"], path: "Tests/Support"),
+        .executableTarget(name: "stage", dependencies: ["Core", "IO", "Supervisor"], path: "Tests/Stage"),
+
         // Tests mirror the rooms.
         tests(of: "Core"),
-        .target(name: "Support", path: "Tests/Support"),
+        tests(of: "IO", ["Core", "Support"]),
+        tests(of: "Supervisor", ["Core", "IO", "Support", "stage"]),
         tests(of: "HTTP", ["Core", "Support"], exclude: ["Corpus"]),
         tests(of: "Config", ["Core", "HTTP"]),
         tests(of: "Routing", ["Core", "HTTP", "Config"]),

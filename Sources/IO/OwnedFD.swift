@@ -1,7 +1,7 @@
 import Glibc
 
 /// A descriptor with one owner; closed when the owner goes.
-public struct OwnedFD: ~Copyable {
+public struct OwnedFD: ~Copyable, Sendable {
     /// Reused by the kernel the moment it is closed: lend it to one call, never store it.
     public let raw: CInt
 

@@ -14,7 +14,8 @@ open class Timed {
 
     deinit { precondition(slot < 0, "a timed thing went while the wheel still knew it") }
 
-    /// The deadline has passed and is cleared. Never early; late by at most a tick and the turn's work.
+    /// The deadline has passed and is cleared. Never early; late by less than two ticks (the wheel's and the wait's
+    /// rounding) and the turn's work.
     open func deadlinePassed(now: Instant) {}
 }
 
@@ -98,12 +99,12 @@ public struct TimerWheel: ~Copyable {
     }
 
     private mutating func advance(_ target: UInt64) {
-        // Empty stretches are jumped over, up to the next boundary of a level.
-        if occupied[0] == 0 {
-            let boundary = (current | 63) + 1
-            current = min(boundary, target + 1)
+        // Empty stretches are jumped over, up to the next boundary of the lowest level that holds something.
+        if let level = occupied.firstIndex(where: { $0 != 0 }) {
+            let shift = Self.slotBits * UInt64(max(level, 1))
+            current = level == 0 ? current + 1 : min(((current >> shift) + 1) << shift, target + 1)
         } else {
-            current += 1
+            current = target + 1
         }
         guard current & 63 == 0 else { return }
         for level in 1..<Self.levels {

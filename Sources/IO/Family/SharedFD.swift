@@ -5,7 +5,7 @@ import Glibc
 ///
 /// The supervisor keeps a listening socket and sends copies of it; a receiver owns what it received. So nobody ever asks
 /// who closes a descriptor that was in a message, and a malformed message cannot leak one.
-public final class SharedFD {
+public final class SharedFD: Sendable {
     private let owned: OwnedFD
 
     public init(_ owned: consuming OwnedFD) { self.owned = owned }

@@ -1,7 +1,7 @@
 import Core
 
 /// What the supervisor tells a worker.
-public enum WorkerOrder: FamilyMessage {
+public enum WorkerOrder: FamilyMessage, Sendable {
     /// The worker's own listening socket of an address. It accepts from it once a snapshot names the id, not before.
     ///
     /// The supervisor keeps a copy of the same open file, so closing ours does not take it out of epoll: remove it from
@@ -60,7 +60,7 @@ public enum WorkerOrder: FamilyMessage {
 }
 
 /// What a worker reports to the supervisor.
-public enum WorkerReport: FamilyMessage, Equatable {
+public enum WorkerReport: FamilyMessage, Equatable, Sendable {
     /// Its loop runs; sent once, before anything else.
     case ready
     /// New exchanges are served by this snapshot.
