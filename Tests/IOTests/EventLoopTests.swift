@@ -191,6 +191,11 @@ import Testing
         func acknowledge() { state.store(2, ordering: .releasing) }
     }
 
-    @Test func stopEndsRun()ine == .distantFuture)
+    @Test func stopEndsRun() throws {
+        let loop = EventLoop()
+        let alarm = Alarm(loop) { loop.stop() }
+        alarm.set(after: .milliseconds(1))
+        loop.run()
+        #expect(alarm.deadline == .distantFuture)
     }
 }
