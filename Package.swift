@@ -80,7 +80,7 @@ let package = Package(
         tests(of: "HTTP", ["Core", "Support"], exclude: ["Corpus"]),
         tests(of: "Config", ["Core", "HTTP"]),
         tests(of: "Routing", ["Core", "HTTP", "Config"]),
-        tests(of: "Proxy", ["Core", "IO", "Config", "Telemetry", "Upstream"]),
+        tests(of: "Proxy", ["Core", "IO", "Config", "Telemetry", "Upstream", "Support"]),
         tests(of: "Telemetry", ["Core", "IO"]),
         tests(of: "TLS", ["Core"]),
         tests(of: "Manifest", exclude: ["Golden"]),

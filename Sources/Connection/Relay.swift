@@ -102,7 +102,8 @@ public enum Relay {
                 case .endOfFile, .failed: return .sourceFailed
                 }
             }
-            let more = (source.incoming.remainingLength ?? 0) > 0
+            // Only where more follows at once: the kernel holds an incomplete segment back for it (tcp(7), TCP_CORK).
+            let more = pipe.level >= PipePool.capacity / 2 && (source.incoming.remainingLength ?? 0) > 0
             while pipe.level > 0 {
                 guard sink.mayWrite else { return .waiting }
                 switch sink.spliceOut(pipe, more: more) {

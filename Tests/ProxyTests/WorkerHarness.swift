@@ -80,6 +80,8 @@ final class WorkerHarness {
 
     func connect() throws -> RawSocket { try RawSocket(connecting: port) }
 
+    func tryAcceptBackend(_ index: Int = 0) throws -> RawSocket? { try backends[index].accept() }
+
     func acceptBackend(_ index: Int = 0, sourceLocation: SourceLocation = #_sourceLocation) throws -> RawSocket {
         var accepted: RawSocket?
         try until("a connection to the backend", sourceLocation: sourceLocation) {

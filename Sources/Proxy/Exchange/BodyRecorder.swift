@@ -7,8 +7,6 @@ final class BodyRecorder: BodyTap {
     private var buffer = ByteBuffer()
     private var overflowed = false
     var keepsForReplay = false
-    /// What passes is the body that passed before: mirrors have had it.
-    var isReplaying = false
     var mirrors: [Mirror] = []
 
     /// What was kept, from the body's first octet.

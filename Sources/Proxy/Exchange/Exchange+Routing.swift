@@ -16,6 +16,7 @@ extension Exchange {
             return answer(404, .noRoute, "no listener serves this address any more")
         }
         let bytes = connection.headBytes
+        worker.trapIfAsked(message.head.target.of(bytes))
         guard message.head.method != .connect else { return answer(501, .downstreamProtocolError, "CONNECT is not served") }
         if message.head.targetForm != .asterisk {
             switch PathNormalizer.normalise(path: message.head.path.of(bytes), into: &normalisedPath) {

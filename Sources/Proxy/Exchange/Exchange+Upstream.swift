@@ -99,7 +99,6 @@ extension Exchange {
         case .length(let octets): connection.outgoing = octets == 0 ? .none : .length(remaining: octets)
         case .chunked: connection.outgoing = .chunked
         }
-        if let timed = recorder, attempts > 1 { timed.isReplaying = true }
     }
 
     /// Hands on what the client has sent, as far as the endpoint takes it.

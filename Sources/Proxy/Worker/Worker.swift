@@ -1,6 +1,7 @@
 import Config
 import Connection
 import Core
+import Glibc
 import HTTP
 import IO
 import Routing
@@ -119,6 +120,20 @@ public final class Worker: ConnectionOwner {
     func release(_ exchange: Exchange) {
         if spareExchanges.count < Self.keptExchanges { spareExchanges.append(exchange) }
     }
+
+    // MARK: trying the worst
+
+    #if DEBUG
+        /// Debug builds only: a request for this target traps, so that tests can see what a trap costs.
+        private let trapTarget = getenv("SLUICE_TRAP").map { String(cString: $0) }
+
+        func trapIfAsked(_ target: ByteView) {
+            guard let trapTarget else { return }
+            precondition(target.string != trapTarget, "a trap that was asked for")
+        }
+    #else
+        @inline(__always) func trapIfAsked(_ target: ByteView) {}
+    #endif
 
     // MARK: draining
 
