@@ -1,9 +1,9 @@
 #!/bin/sh
 # Fuzzes the parsers with libFuzzer: Tests/Fuzz/run.sh [SECONDS] [TARGET…]
 #
-# Each target is one line of TARGETS: its name, the test room that keeps its corpus, and the sources it is compiled from,
-# all in one module (SwiftPM has no product for fuzzers). Tests/Fuzz/NAME.swift defines LLVMFuzzerTestOneInput; it may say
-# `#if !FUZZ_ONE_MODULE` around imports of our rooms, but the script removes those imports anyway.
+# Each target is one line of TARGETS: its name, the test room that keeps its corpus, the folders it is compiled from, all in
+# one module (SwiftPM has no product for fuzzers), and libraries to link (-lyaml). Tests/Fuzz/NAME.swift defines LLVMFuzzerTestOneInput. Imports of
+# our rooms are taken out; those of C libraries find their module maps.
 # Inputs that broke something are kept as Tests/ROOM/Corpus/NAME-…; the room's tests replay them for ever.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -13,20 +13,29 @@ RequestHeadFuzzer   HTTPTests  Sources/Core Sources/HTTP
 ResponseHeadFuzzer  HTTPTests  Sources/Core Sources/HTTP
 ChunkedBodyFuzzer   HTTPTests  Sources/Core Sources/HTTP
 PathFuzzer          HTTPTests  Sources/Core Sources/HTTP
-ManifestFuzzer      ManifestTests  Sources/Core Sources/Manifest/Document Sources/Manifest/Schema Sources/Manifest/Finding.swift Sources/Manifest/ManifestReader.swift Sources/Manifest/ManifestReading.swift
+ManifestFuzzer      ManifestTests  Sources/Core Sources/Manifest/Document Sources/Manifest/Schema Sources/Manifest/Finding.swift Sources/Manifest/ManifestReader.swift Sources/Manifest/ManifestReading.swift -lyaml
 '
 
 seconds=${1:-60}
 [ $# -gt 0 ] && shift
 wanted=" $* "
 build=.build/fuzz
+modules=$(find Sources/C -name module.modulemap -exec dirname {} \; | sed 's/^/-I /')
 failed=0
 
-echo "$TARGETS" | grep . | { while read -r name room folders; do
+echo "$TARGETS" | grep . | { while read -r name room rest; do
     case "$wanted" in
     "  " | *" $name "*) ;;
     *) continue ;;
     esac
+    folders=
+    libraries=
+    for word in $rest; do
+        case "$word" in
+        -*) libraries="$libraries $word" ;;
+        *) folders="$folders $word" ;;
+        esac
+    done
     work=$build/$name
     rm -rf "$work/sources"
     mkdir -p "$work/sources" "$work/inputs" "Tests/$room/Corpus"
@@ -38,7 +47,7 @@ echo "$TARGETS" | grep . | { while read -r name room folders; do
     if ! [ -x "$work/fuzzer" ] || [ -n "$(find $folders Tests/Fuzz -name '*.swift' -newer "$work/fuzzer")" ]; then
         # Debian's gold says of hundreds of symbols of the sanitizer that it cannot export them; that is harmless.
         swiftc -O -swift-version 6 -sanitize=fuzzer,address -parse-as-library -module-name "$name" \
-            -I Sources/C/YAML -lyaml ${EXTRA_FLAGS:-} "$work"/sources/*.swift -o "$work/fuzzer" 2>"$work/build" || {
+            $modules "$work"/sources/*.swift $libraries -o "$work/fuzzer" 2>"$work/build" || {
             grep -v "Cannot export local symbol" "$work/build"
             exit 1
         }
