@@ -26,6 +26,9 @@ public final class WorkerRole: EventSource {
         }
         role.loop.run()
         role.worker.accessLog.flush()
+        // The process ends here and the kernel takes everything back at once. Taken apart object by object, connections
+        // would outlive the loop that they refer to.
+        _ = Unmanaged.passRetained(role)
         return RoleExit.done
     }
 
@@ -59,7 +62,7 @@ public final class WorkerRole: EventSource {
                 log.error("the supervisor is gone")
                 return loop.stop()
             case .malformed(let error):
-                log.error("an order cannot be read", ["error":  .init("\(error)")])
+                log.error("an order cannot be read", ["error": .init("\(error)")])
             }
         }
     }
@@ -94,7 +97,8 @@ public final class WorkerRole: EventSource {
             }
             report(.live(generation: generation, revision: revision))
         } catch {
-            log.error("a snapshot cannot be mapped", ["generation": .init(generation), "error": .init(error.description)])
+            log.error(
+                "a snapshot cannot be mapped", ["generation": .init(generation), "error": .init(error.description)])
         }
     }
 
