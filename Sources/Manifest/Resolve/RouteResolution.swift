@@ -68,10 +68,14 @@ struct RouteResolution {
         guard !parents.isEmpty else { return }
         for index in parents.indices { choose(&parents[index], route, resource) }
 
-        var resolved: [RuleResolution] = []
-        resolved.reserveCapacity(route.rules.count)
-        for rule in route.rules { resolved.append(rules.resolve(rule, of: resource, findings: &findings)) }
-        let verdict = RouteVerdict(resolved)
+        var verdict = RouteVerdict()
+        var planned: [RulePlan] = []
+        planned.reserveCapacity(route.rules.count)
+        for rule in route.rules {
+            let resolved = rules.resolve(rule, of: resource, findings: &findings)
+            verdict.add(resolved)
+            if !resolved.plan.matches.isEmpty { planned.append(resolved.plan) }
+        }
         verdict.tell(resource, into: &findings)
 
         let planNumber = plans.count
@@ -99,7 +103,7 @@ struct RouteResolution {
         plans.append(
             RoutePlan(
                 kind: "HTTPRoute", namespace: resource.name.namespace, name: resource.name.name,
-                rules: resolved.map(\.plan).filter { !$0.matches.isEmpty }, position: resource.node.position(in: resource.file)))
+                rules: planned, position: resource.node.position(in: resource.file)))
     }
 
     // MARK: parents

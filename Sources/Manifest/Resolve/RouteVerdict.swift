@@ -1,17 +1,17 @@
 /// What the rules of a route together make of its conditions.
 struct RouteVerdict {
-    private let rules: Int
-    private let invalid: [RuleResolution.Problem]
-    private let unsupported: [RuleResolution.Problem]
-    private let unresolved: [RuleResolution.Problem]
-    private let unavailable: [RuleResolution.Problem]
+    private var rules = 0
+    private var invalid: [RuleResolution.Problem] = []
+    private var unsupported: [RuleResolution.Problem] = []
+    private var unresolved: [RuleResolution.Problem] = []
+    private var unavailable: [RuleResolution.Problem] = []
 
-    init(_ resolved: [RuleResolution]) {
-        rules = resolved.count
-        invalid = resolved.compactMap(\.invalid)
-        unsupported = resolved.compactMap(\.unsupported)
-        unresolved = resolved.flatMap(\.unresolved)
-        unavailable = resolved.flatMap(\.unavailable)
+    mutating func add(_ rule: RuleResolution) {
+        rules += 1
+        if let problem = rule.invalid { invalid.append(problem) }
+        if let problem = rule.unsupported { unsupported.append(problem) }
+        if !rule.unresolved.isEmpty { unresolved += rule.unresolved }
+        if !rule.unavailable.isEmpty { unavailable += rule.unavailable }
     }
 
     /// A route is accepted when at least one of its rules is served (RouteParentStatus.conditions).

@@ -13,19 +13,20 @@ struct SpecHash {
     }
 
     mutating func add(_ view: ByteView) {
-        var word: UInt64 = 0
-        var filled: UInt64 = 0
-        for index in view.indices {
-            word |= UInt64(view[index]) << filled
-            filled += 8
-            if filled == 64 {
-                add(word)
-                word = 0
-                filled = 0
+        var at = 0
+        if let base = view.base {
+            let octets = UnsafeRawPointer(base)
+            while at + 8 <= view.count {
+                add(octets.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+                at += 8
             }
         }
-        add(word)
-        add(UInt64(view.count))
+        var rest = UInt64(view.count)
+        while at < view.count {
+            rest = rest << 8 | UInt64(view[at])
+            at += 1
+        }
+        add(rest)
     }
 
     mutating func add(_ tag: UInt64, _ text: String) {
