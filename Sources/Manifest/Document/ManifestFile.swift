@@ -49,7 +49,7 @@ public final class ManifestFile: @unchecked Sendable {
     var resourceRoots: [Int] = []
     /// The offset of the first octet of every `lineStride`-th line; made when a place is first asked for.
     private var lineMarks: [UInt32] = []
-    private static let lineStride = 32
+    private static let lineStride = 8
 
     init(path: String, octets: ByteView, knownNames: NameTable) {
         self.path = path

@@ -18,8 +18,10 @@ struct RouteVerdict {
     var isRefused: Bool { !invalid.isEmpty && invalid.count == rules }
 
     func tell(_ resource: LoadedResource, into findings: inout FindingLog) {
-        for problem in invalid + unresolved { findings.unresolved(resource, problem.node, problem.message) }
-        for problem in unsupported + unavailable { findings.warning(resource, problem.node, problem.message) }
+        for problem in invalid { findings.unresolved(resource, problem.node, problem.message) }
+        for problem in unresolved { findings.unresolved(resource, problem.node, problem.message) }
+        for problem in unsupported { findings.warning(resource, problem.node, problem.message) }
+        for problem in unavailable { findings.warning(resource, problem.node, problem.message) }
     }
 
     /// - Parameter refusal: why this parent does not take the route, whatever its rules.

@@ -22,9 +22,10 @@ package struct ResourceName: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension ResourceName: Comparable {
-    /// `namespace/name` as Gateway API orders ties: by the namespace, then the name.
+    /// The alphabetical order of `namespace/name`, with which Gateway API breaks ties. The slash counts: it stands after
+    /// the hyphen, so `a-b/x` comes before `a/y`.
     package static func < (a: Self, b: Self) -> Bool {
-        a.namespace == b.namespace ? a.name < b.name : a.namespace < b.namespace
+        a.namespace == b.namespace ? a.name < b.name : a.namespace + "/" < b.namespace + "/"
     }
 }
 
