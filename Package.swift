@@ -83,7 +83,7 @@ let package = Package(
         tests(of: "Proxy", ["Core", "IO", "Config", "Telemetry", "Upstream", "Support"]),
         tests(of: "Telemetry", ["Core", "IO"]),
         tests(of: "TLS", ["Core"]),
-        tests(of: "Manifest", exclude: ["Golden"]),
+        tests(of: "Manifest", exclude: ["Corpus", "Golden"]),
         tests(of: "Upstream", ["Core", "Config"]),
     ],
     swiftLanguageModes: [.v6]
