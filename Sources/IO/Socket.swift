@@ -143,6 +143,11 @@ public enum Socket {
         setsockopt(fd, level, option, &copy, socklen_t(MemoryLayout<CInt>.size))
     }
 
+    /// Lends the address in the kernel's form.
+    public static func withAddress<R>(
+        _ address: SocketAddress, _ body: (UnsafePointer<sockaddr>, socklen_t) -> R
+    ) -> R { withSockaddr(address, body) }
+
     static func withSockaddr<R>(_ address: SocketAddress, _ body: (UnsafePointer<sockaddr>, socklen_t) -> R) -> R {
         if address.ip.isV4 {
             var v4 = sockaddr_in()

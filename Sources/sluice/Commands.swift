@@ -21,7 +21,7 @@ struct UsageError: Error, CustomStringConvertible {
 
 /// The table of commands.
 enum Commands {
-    static let all: [Command] = [.run, .check, .explain, .version, .help]
+    static let all: [Command] = [.run, .check, .explain, .status, .reload, .stop, .echo, .version, .help]
 
     static let wrongUsage: Int32 = 2
 
@@ -34,6 +34,10 @@ enum Commands {
         }
         let alias = ["--help": "help", "-h": "help", "--version": "version"][name] ?? name
         guard let command = all.first(where: { $0.name == alias }) else {
+            if Command.unavailable.contains(name) {
+                Output.error("sluice: '\(name)' is not in this version")
+                return wrongUsage
+            }
             let known = all.map(\.name).joined(separator: ", ")
             Output.error("sluice: there is no command '\(name)'; the commands are \(known)")
             return wrongUsage

@@ -15,8 +15,14 @@ open class LocalServer: ConnectionOwner {
     private static let acceptPause = TimeAmount.milliseconds(100)
 
     public let resources: ConnectionResources
-    /// The most octets of a request's body; a longer one is a 413.
-    public let bodyLimit: Int
+    /// What becomes of requests' bodies.
+    public enum Bodies {
+        /// Collected, up to so many octets; a longer one is a 413.
+        case collected(limit: Int)
+        /// Read to their end and thrown away.
+        case discarded
+    }
+    public let bodies: Bodies
     private let listener: CInt
     private var acceptor: Acceptor!
     private var connections: [ObjectIdentifier: HTTP1ServerConnection] = [:]
@@ -24,10 +30,10 @@ open class LocalServer: ConnectionOwner {
     fileprivate var date = HTTPDate()
 
     /// - Parameter listener: a non-blocking listening socket.
-    public init(listener: CInt, resources: ConnectionResources, bodyLimit: Int) {
+    public init(listener: CInt, resources: ConnectionResources, bodies: Bodies) {
         self.listener = listener
         self.resources = resources
-        self.bodyLimit = bodyLimit
+        self.bodies = bodies
         super.init()
         acceptor = Acceptor(self)
         resources.loop.addReader(listener, acceptor)
@@ -116,7 +122,7 @@ public final class LocalExchange: ConnectionOwner {
     private enum State { case receiving, waiting, sending, tunnel, ended }
 
     public let connection: HTTP1ServerConnection
-    /// The request's body, complete when the server is asked to respond.
+    /// The request's body, unless it is discarded; complete when the server is asked to respond.
     public private(set) var body: [UInt8] = []
     private let server: LocalServer
     private var state = State.receiving
@@ -174,11 +180,13 @@ public final class LocalExchange: ConnectionOwner {
         while state == .receiving {
             switch connection.incoming.next(&connection.input) {
             case .data(let run):
-                guard body.count + run.count <= server.bodyLimit else {
-                    connection.closesAfterResponse = true
-                    return respond(status: 413, text: "the request's body is larger than this server takes\n")
+                if case .collected(let limit) = server.bodies {
+                    guard body.count + run.count <= limit else {
+                        connection.closesAfterResponse = true
+                        return respond(status: 413, text: "the request's body is larger than this server takes\n")
+                    }
+                    body += run.array
                 }
-                body += run.array
                 connection.incoming.consume(run.count, from: &connection.input)
             case .complete:
                 state = .waiting

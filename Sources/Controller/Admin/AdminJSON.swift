@@ -1,8 +1,10 @@
 import Config
 import Core
+import Glibc
 import IO
 import Manifest
 import Telemetry
+import Upstream
 
 /// The JSON bodies of the admin interface.
 enum AdminJSON {
@@ -86,9 +88,10 @@ enum AdminJSON {
         if let live = controller.live {
             let snapshot = live.snapshot
             let reader = controller.reader
+            let liveState = controller.liveState
             let header = snapshot.header.pointee
             for number in 0..<Int(header.clusters.count) {
-                write(snapshot[header.clusters, number].pointee, snapshot, reader, to: &json)
+                write(snapshot[header.clusters, number].pointee, snapshot, reader, liveState, to: &json)
             }
         }
         json.endArray()
@@ -97,7 +100,8 @@ enum AdminJSON {
     }
 
     private static func write(
-        _ cluster: ClusterConfig, _ snapshot: Snapshot, _ reader: StatisticsReader, to json: inout JSONWriter
+        _ cluster: ClusterConfig, _ snapshot: Snapshot, _ reader: StatisticsReader, _ liveState: LiveState,
+        to json: inout JSONWriter
     ) {
         json.beginObject()
         json.field("name", snapshot.text(cluster.name))
@@ -116,6 +120,7 @@ enum AdminJSON {
             // No health checks are configured in this version, so an endpoint that is listed is used.
             json.field("health", "healthy")
             json.field("ejections", 0)
+            json.field("requestsInFlight", liveState.inFlight(endpoint.slot))
             json.field("requests", slot.requests)
             json.field("errors", slot.classes[4] + slot.classes[0])
             json.field("connections", slot.connections)
@@ -133,6 +138,7 @@ enum AdminJSON {
         var json = JSONWriter()
         json.beginObject()
         json.field("version", controller.version)
+        json.field("pid", Int(getppid()))
         json.field("generation", controller.live?.generation ?? 0)
         json.key("loadedAt")
         if let live = controller.live { json.value(Timestamp.string(live.loadedAt)) } else { json.null() }

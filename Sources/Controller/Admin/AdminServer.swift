@@ -16,22 +16,28 @@ final class AdminServer: LocalServer {
         self.controller = controller
         self.socket = socket
         super.init(
-            listener: socket.raw, resources: ConnectionResources(loop: controller.loop), bodyLimit: Self.bodyLimit)
+            listener: socket.raw, resources: ConnectionResources(loop: controller.loop),
+            bodies: .collected(limit: Self.bodyLimit))
     }
 
     override func respond(to exchange: LocalExchange) {
         let request = AdminRequest(
             method: exchange.method.string, path: exchange.path.string, host: exchange.field(.host)?.string,
             origin: exchange.field(.origin)?.string)
+        let isText = exchange.prefersText
         switch AdminRouter.route(request, listening: controller.options.admin) {
         case .page(let page): answer(page, exchange)
         case .refused(let refusal): answer(refusal, exchange)
         case .reload:
             controller.reload(.request) { outcome in
-                let body = AdminJSON.outcome(outcome)
-                exchange.respond(
-                    status: outcome.isApplied ? 200 : 422, contentType: AdminJSON.contentType,
-                    fields: AdminRouter.fields, body: body)
+                let status: UInt16 = outcome.isApplied ? 200 : 422
+                if isText {
+                    exchange.respond(status: status, fields: AdminRouter.fields, text: AdminText.outcome(outcome))
+                } else {
+                    exchange.respond(
+                        status: status, contentType: AdminJSON.contentType, fields: AdminRouter.fields,
+                        body: AdminJSON.outcome(outcome))
+                }
             }
         case .drain:
             controller.drain()
@@ -73,6 +79,8 @@ final class AdminServer: LocalServer {
             exchange.respond(
                 status: 200, contentType: AdminJSON.contentType, fields: AdminRouter.fields,
                 body: AdminJSON.backends(controller))
+        case .statusJSON where exchange.prefersText:
+            exchange.respond(status: 200, fields: AdminRouter.fields, text: AdminText.status(controller))
         case .statusJSON:
             exchange.respond(
                 status: 200, contentType: AdminJSON.contentType, fields: AdminRouter.fields,
@@ -91,4 +99,9 @@ final class AdminServer: LocalServer {
             status: status, contentType: AdminJSON.contentType, fields: AdminRouter.fields + fields,
             body: AdminJSON.end(json))
     }
+}
+
+extension LocalExchange {
+    /// The commands print what they get, and ask for plain text alone; everybody else gets JSON.
+    fileprivate var prefersText: Bool { field(.accept)?.equalsIgnoringCase("text/plain") ?? false }
 }

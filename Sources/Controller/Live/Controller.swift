@@ -4,6 +4,7 @@ import Core
 import IO
 import Manifest
 import Telemetry
+import Upstream
 
 /// The controller of a family: turns manifests into statuses and a snapshot, has the supervisor bind and publish, and
 /// answers the admin interface. One thread, one loop; workers never wait for it.
@@ -24,6 +25,7 @@ public final class Controller {
     let link: ControllerLink
     let statistics: ControllerStatistics
     let statisticsBase: UnsafeMutableRawPointer
+    private let liveStateBase: UnsafeMutableRawPointer
     let routeSlots: SlotTable
     let endpointSlots: SlotTable
     let names: BackendNames
@@ -68,8 +70,11 @@ public final class Controller {
         self.version = version
         log = Log(level: start.options.logLevel, speaker: "controller")
         link = start.link
-        guard let base = start.statistics.baseAddress else { preconditionFailure("no shared statistics were mapped") }
+        guard let base = start.statistics.baseAddress, let liveStateBase = start.liveState.baseAddress else {
+            preconditionFailure("no shared statistics were mapped")
+        }
         statisticsBase = base
+        self.liveStateBase = liveStateBase
         statistics = ControllerStatistics(base: base)
         routeSlots = SlotTable(base: base, kind: .route)
         endpointSlots = SlotTable(base: base, kind: .endpoint)
@@ -180,6 +185,9 @@ public final class Controller {
 
     /// The sums over all workers, at this moment.
     var reader: StatisticsReader { StatisticsReader(base: statisticsBase, workers: max(1, workerCount)) }
+
+    /// For reading; worker 0 writes nothing through this value.
+    var liveState: LiveState { LiveState(base: liveStateBase, workers: max(1, workerCount), worker: 0) }
 
     func drain() { link.send(.drain) }
 

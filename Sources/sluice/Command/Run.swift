@@ -68,7 +68,12 @@ extension RunOptions {
                     throw UsageError("--log-level '\(text)': write debug, info, warning or error")
                 }
                 logLevel = level
-            case .option("--access-log"): accessLog = try reader.value("FORMAT")
+            case .option("--access-log"):
+                let text = try reader.value("FORMAT")
+                guard AccessLogOption(text) != nil else {
+                    throw UsageError("--access-log '\(text)': write text, json, text:PATH, json:PATH or off")
+                }
+                accessLog = text
             case .option("--drain-timeout"): drainTimeout = try reader.duration()
             case .option("--drain-delay"): drainDelay = try reader.duration()
             case .option("--upgrade-timeout"): upgradeTimeout = try reader.duration()
