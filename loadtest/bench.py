@@ -88,7 +88,7 @@ class Bench:
 
     # Scenarios. Each fills self.results[NAME] with rows of figures by gateway.
 
-    def cost(self, name, scenario, unit="request", connections=64, **load):
+    def cost(self, name, scenario, unit="request", connections=64, wrk=False, **load):
         """Processor time for a request (or a MiB) in a closed loop, and the throughput of the one processor."""
         names = self.options.gateways
         started = self.start(scenario, names)
@@ -101,8 +101,8 @@ class Bench:
             turn = number % len(started)
             for gateway in started[turn:] + started[:turn]:
                 before = cpu_seconds(gateway.pids())
-                seen = self.tools.load(
-                    gateway.port, connections=connections, duration=self.options.duration, **load)
+                generate = self.tools.wrk if wrk else self.tools.load
+                seen = generate(gateway.port, connections=connections, duration=self.options.duration, **load)
                 used = cpu_seconds(gateway.pids()) - before
                 amount = seen["requests"] if unit == "request" else seen["octets"] / (1 << 20)
                 seen["cpu_us"] = used * 1e6 / max(amount, 1)
@@ -128,6 +128,10 @@ class Bench:
 
     def small(self):
         self.cost("small", self.plain())
+
+    def wrk(self):
+        """`small` once more with the load of another hand, to hold our own generator to account."""
+        self.cost("wrk", self.plain(), wrk=True)
 
     def browser(self):
         self.cost("browser", self.plain(), fields=self.fields)
@@ -311,7 +315,7 @@ def summarise(rounds):
     return rows
 
 
-SCENARIOS = ["small", "browser", "body64k", "body10m", "routes1000", "routes10000", "canary", "scaling", "latency",
+SCENARIOS = ["small", "wrk", "browser", "body64k", "body10m", "routes1000", "routes10000", "canary", "scaling", "latency",
              "memory", "reload", "startup"]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 from pathlib import Path
@@ -91,6 +92,27 @@ class Tools:
         if process.returncode:
             raise RuntimeError("the load generator failed")
         return json.loads(out)
+
+
+    def wrk(self, port, connections, duration):
+        """The same closed loop by wrk, in the shape of load()'s answer, as far as wrk tells."""
+        pin = [] if self.core is None else ["taskset", "-c", str(self.core)]
+        command = pin + ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(duration))}s", "--latency",
+                         f"http://127.0.0.1:{port}/"]
+        out = subprocess.run(command, capture_output=True, text=True, timeout=duration + 20, check=True).stdout
+        units = {"us": 1, "ms": 1e3, "s": 1e6}
+
+        def percentile(name):
+            value, unit = re.search(rf"^\s+{name}%\s+([\d.]+)(us|ms|s)$", out, re.MULTILINE).groups()
+            return float(value) * units[unit]
+
+        errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", out)
+        not_200 = re.search(r"Non-2xx or 3xx responses: (\d+)", out)
+        requests, seconds = re.search(r"(\d+) requests in ([\d.]+)s", out).groups()
+        return {"requests": int(requests), "seconds": float(seconds), "rps": int(requests) / float(seconds), "octets": 0,
+                "failed": sum(map(int, errors.groups())) if errors else 0,
+                "not_200": int(not_200.group(1)) if not_200 else 0, "timed_out": 0, "backends": {},
+                "latency": {"p50": percentile(50), "p99": percentile(99)}}
 
 
 class IdleConnections:
