@@ -6,11 +6,16 @@ struct FindingLog {
     func sorted(by files: [String]) -> [Finding] {
         guard findings.count > 1 else { return findings }
         let order = Dictionary(files.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
-        return findings.sorted { a, b in
+        let sorted = findings.sorted { a, b in
             let first = (order[a.location.file] ?? -1, a.location.line, a.location.column)
             let second = (order[b.location.file] ?? -1, b.location.line, b.location.column)
             return first < second
         }
+        // What several references led to is told once.
+        var told: [Finding] = []
+        told.reserveCapacity(sorted.count)
+        for finding in sorted where finding != told.last { told.append(finding) }
+        return told
     }
 
     /// Something of `resource` does not do what it says; `node` is the field to look at.

@@ -102,7 +102,7 @@ final class GatewayState {
             return Condition(.accepted, false, addressProblem.reason, addressProblem.message)
         }
         let broken = listeners.filter { !$0.isValid }.map { "'\($0.listener.name)'" }
-        let list = broken.joined(separator: ", ")
+        let list = StatusMessage.list(broken)
         if !isAccepted { return Condition(.accepted, false, .listenersNotValid, "No listener is valid: \(list)") }
         return broken.isEmpty
             ? Condition(.accepted, true, .accepted, "Gateway is accepted")

@@ -36,8 +36,8 @@ enum ListenerConflicts {
         var byHostname: [String: [(gateway: GatewayState, listener: ListenerState)]] = [:]
         for sharer in sharers { byHostname[sharer.listener.listener.hostname, default: []].append(sharer) }
         for (hostname, equals) in byHostname where equals.count > 1 {
-            let names = equals.map { "\($0.gateway.name)/\($0.listener.listener.name)" }.sorted().joined(
-                separator: ", ")
+            let names = StatusMessage.list(
+                equals.map { "\($0.gateway.name)/\($0.listener.listener.name)" }.sorted())
             let what = hostname.isEmpty ? "every hostname" : "hostname '\(hostname)'"
             for (_, listener) in equals {
                 // TCP and UDP have no hostnames: there the port alone is contested.

@@ -72,6 +72,8 @@ struct ResourceIndex {
         resources.append(resource)
         if let earlier = byKey.updateValue(number, forKey: resource.key) {
             resources[earlier].isReplaced = true
+            // Files that can each be used alone often begin with the same Namespace.
+            if SpecHash.of(resources[earlier].node) == SpecHash.of(resource.node) { return }
             findings.warning(
                 resources[earlier], resources[earlier].node[.metadata][.name],
                 "\(resource.kind.name) '\(resource.name)' is written again at "

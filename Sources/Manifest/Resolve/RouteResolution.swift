@@ -174,10 +174,10 @@ struct RouteResolution {
                     + "'\(resource.name.namespace)'; see its allowedRoutes"
             )
         } else if parent.listeners.isEmpty {
-            let names = Set(selected.map(\.listener.hostname)).sorted().joined(separator: "', '")
+            let names = StatusMessage.list(Set(selected.map { "'\($0.listener.hostname)'" }).sorted())
             parent.refusal = (
                 .noMatchingListenerHostname,
-                "no hostname of the route is one of its listeners' ('\(names)')"
+                "no hostname of the route is one of its listeners' (\(names))"
             )
         }
     }

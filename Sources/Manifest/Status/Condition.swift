@@ -96,8 +96,16 @@ extension [Condition] {
     }
 }
 
-/// Messages that thousands of conditions share.
+/// What messages are made of. The constant ones are shared by thousands of conditions.
 enum StatusMessage {
+    /// Names that a list shows before it counts the rest, so that a thousand of them do not fill a thousand messages.
+    private static let listLimit = 8
+
+    static func list(_ names: [String]) -> String {
+        let shown = names.prefix(listLimit).joined(separator: ", ")
+        return names.count > listLimit ? "\(shown) and \(names.count - listLimit) more" : shown
+    }
+
     static let routeAccepted = "Route is accepted"
     static let referencesResolved = "All references are resolved"
 }
