@@ -10,7 +10,9 @@ DESTDIR ?=
 BIN := .build/release/sluice
 
 # What the build links and what the tests call. `deps` installs those that are missing, and nothing else.
-BUILD_PACKAGES := pkg-config libssl-dev libpcre2-dev libyaml-dev libc-ares-dev
+# The first line is what the Swift toolchain itself asks for when it comes as an archive.
+BUILD_PACKAGES := binutils git libc6-dev libcurl4 libedit2 libgcc-12-dev libncurses6 libsqlite3-0 libstdc++-12-dev libxml2 \
+	pkg-config libssl-dev libpcre2-dev libyaml-dev libc-ares-dev
 RUN_PACKAGES := openssl curl
 TEST_PACKAGES := python3 valgrind gcc libc6-dev
 BENCH_PACKAGES := python3 gcc libc6-dev nginx-light haproxy wrk
