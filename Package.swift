@@ -85,6 +85,11 @@ let package = Package(
         tests(of: "TLS", ["Core"]),
         tests(of: "Manifest", exclude: ["Corpus", "Golden"]),
         tests(of: "Upstream", ["Core", "Config"]),
+
+        // The program itself, as a process, between a test's clients and backends.
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: [.target(name: "sluice"), .target(name: "Core"), .target(name: "IO"), .target(name: "Support")]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -183,8 +183,12 @@ public final class HTTP1ServerConnection: HTTP1Connection {
     }
 
     /// Asks an idle connection to go; a busy one goes after its response (RFC 9112, section 9.6).
+    ///
+    /// A request may lie in the socket that epoll has not told us of yet, surely so on a connection accepted in this very
+    /// turn. Closing would reset it; so an idle connection is read first, and a request that is found is served.
     public func drain() {
         closesAfterResponse = true
+        if phase == .idle { readHeads() }
         if phase == .idle { lost() }
     }
 

@@ -8,11 +8,15 @@ extension Supervisor {
         var inherited = [(liveState, InheritedFD.liveState), (statistics, InheritedFD.statistics)]
         if let adminSocket { inherited.append((adminSocket, InheritedFD.admin)) }
         guard start(controller, inherited) else { return }
+        // Sockets that are to be closed as soon as the current publication is live everywhere are no offer.
+        let retired = Set(current.map { sockets.retired(by: $0) } ?? [])
+        let bound = sockets.all.filter { binding in
+            if case .bound(let id) = binding.outcome { !retired.contains(id) } else { true }
+        }
         controller.send(
             .hello(
                 ControllerHello(
-                    workers: UInt16(workers.count), restarts: controller.restarts, bound: sockets.all,
-                    current: current)))
+                    workers: UInt16(workers.count), restarts: controller.restarts, bound: bound, current: current)))
         if case .serving = phase {} else { tellOfDrain() }
         tellOfWorkers()
     }

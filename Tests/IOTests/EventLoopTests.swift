@@ -161,6 +161,11 @@ import Testing
     @Test func aSignalDoesNotEndTheWait() throws {
         let loop = EventLoop()
         signal(SIGWINCH) { _ in }
+        // The threads that tests run on may have it blocked.
+        var winch = sigset_t()
+        sigemptyset(&winch)
+        sigaddset(&winch, SIGWINCH)
+        pthread_sigmask(SIG_UNBLOCK, &winch, nil)
         let thread = pthread_self()
         let flag = Flag()
         Threads.start {

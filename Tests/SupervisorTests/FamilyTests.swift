@@ -51,7 +51,7 @@ import Testing
         #expect(after != before)
         // Which of the two depends on the processor: a trap is an illegal instruction or a breakpoint.
         #expect(stage.program.output.contains("by=SIGILL") || stage.program.output.contains("by=SIGTRAP"))
-        #expect(try stage.tell("workers").contains("0:serving:\(after):1:SIG"))
+        try Wait.until("the worker's status") { try stage.tell("workers").contains("0:serving:\(after):1:SIG") }
     }
 
     @Test func respawnedControllerGetsWhatTheFamilyHas() throws {

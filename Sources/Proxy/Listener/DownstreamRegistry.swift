@@ -64,9 +64,9 @@ final class DownstreamRegistry {
             if hand >= connections.count { hand = 0 }
             let connection = connections[hand]
             looked += 1
-            if connection.phase == .idle {
+            if connection.phase == .idle { connection.drain() }
+            if connection.phase == .closed {
                 worker.statistics.increment(.idleConnectionsClosed)
-                connection.drain()
                 closed += 1
             } else {
                 hand += 1

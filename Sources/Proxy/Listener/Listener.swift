@@ -37,18 +37,32 @@ final class Listener: EventSource {
         worker.loop.remove(fd.raw, closing: false)
     }
 
-    override func ready(_ events: ReadyEvents) {
+    /// Takes what waits in the queue, so that nobody whom the kernel has let in is reset; then no more.
+    func finishAccepting() {
+        while isAccepting, acceptSome() {}
+        stopAccepting()
+    }
+
+    override func ready(_ events: ReadyEvents) { _ = acceptSome() }
+
+    /// Accepts a batch. False: nothing waits any more, or there is no room.
+    private func acceptSome() -> Bool {
         for _ in 0..<Self.batch {
-            guard worker.registry.makeRoom() else { return worker.pauseAccepting() }
+            guard worker.registry.makeRoom() else {
+                worker.pauseAccepting()
+                return false
+            }
             do throws(Errno) {
-                guard let (raw, peer) = try Socket.accept(fd.raw) else { return }
+                guard let (raw, peer) = try Socket.accept(fd.raw) else { return false }
                 worker.registry.adopt(OwnedFD(adopting: raw), peer: peer, socket: id)
             } catch {
                 // EMFILE, ENFILE, ENOBUFS, ENOMEM: the connection stays in the queue. Accepting again at once would spin.
                 worker.statistics.increment(.downstreamConnectionsRefused)
                 worker.registry.closeOldestIdle(count: Self.batch)
-                return worker.pauseAccepting()
+                worker.pauseAccepting()
+                return false
             }
         }
+        return true
     }
 }

@@ -139,9 +139,9 @@ public final class Worker: ConnectionOwner {
 
     /// Accepts nothing more; idle connections close, busy ones after their response. `done` is called when none is left.
     func drain(done: @escaping () -> Void) {
+        for listener in listeners.values { listener.finishAccepting() }
         isDraining = true
         drained = done
-        for listener in listeners.values { listener.stopAccepting() }
         registry.drain(socket: nil)
         clusters.closeIdle()
         connectionEnded()
