@@ -23,6 +23,9 @@ public final class HTTP1ServerConnection: HTTP1Connection {
     public var registryIndex = -1
     /// Which listening socket it came from (the supervisor's number).
     public let socketID: UInt32
+    public let acceptedAt: Instant
+    /// Its first request has not begun.
+    public private(set) var isFresh = true
     private var isReadingHeads = false
     private var lingered = 0
     /// Octets that are read and dropped after our FIN.
@@ -36,6 +39,7 @@ public final class HTTP1ServerConnection: HTTP1Connection {
         self.socketID = socketID
         self.acceptor = acceptor
         owner = acceptor
+        acceptedAt = resources.loop.now
         super.init(adopting: fd, resources: resources)
         resources.loop.add(self.fd, self)
         resources.loop.setDeadline(self, resources.loop.now + resources.limits.headReceived)
@@ -96,6 +100,7 @@ public final class HTTP1ServerConnection: HTTP1Connection {
             message = resources.leaseRequest()
             request = message
             phase = .head
+            isFresh = false
             resources.loop.setDeadline(self, resources.loop.now + resources.limits.headReceived)
         }
         while true {

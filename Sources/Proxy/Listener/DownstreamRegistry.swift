@@ -12,6 +12,10 @@ final class DownstreamRegistry {
     /// Descriptors kept for everything else: listeners, logs, pipes, the family's links.
     static let reservedDescriptors = 128
 
+    /// Who has just been accepted and has said nothing yet is about to; only later it counts as idle. Otherwise a burst of
+    /// connections would push itself out, and nobody of it were served.
+    static let firstRequestGrace = TimeAmount.seconds(1)
+
     private var connections: [HTTP1ServerConnection] = []
     private unowned let worker: Worker
     let limit: Int
@@ -64,7 +68,8 @@ final class DownstreamRegistry {
             if hand >= connections.count { hand = 0 }
             let connection = connections[hand]
             looked += 1
-            if connection.phase == .idle { connection.drain() }
+            let justCame = connection.isFresh && worker.loop.now - connection.acceptedAt < Self.firstRequestGrace
+            if connection.phase == .idle, !justCame { connection.drain() }
             if connection.phase == .closed {
                 worker.statistics.increment(.idleConnectionsClosed)
                 closed += 1
