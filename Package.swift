@@ -82,6 +82,7 @@ let package = Package(
         tests(of: "Routing", ["Core", "HTTP", "Config"]),
         tests(of: "Proxy", ["Core", "IO", "Config", "Telemetry", "Upstream", "Support"]),
         tests(of: "Telemetry", ["Core", "IO"]),
+        tests(of: "Controller", ["Core", "IO", "Manifest", "Telemetry", "Support"]),
         tests(of: "TLS", ["Core"]),
         tests(of: "Manifest", exclude: ["Corpus", "Golden"]),
         tests(of: "Upstream", ["Core", "Config"]),
