@@ -106,6 +106,15 @@ public enum SystemCalls {
         return seed
     }
 
+    /// Waits until a process has ended, its own parent's wait or not (pidfd_open(2)); at once when there is none.
+    public static func waitForEnd(of pid: Int32) {
+        let raw = clinux_pidfd_open(pid)
+        guard raw >= 0 else { return }
+        let fd = OwnedFD(adopting: raw)
+        var question = pollfd(fd: fd.raw, events: Int16(POLLIN), revents: 0)
+        while poll(&question, 1, -1) < 0, errno == EINTR {}
+    }
+
     /// Gives free memory back to the system (malloc_trim(3)): for the control side, after a large set was loaded.
     public static func trimMemory() { clinux_malloc_trim() }
 }

@@ -21,13 +21,14 @@ final class FakeDNS: Sendable {
     private let asked = Mutex<Int>(0)
 
     init() throws {
-        fd = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+        let raw = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+        fd = raw
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
         let size = socklen_t(MemoryLayout<sockaddr_in>.size)
         let bound = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(fd, $0, size) }
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(raw, $0, size) }
         }
         guard bound == 0, let local = Socket.localAddress(fd) else { throw Errno(errno) }
         port = local.port

@@ -70,7 +70,7 @@ struct ManifestFilesTests {
             .init(path: "routes/é.yaml", bytes: Array("kind: X\n".utf8)), .init(path: "empty", bytes: []),
         ])
         let fd = try Deposit.seal(files, loadedAt: -12_345)
-        let back = try #require(Deposit.open(fd.raw))
+        let back = try #require(withExtendedLifetime(fd) { Deposit.open(fd.raw) })
         #expect(back.loadedAt == -12_345)
         #expect(back.files.hash == files.hash)
         #expect(back.files.files.map(\.path) == ["routes/é.yaml", "empty"])
@@ -79,9 +79,12 @@ struct ManifestFilesTests {
     @Test(arguments: [0, 7, 23, 30, 45])
     func aDepositThatIsCutIsNone(length: Int) throws {
         let files = ManifestFiles(files: [.init(path: "a.yaml", bytes: Array("kind: X\n".utf8))])
-        let whole = try SealedBlock(try Deposit.seal(files, loadedAt: 1).raw)
+        let deposit = try Deposit.seal(files, loadedAt: 1)
+        let whole = try SealedBlock(deposit.raw)
         let cut = UnsafeRawBufferPointer(start: whole.base, count: max(1, min(length, whole.size - 1)))
-        #expect(Deposit.open(try SealedBlock.make("cut", cut).raw) == nil)
+        let fd = try SealedBlock.make("cut", cut)
+        #expect(Deposit.open(fd.raw) == nil)
+        withExtendedLifetime((deposit, whole, fd)) {}
     }
 
     @Test func loadsAreRefusedForTheRightReason() {

@@ -260,7 +260,8 @@ public final class LocalExchange: ConnectionOwner {
                     answer.consume(taken)
                     continue
                 }
-                if connection.flush() { continue }
+                // Nothing was taken: there is no room behind what waits, or the socket is full.
+                if !connection.output.isEmpty, connection.flush() { continue }
             } else if connection.flush() {
                 return finish()
             }

@@ -20,7 +20,8 @@ final class FileWatch: EventSource {
     private let loop: EventLoop
     private let changed: () -> Void
     private var fd: CInt = -1
-    private var folders: [CInt: String] = [:]
+    /// Folders by their watch, each with the names in it that matter; nil: all of them.
+    private var folders: [CInt: Set<String>?] = [:]
     private var firstEvent: Instant?
 
     init(paths: [String], loop: EventLoop, _ changed: @escaping () -> Void) {
@@ -53,11 +54,14 @@ final class FileWatch: EventSource {
             // What does not exist yet comes into being in its parent.
             if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
                 watchFolders(below: path, depth: 0)
-            } else {
-                watch(Self.parent(of: path))
-                if let target = Self.target(of: path) { watch(Self.parent(of: target)) }
             }
-            watch(Self.parent(of: path))
+            if let target = Self.target(of: path) {
+                // A link may be replaced anywhere on its way, as mounted ConfigMaps do beside the file.
+                watch(Self.parent(of: path))
+                watch(Self.parent(of: target), Self.name(of: target))
+            } else {
+                watch(Self.parent(of: path), Self.name(of: path))
+            }
         }
     }
 
@@ -77,32 +81,40 @@ final class FileWatch: EventSource {
             if status.st_mode & S_IFMT == S_IFDIR {
                 watchFolders(below: below, depth: depth + 1)
             } else if let target = Self.target(of: below) {
-                watch(Self.parent(of: target))
+                watch(Self.parent(of: target), Self.name(of: target))
             }
         }
     }
 
+    /// - Parameter name: what matters in the folder; nil: everything.
     @discardableResult
-    private func watch(_ folder: String) -> Bool {
+    private func watch(_ folder: String, _ name: String? = nil) -> Bool {
         guard folders.count < Self.folderLimit else {
             problem = "more than \(Self.folderLimit) folders"
             return false
         }
         let events =
             IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF
-            | IN_ATTRIB
         let number = inotify_add_watch(fd, folder, UInt32(events))
         guard number >= 0 else {
             if errno == ENOSPC || errno == ENOMEM { problem = "\(Errno(errno)) (fs.inotify.max_user_watches)" }
             return false
         }
-        folders[number] = folder
+        if let name, let known = folders[number] ?? Set() {
+            folders[number] = .some(known.union([name]))
+        } else {
+            folders[number] = .some(nil)
+        }
         return true
     }
 
     static func parent(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    private static func name(of path: String) -> String {
+        String(path[(path.lastIndex(of: "/").map(path.index(after:)) ?? path.startIndex)...])
     }
 
     /// Where a link leads in the end; nil when the path is no link.
@@ -118,14 +130,37 @@ final class FileWatch: EventSource {
     // MARK: events
 
     override func ready(_ events: ReadyEvents) {
-        // What happened in detail does not matter: the whole set is read again.
+        // What happened in detail does not matter, only where: the whole set is read again.
         var buffer = [UInt8](repeating: 0, count: 16 * 1024)
         var any = false
-        while read(fd, &buffer, buffer.count) > 0 { any = true }
+        while true {
+            let count = read(fd, &buffer, buffer.count)
+            guard count > 0 else { break }
+            if concernsUs(buffer[..<count]) { any = true }
+        }
         guard any else { return }
         let first = firstEvent ?? loop.now
         firstEvent = first
         loop.setDeadline(self, min(loop.now + Self.quietTime, first + Self.longestWait))
+    }
+
+    /// Whether one of the events (inotify(7)) is about a name that matters.
+    private func concernsUs(_ events: ArraySlice<UInt8>) -> Bool {
+        let header = MemoryLayout<inotify_event>.size
+        var at = events.startIndex
+        while at + header <= events.endIndex {
+            let event = events.withUnsafeBytes {
+                $0.loadUnaligned(fromByteOffset: at - events.startIndex, as: inotify_event.self)
+            }
+            let end = at + header + Int(event.len)
+            guard end <= events.endIndex else { return true }
+            let name = String(decoding: events[(at + header)..<end].prefix { $0 != 0 }, as: UTF8.self)
+            // An overflow of the queue has no folder: something was missed.
+            guard let names = folders[event.wd] ?? nil else { return true }
+            if name.isEmpty || names.contains(name) { return true }
+            at = end
+        }
+        return false
     }
 
     override func deadlinePassed(now: Instant) {

@@ -69,7 +69,7 @@ extension Command {
         let gateway = try RunningGateway.read(arguments, format: &format)
         if let pid = gateway.pid {
             guard kill(pid, SIGTERM) == 0 else { throw UsageError("process \(pid): \(Errno(errno))") }
-            while kill(pid, 0) == 0 || errno == EPERM { usleep(20_000) }
+            SystemCalls.waitForEnd(of: pid)
             return 0
         }
         do throws(AdminClient.Unreachable) {

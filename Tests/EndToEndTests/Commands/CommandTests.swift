@@ -253,9 +253,9 @@ struct CommandTests {
         let head = try client.readHead()
         #expect(head.status == 101)
         // The example of RFC 6455, section 1.3.
-        #expect(head.first("sec-websocket-accept") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
+        #expect(head["sec-websocket-accept"] == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
         let mask: [UInt8] = [1, 2, 3, 4]
-        func frame(_ first: UInt8, _ payload: [UInt8]) -> [UInt8] {
+        @Sendable func frame(_ first: UInt8, _ payload: [UInt8]) -> [UInt8] {
             let length: [UInt8] =
                 payload.count < 126
                 ? [0x80 | UInt8(payload.count)]

@@ -1,7 +1,7 @@
 /// Manifests of tests that change them: Gateways, routes and Services by the piece.
 enum Site {
     /// - Parameter listeners: name and port.
-    static func gateway(_ name: String = "front", _ listeners: [(String, UInt16)], address: String = "127.0.0.1")
+    static func gateway(_ listeners: [(String, UInt16)], name: String = "front", address: String = "127.0.0.1")
         -> String
     {
         """
