@@ -76,7 +76,7 @@ struct CommandTests {
         let path = try folder.write("a.yaml", Site.gateway([("http", 8080)]) + Site.route(to: "missing"))
         let text = try run(["check", path])
         #expect(text.code == 1)
-        #expect(text.output.contains("\(path):17:") && text.output.contains(": error: spec.rules[0].backendRefs[0]"))
+        #expect(text.output.contains("\(path):18:") && text.output.contains(": error: spec.rules[0].backendRefs[0]"))
         let json = try run(["check", "-o", "json", path])
         #expect(json.code == 1)
         #expect(json.output.contains(#""kind":"unresolved","severity":"error","file":""#))
