@@ -60,7 +60,10 @@ public final class HTTP1ClientConnection: HTTP1Connection {
 
     // MARK: responses
 
-    public enum HeadEvent { case complete, waiting, endOfFile, failed, refused(HeadRefusal) }
+    public enum HeadEvent {
+        case complete, waiting, endOfFile, failed
+        case refused(HeadRefusal)
+    }
 
     /// Reads on until a response's head is complete: `response` then holds it, its octets are ``headBytes``.
     public func readHead(for method: Method) -> HeadEvent {

@@ -56,7 +56,9 @@ public final class HTTP1ServerConnection: HTTP1Connection {
             readHeads()
         case .exchange:
             if events.contains(.writable) { owner.writable(self) }
-            if phase == .exchange, !events.isDisjoint(with: [.readable, .peerClosed, .hungUp, .error]) || events.isEmpty {
+            if phase == .exchange,
+                !events.isDisjoint(with: [.readable, .peerClosed, .hungUp, .error]) || events.isEmpty
+            {
                 owner.readable(self)
             }
         case .lingering: linger()

@@ -17,7 +17,12 @@ struct ManifestReading {
                     Finding(.malformed, at: start, "the file is larger than \(limit) MiB, which is the limit"))
                 return
             }
-            let file = ManifestFile(path: path, octets: octets, knownNames: Schema.shared.names)
+            let file =
+                if let joined = JSONSurrogates.joined(octets) {
+                    joined.withView { ManifestFile(path: path, octets: $0, knownNames: Schema.shared.names) }
+                } else {
+                    ManifestFile(path: path, octets: octets, knownNames: Schema.shared.names)
+                }
             files.append(file)
             let content = UTF8Scan.content(of: octets)
             if case .invalid(let offset) = content {

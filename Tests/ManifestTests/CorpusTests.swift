@@ -4,8 +4,8 @@ import Testing
 
 @testable import Manifest
 
-/// Every input that once broke the reader of manifests, or taught its fuzzer something, is read again: no trap, and both
-/// readers agree.
+/// Every input that once broke the reader of manifests, or taught its fuzzer something, is read again without
+/// a trap.
 @Suite("Corpus of the manifest fuzzer") struct ManifestCorpusTests {
     @Test(arguments: corpus()) func replay(_ name: String) throws {
         let file = try #require(fopen(folder + name, "rb"))
@@ -14,8 +14,6 @@ import Testing
         octets.removeLast(octets.count - fread(&octets, 1, octets.count, file))
         let set = ManifestReader.read(files: [(name, octets)])
         #expect(set.files.count == 1)
-        if case .invalid = octets.withView({ UTF8Scan.content(of: $0) }) { return }
-        #expect(dump(octets, .both) == dump(octets, .libyamlOnly))
     }
 }
 

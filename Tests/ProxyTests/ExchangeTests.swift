@@ -33,7 +33,8 @@ import Testing
         let harness = try WorkerHarness()
         let client = try harness.connect()
         client.send(
-            "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcGET /3 HTTP/1.1\r\nHost: a\r\n\r\n")
+            "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcGET /3 HTTP/1.1\r\nHost: a\r\n\r\n"
+        )
         let backend = try harness.acceptBackend()
         for (path, body) in [("GET /1 ", ""), ("POST /2 ", "abc"), ("GET /3 ", "")] {
             harness.expect(backend, toReceive: path)
@@ -50,7 +51,8 @@ import Testing
         let harness = try WorkerHarness()
         let client = try harness.connect()
         client.send(
-            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTE: trailers\r\n\r\n3;x=y\r\nabc\r\n0\r\nX-T: 1\r\n\r\n")
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTE: trailers\r\n\r\n3;x=y\r\nabc\r\n0\r\nX-T: 1\r\n\r\n"
+        )
         let backend = try harness.acceptBackend()
         harness.expect(backend, toReceive: "0\r\nX-T: 1\r\n\r\n")
         #expect(backend.received.contains("\r\n\r\n3\r\nabc\r\n0\r\n"))

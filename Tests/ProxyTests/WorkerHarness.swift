@@ -27,7 +27,8 @@ final class WorkerHarness {
         let statistics = WorkerStatistics(base: statisticsMemory, worker: 0)
         worker = Worker(
             loop: loop, statistics: statistics, liveState: LiveState(base: liveMemory, workers: 1, worker: 0),
-            accessLog: try AccessLog(.off, loop: loop, statistics: statistics), log: Log(level: .error, speaker: "test"))
+            accessLog: try AccessLog(.off, loop: loop, statistics: statistics), log: Log(level: .error, speaker: "test")
+        )
         // A worker ends with its process and has no other end; here it and its loop are left to the test process.
         _ = Unmanaged.passRetained(worker)
         _ = Unmanaged.passRetained(loop)
@@ -144,7 +145,13 @@ final class RawSocket {
         var block = [UInt8](repeating: 0, count: 65536)
         while !ended {
             let count = recv(fd.raw, &block, block.count, 0)
-            if count > 0 { bytes += block[0..<count] } else if count == 0 || errno != EAGAIN { ended = true } else { return }
+            if count > 0 {
+                bytes += block[0..<count]
+            } else if count == 0 || errno != EAGAIN {
+                ended = true
+            } else {
+                return
+            }
         }
     }
 

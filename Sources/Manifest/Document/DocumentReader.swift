@@ -1,18 +1,11 @@
 import Core
 
-/// Cuts a file into its documents and has each read: by ``SimpleReader`` when it is simple, else by ``YAMLReader``.
-/// One bad document does not hide what is wrong in the others.
+/// Cuts a file into its documents and has each read by ``YAMLReader``: one bad document does not hide what is wrong in the
+/// others.
 enum DocumentReader {
-    /// Which of the two may read; tests compare them.
-    enum Choice {
-        case both, simpleOnly, libyamlOnly
-    }
-
     /// Reads all of `file`, whose text is valid UTF-8.
     /// - Returns: the root record of every document in order, and what could not be read.
-    static func read(_ file: ManifestFile, isASCII: Bool, _ choice: Choice = .both)
-        -> (roots: [Int], problems: [SyntaxProblem])
-    {
+    static func read(_ file: ManifestFile, isASCII: Bool) -> (roots: [Int], problems: [SyntaxProblem]) {
         let text = file.text
         let mark = ByteView("\u{FEFF}")
         var builder = NodeBuilder(file: file)
@@ -25,11 +18,7 @@ enum DocumentReader {
         while start < text.count {
             let next = isCut ? nextDocument(in: text, after: start) : text.count
             do throws(SyntaxProblem) {
-                var isRead = false
-                if isCut, choice != .libyamlOnly {
-                    isRead = try readSimply(file, start..<next, &builder, &roots)
-                }
-                if !isRead, choice != .simpleOnly { try libyaml.read(start..<next, into: &builder, &roots) }
+                try libyaml.read(start..<next, into: &builder, &roots)
                 start = next
             } catch {
                 problems.append(error)
@@ -37,26 +26,6 @@ enum DocumentReader {
             }
         }
         return (roots, problems)
-    }
-
-    /// False, and nothing has changed, when the document is not simple.
-    private static func readSimply(
-        _ file: ManifestFile, _ range: Range<Int>, _ builder: inout NodeBuilder, _ roots: inout [Int]
-    ) throws(SyntaxProblem) -> Bool {
-        let records = file.records.count
-        let found = roots.count
-        var reader = SimpleReader(file.text, range)
-        do throws(SimpleReader.Refusal) {
-            try reader.read(into: &builder, &roots)
-            return true
-        } catch {
-            builder.abandon(to: records)
-            roots.removeLast(roots.count - found)
-            switch error {
-            case .notMine: return false
-            case .problem(let problem): throw problem
-            }
-        }
     }
 
     /// The offset of the next line that is `---`, after the line of `offset`, or the end. YAML allows that line nowhere

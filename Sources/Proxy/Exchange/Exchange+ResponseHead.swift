@@ -82,7 +82,9 @@ extension Exchange {
         out.append("\r\n")
     }
 
-    private func writePersistence(_ downstream: HTTP1ServerConnection, _ message: RequestMessage, to out: inout ByteBuffer) {
+    private func writePersistence(
+        _ downstream: HTTP1ServerConnection, _ message: RequestMessage, to out: inout ByteBuffer
+    ) {
         if downstream.closesAfterResponse {
             out.append("Connection: close\r\n")
         } else if message.head.minorVersion == 0 {

@@ -17,7 +17,9 @@ extension Exchange {
         }
         let bytes = connection.headBytes
         worker.trapIfAsked(message.head.target.of(bytes))
-        guard message.head.method != .connect else { return answer(501, .downstreamProtocolError, "CONNECT is not served") }
+        guard message.head.method != .connect else {
+            return answer(501, .downstreamProtocolError, "CONNECT is not served")
+        }
         if message.head.targetForm != .asterisk {
             switch PathNormalizer.normalise(path: message.head.path.of(bytes), into: &normalisedPath) {
             case .unchanged, .rewritten: break

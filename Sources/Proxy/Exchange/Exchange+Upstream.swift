@@ -39,7 +39,9 @@ extension Exchange {
         endpoint = target
         attempts += 1
         attemptStarted = worker.loop.now
-        if let timeout = rule?.pointee.backendRequestTimeout, timeout > .zero { attemptDeadline = attemptStarted + timeout }
+        if let timeout = rule?.pointee.backendRequestTimeout, timeout > .zero {
+            attemptDeadline = attemptStarted + timeout
+        }
         worker.liveState.requestBegan(target.slot)
         worker.statistics.increment(.upstreamRequestsNow)
         if !fresh, let connection = target.takeIdle(for: self) {

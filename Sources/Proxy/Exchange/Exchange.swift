@@ -156,7 +156,9 @@ final class Exchange: ConnectionOwner {
         if now >= requestDeadline { return timedOut(.upstreamTimeout, "the request took longer than its route allows") }
         if now >= attemptDeadline { return attemptTimedOut() }
         if now >= halfClosedDeadline { return abandon(.downstreamTermination) }
-        if now >= lastProgress + ExchangeLimits.streamIdle { return timedOut(.streamIdleTimeout, "nothing moved for too long") }
+        if now >= lastProgress + ExchangeLimits.streamIdle {
+            return timedOut(.streamIdleTimeout, "nothing moved for too long")
+        }
         armDeadline()
     }
 }

@@ -29,7 +29,9 @@ final class ClusterRegistry: Timed {
         if cluster.revision != configuration.revision {
             cluster.revision = configuration.revision
             let snapshot = configuration.snapshot
-            cluster.endpoints = (0..<Int(config.endpoints.count)).map { endpoint(snapshot[config.endpoints, $0].pointee) }
+            cluster.endpoints = (0..<Int(config.endpoints.count)).map {
+                endpoint(snapshot[config.endpoints, $0].pointee)
+            }
         }
         return cluster
     }

@@ -61,14 +61,18 @@ public final class Worker: ConnectionOwner {
         clusters.configurationChanged()
         for (id, listener) in listeners where next.index(ofSocket: id) == nil { retire(listener) }
         if !isDraining, !isAcceptingPaused {
-            for listener in listeners.values where next.index(ofSocket: listener.id) != nil { listener.startAccepting() }
+            for listener in listeners.values where next.index(ofSocket: listener.id) != nil {
+                listener.startAccepting()
+            }
         }
         return true
     }
 
     func add(_ listener: Listener) {
         if let old = listeners.updateValue(listener, forKey: listener.id) { old.stopAccepting() }
-        if !isDraining, !isAcceptingPaused, configuration?.index(ofSocket: listener.id) != nil { listener.startAccepting() }
+        if !isDraining, !isAcceptingPaused, configuration?.index(ofSocket: listener.id) != nil {
+            listener.startAccepting()
+        }
     }
 
     func closeSocket(_ id: UInt32) {
