@@ -22,13 +22,15 @@ children=()
 # Only what was started here is ended: the gateway first, then the backends.
 finish() {
     trap - EXIT INT TERM
+    # The shell's own word on each child that ends is noise here.
+    exec 2>/dev/null
     for ((i = ${#children[@]} - 1; i >= 0; i--)); do
         kill -INT "${children[i]}" 2>/dev/null || true
     done
     wait || true
 }
 trap finish EXIT
-trap 'exit 130' INT
+trap 'exit 0' INT
 trap 'exit 143' TERM
 
 "$sluice" echo --listen 127.0.0.1:9001 --name v1 &
