@@ -11,6 +11,8 @@ public struct FamilyPlan {
     /// Octets of shared memory.
     public var liveStateSize: Int
     public var statisticsSize: Int
+    /// A worker that has not taken over a snapshot for so long hangs, and is ended.
+    public var acknowledgement = TimeAmount.seconds(10)
 
     /// - Parameter executable: by default the running program itself, even when its file was replaced meanwhile.
     public init(

@@ -53,7 +53,7 @@ extension Supervisor {
         seat.send(
             .snapshot(
                 generation: publication.generation, revision: publication.revision, publication.snapshot))
-        loop.setDeadline(seat, loop.now + Limits.acknowledgement)
+        loop.setDeadline(seat, loop.now + plan.acknowledgement)
     }
 
     func received(_ report: WorkerReport, from index: Int) {

@@ -12,8 +12,6 @@ public final class Supervisor {
     typealias ControllerSeat = Seat<ControllerRequest, ControllerNews>
 
     enum Limits {
-        /// A worker that has not taken over a snapshot for so long hangs, and is ended.
-        static let acknowledgement = TimeAmount.seconds(10)
         /// What a worker may take longer than the drain's timeout, which it keeps itself.
         static let drainGrace = TimeAmount.seconds(2)
         /// How long a process that was told to go may take.

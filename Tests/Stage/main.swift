@@ -16,12 +16,13 @@ options.workers = Int(arguments[0])!
 options.admin = .unix(path: arguments[1] + "/admin")
 options.pidFile = arguments[1] + "/pid"
 options.drainTimeout = .milliseconds(Int64(arguments[2])!)
-let plan = FamilyPlan(options: options, liveStateSize: 4096, statisticsSize: 4096) { role, _ in
+var plan = FamilyPlan(options: options, liveStateSize: 4096, statisticsSize: 4096) { role, _ in
     switch role {
     case .controller: [role.title, "--role", "controller", "0"] + arguments
     case .worker(let index): [role.title, "--role", "worker", "\(index)"] + arguments
     }
 }
+plan.acknowledgement = .seconds(1)
 exit(
     Supervisor.run(plan) { notice in
         let facts = notice.facts.map { " \($0.key)=\($0.value)" }.joined()

@@ -97,6 +97,22 @@ import Testing
         }
     }
 
+    /// A worker that loops for ever answers nothing: the next publication shows it.
+    @Test func hangingWorkerIsEndedWhenItMissesASnapshot() throws {
+        let stage = try Stage(workers: 1)
+        let port = try Ports.free()
+        let id = try stage.tell("bind \(port)")
+        #expect(try stage.tell("publish 1 1 first \(id)") == "1 1 1")
+        let before = try stage.ask(port).pid
+        let victim = try Client(port: port)
+        try victim.send("hang\n")
+        #expect(try stage.tell("publish 2 2 second \(id)") == "2 2 1")
+        let after = try stage.ask(port)
+        #expect(after.pid != before && after.text == "second")
+        #expect(stage.program.output.contains("it did not take over a snapshot in time"))
+        #expect(victim.isClosedByPeer())
+    }
+
     @Test func socketsThatNobodyUsesAreClosed() throws {
         let stage = try Stage()
         let (port, id) = try serving(stage)
