@@ -2,89 +2,10 @@ import Core
 import Glibc
 import IO
 import Support
-import Synchronization
 import Telemetry
 import Testing
 
 @testable import Controller
-
-/// A DNS server of a test: answers A questions from a table, over UDP on loopback, on a thread of its own.
-final class FakeDNS: Sendable {
-    struct Entry: Sendable {
-        var addresses: [IPAddress]
-        var life: UInt32
-    }
-
-    let port: UInt16
-    private let fd: CInt
-    private let table = Mutex<[String: Entry]>([:])
-    private let asked = Mutex<Int>(0)
-
-    init() throws {
-        let raw = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
-        fd = raw
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(raw, $0, size) }
-        }
-        guard bound == 0, let local = Socket.localAddress(fd) else { throw Errno(errno) }
-        port = local.port
-        let server = self
-        Threads.start { server.serve() }
-    }
-
-    deinit { close(fd) }
-
-    func set(_ name: String, _ entry: Entry?) { table.withLock { $0[name] = entry } }
-    var questions: Int { asked.withLock { $0 } }
-    /// Ends the thread.
-    func stop() { shutdown(fd, Int32(SHUT_RDWR)) }
-
-    private func serve() {
-        var octets = [UInt8](repeating: 0, count: 1500)
-        var peer = sockaddr_storage()
-        while true {
-            var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
-            let room = octets.count
-            let count = withUnsafeMutablePointer(to: &peer) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { recvfrom(fd, &octets, room, 0, $0, &size) }
-            }
-            guard count > 12 else { return }
-            let answer = self.answer(Array(octets[..<count]))
-            _ = withUnsafePointer(to: &peer) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { sendto(fd, answer, answer.count, 0, $0, size) }
-            }
-        }
-    }
-
-    private func answer(_ question: [UInt8]) -> [UInt8] {
-        asked.withLock { $0 += 1 }
-        var at = 12
-        var labels: [String] = []
-        while question[at] != 0 {
-            labels.append(String(decoding: question[(at + 1)...(at + Int(question[at]))], as: UTF8.self))
-            at += Int(question[at]) + 1
-        }
-        let type = question[at + 2]
-        let end = at + 5
-        let entry = table.withLock { $0[labels.joined(separator: ".")] }
-        // Unknown: SERVFAIL, so that nobody tries other suffixes for long.
-        let addresses = type == 1 ? entry?.addresses ?? [] : []
-        var reply = [
-            question[0], question[1], 0x81, entry == nil ? 0x82 : 0x80, 0, 1, 0, UInt8(addresses.count), 0, 0, 0, 0,
-        ]
-        reply += question[12..<end]
-        for address in addresses {
-            reply += [0xC0, 12, 0, 1, 0, 1]
-            reply += (0..<4).map { UInt8(truncatingIfNeeded: (entry?.life ?? 0) >> UInt32(24 - 8 * $0)) }
-            reply += [0, 4] + (12..<16).map { address.octet($0) }
-        }
-        return reply
-    }
-}
 
 @Suite("Names of backends", .serialized)
 struct BackendNamesTests {

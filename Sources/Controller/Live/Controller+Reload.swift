@@ -14,6 +14,13 @@ extension Controller {
 
     /// Loads the manifests again. Attempts under way are finished first; all that are asked for meanwhile become one.
     func reload(_ trigger: ReloadTrigger, _ listener: ((ReloadOutcome) -> Void)? = nil) {
+        guard !isDraining else {
+            let outcome = ReloadOutcome(
+                trigger: trigger, at: loop.wallNow, generation: live?.generation ?? 0, isApplied: false,
+                message: "the gateway is draining", findings: [])
+            listener?(outcome)
+            return
+        }
         guard attempt == nil, namesRevision == nil else {
             waiting.append((trigger, listener))
             return
@@ -51,7 +58,10 @@ extension Controller {
             attempt.load.resolve(bindFailures: attempt.failures, previous: memory)
         }
         names.want(attempt.load.resolution.plan.names)
-        names.whenAnswered(atMost: Self.namesPatience) { [unowned self, unowned attempt] in publish(attempt) }
+        names.whenAnswered(atMost: Self.namesPatience) { [unowned self, weak attempt] in
+            // A drain may have begun meanwhile.
+            if let attempt { publish(attempt) }
+        }
     }
 
     // MARK: the snapshot
@@ -161,6 +171,18 @@ extension Controller {
             log.error("in the manifests", ["finding": .text(finding.description)])
         }
         finish(attempt, isApplied: false, reason)
+    }
+
+    /// A drain has begun: nobody answers an attempt any more. Those who wait are told.
+    func abandonAttempt() {
+        let listeners = (attempt?.listeners ?? []) + waiting.compactMap(\.1)
+        attempt = nil
+        waiting = []
+        names.want([])
+        let outcome = ReloadOutcome(
+            trigger: .request, at: loop.wallNow, generation: live?.generation ?? 0, isApplied: false,
+            message: "the gateway is draining", findings: [])
+        for listener in listeners { listener(outcome) }
     }
 
     private func finish(_ attempt: Attempt, isApplied: Bool, _ message: String) {

@@ -113,7 +113,10 @@ public final class Controller {
         case .published(let generation, let revision, _): published(generation: generation, revision: revision)
         case .reload: reload(.signal)
         case .reopenLogs: break  // Its log is standard error.
-        case .drainBegan: isDraining = true
+        case .drainBegan:
+            isDraining = true
+            // The supervisor binds and publishes no more.
+            abandonAttempt()
         case .workers(let list): workers = list
         case .quit: exit(RoleExit.done)
         }

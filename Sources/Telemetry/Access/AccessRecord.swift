@@ -31,7 +31,7 @@ public struct AccessRecord {
     public var peer = SocketAddress(ip: .any, port: 0)
     /// `namespace/name`.
     public var route: ByteView = .empty
-    /// The rule's name, or its index as text.
+    /// The rule's name; empty when it has none.
     public var rule: ByteView = .empty
     /// `namespace/name:port` of the backend that was chosen.
     public var backend: ByteView = .empty

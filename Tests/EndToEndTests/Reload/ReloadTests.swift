@@ -126,3 +126,53 @@ struct ReloadTests {
         #expect(try Client(port: port).request().text == "other")
     }
 }
+
+@Suite("Backends by name", .serialized)
+struct BackendNameTests {
+    private func site(port: UInt16, backend: UInt16) -> String {
+        Site.gateway([("http", port)]) + Site.route(to: "shop")
+            + """
+            ---
+            apiVersion: v1
+            kind: Service
+            metadata: {name: shop}
+            spec:
+              type: ExternalName
+              externalName: shop.test
+              ports: [{port: 80, targetPort: \(backend)}]
+
+            """
+    }
+
+    @Test func aNameThatMovesTakesItsRequestsAlong() throws {
+        let dns = try FakeDNS()
+        defer { dns.stop() }
+        let backend = try Backend("by name")
+        let port = try Ports.free()
+        // Nobody answers on the first address.
+        dns.set("shop.test", .init(addresses: [IPAddress(v4: 127, 255, 255, 254)], life: 1))
+        let gateway = try Gateway(
+            site(port: port, backend: backend.port), options: ["--dns-server", "127.0.0.1:\(dns.port)"])
+        #expect(try Client(port: port).request().status == 503)
+        dns.set("shop.test", .init(addresses: [IPAddress(v4: 127, 0, 0, 1)], life: 1))
+        try Wait.until("the new address") { try Client(port: port).request().text == "by name" }
+        #expect(gateway.generation == 1)
+        #expect(try gateway.admin("/metrics").text.contains("\nsluice_dns_updates_total 1\n"))
+        // DNS fails: the last address goes on.
+        dns.set("shop.test", nil)
+        try Wait.until("a failure") { try !gateway.admin("/metrics").text.contains("\nsluice_dns_failures_total 0\n") }
+        #expect(try Client(port: port).request().text == "by name")
+        // A reload keeps what is known.
+        #expect(try gateway.admin("/api/reload", method: "POST").status == 200)
+        #expect(try Client(port: port).request().text == "by name")
+    }
+
+    @Test func anUnknownNameDoesNotStopTheStart() throws {
+        let dns = try FakeDNS()
+        defer { dns.stop() }
+        let port = try Ports.free()
+        let gateway = try Gateway(site(port: port, backend: 9), options: ["--dns-server", "127.0.0.1:\(dns.port)"])
+        #expect(try Client(port: port).request().status == 503)
+        #expect(try gateway.admin("/readyz").status == 200)
+    }
+}
