@@ -24,6 +24,7 @@ import Testing
         (["--drain-time", "1s"], "did you mean --drain-timeout?"),
         (["--drain-timeout", "soon"], "--drain-timeout 'soon': write a duration"),
         (["--admin", "localhost"], "--admin 'localhost': write IP:PORT"), (["--log-level=loud"], "--log-level 'loud'"),
+        (["--access-log", "xml"], "--access-log 'xml': write text, json"),
         (["--watch=yes"], "--watch takes no value"),
     ])
     func wrongUsageIsSaidInOneLine(options: [String], message: String) throws {
@@ -71,6 +72,36 @@ import Testing
         third.signal(SIGTERM)
         #expect(try third.waitForEnd() == .exited(code: 0))
         #expect(access(folder.path + "/pid", F_OK) != 0 && access(folder.path + "/admin", F_OK) != 0)
+    }
+
+    /// What every worker would die of ends the start instead of being tried again and again.
+    @Test func aLogThatCannotBeOpenedIsAFailedStart() throws {
+        let backend = try Backend()
+        let gateway = try Gateway(
+            ["gateway.yaml": Manifests.simple(ports: [Ports.free()], backend: backend.port)],
+            options: ["--access-log", "text:/nowhere/at/all"], waitUntilReady: false)
+        #expect(try gateway.program.waitForEnd() == .exited(code: 1))
+        #expect(gateway.output.contains("the access log cannot be opened"))
+    }
+
+    @Test func rotatedLogsAreReopened() throws {
+        let backend = try Backend()
+        let port = try Ports.free()
+        let logs = try TemporaryFolder()
+        let gateway = try Gateway(
+            Manifests.simple(ports: [port], backend: backend.port), workers: 2,
+            options: ["--access-log", "text:\(logs.path)/access"])
+        #expect(try Client(port: port).request("GET", "/before").status == 200)
+        try Wait.until("the first line") { logs.read("access").contains("/before") }
+        #expect(rename(logs.path + "/access", logs.path + "/access.1") == 0)
+        gateway.program.signal(SIGUSR1)
+        try Wait.until("another file") { access(logs.path + "/access", F_OK) == 0 }
+        // Each worker opens it in its own time: from then on nothing goes to the old one.
+        try Wait.until("a line in the new file") {
+            _ = try Client(port: port).request("GET", "/after")
+            return logs.read("access").contains("/after")
+        }
+        #expect(logs.read("access.1").contains("/before") && !logs.read("access").contains("/before"))
     }
 
     @Test func anUnknownUserIsSaid() throws {
