@@ -98,8 +98,11 @@ public struct BodyReader: ~Copyable {
         mode = .complete
     }
 
-    /// Appends the trailer fields that may be forwarded, as lines with CRLF, and drops the section from the input.
+    /// Appends the trailer fields that may be forwarded, as lines with CRLF, and drops the section from the input. Nothing
+    /// is appended the second time.
     public mutating func takeTrailers(from input: inout ByteBuffer, to output: inout ByteBuffer) {
+        // Taken already when the body goes out a second time: a replay ends without them.
+        guard trailerSection > 0 else { return }
         let section = input.view.upTo(trailerSection)
         for index in 0..<decoder.trailers.count {
             let line = decoder.trailers[index]

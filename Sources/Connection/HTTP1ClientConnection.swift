@@ -114,10 +114,14 @@ public final class HTTP1ClientConnection: HTTP1Connection {
         response = nil
     }
 
-    /// Whether any octet of a response to the present request has arrived.
-    public var hasBegunResponse: Bool { !input.isEmpty }
-
     // MARK: between requests
+
+    /// Looks whether octets lie behind the response that was just read: nobody asked for them, and the next request must
+    /// not get them for its response. Costs a read only where the last one did not already tell.
+    public func lookBehindResponse() {
+        guard mayRead, input.isEmpty, incoming.isComplete else { return }
+        if fill() == .nothing { input.clear() }
+    }
 
     /// Whether the connection can carry another request, as far as it knows itself.
     public var isReusable: Bool {

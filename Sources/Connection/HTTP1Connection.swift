@@ -114,6 +114,8 @@ open class HTTP1Connection: EventSource {
     private func writeRaw(_ data: ByteView) -> Int {
         if data.count <= Self.copiedRun, output.count + data.count <= ConnectionResources.blockSize {
             resources.buffers.supply(&output)
+            // What was sent already leaves a hole, which a sink that is never quite served would let grow for ever.
+            if output.room < data.count { output.compact() }
             output.append(data)
             return data.count
         }
@@ -214,6 +216,12 @@ open class HTTP1Connection: EventSource {
         outgoing = .length(remaining: remaining - UInt64(count))
     }
 
+    final func returnPipe() {
+        guard let pipe else { return }
+        resources.pipes.giveBack(pipe)
+        self.pipe = nil
+    }
+
     // MARK: ending
 
     /// Gives the borrowed memory back; only when nothing of it is needed.
@@ -234,10 +242,7 @@ open class HTTP1Connection: EventSource {
         mayWrite = false
         resources.buffers.reclaim(&input)
         resources.buffers.reclaim(&output)
-        if let pipe {
-            resources.pipes.giveBack(pipe)
-            self.pipe = nil
-        }
+        returnPipe()
     }
 
     /// As `close`, but the peer learns of it by a reset: what it was sent is not complete.

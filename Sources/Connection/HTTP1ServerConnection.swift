@@ -28,6 +28,9 @@ public final class HTTP1ServerConnection: HTTP1Connection {
     public private(set) var isFresh = true
     private var isReadingHeads = false
     private var lingered = 0
+    /// Octets that a body has at least behind a head that stays in the input: a trailer section must fit
+    /// (``ChunkedLimits/trailers``), and reads of a few octets would cost a call each.
+    static let roomBehindHead = 16 * 1024
     /// Octets that are read and dropped after our FIN.
     private static let lingeringOctets = 1 << 20
 
@@ -132,6 +135,7 @@ public final class HTTP1ServerConnection: HTTP1Connection {
         // What was answered before is gone; the head stays at the input's start until the exchange ends.
         if input.start > 0 { input.compact() }
         pinned = message.head.length
+        if input.capacity - pinned < Self.roomBehindHead { input.reserve(pinned + Self.roomBehindHead) }
         input.consume(message.head.length)
         incoming.begin(message.head.framing)
         if message.head.persistence == .close { closesAfterResponse = true }
@@ -165,27 +169,24 @@ public final class HTTP1ServerConnection: HTTP1Connection {
         phase = .idle
         if input.isEmpty {
             reclaimMemory()
-            if peerFinished { return lost() }
             resources.loop.setDeadline(self, resources.loop.now + resources.limits.keepAliveIdle)
+            // Once the peer has finished this stays true: further requests may lie before its FIN, which is then read.
             if !mayRead { return }
         }
         if !isReadingHeads { readHeads() }
     }
 
-    /// Gives the connection up after a broken exchange: nothing more can be said on it.
+    /// Gives the connection up after a broken exchange: nothing more can be said on it. The peer sees a reset also when it
+    /// has finished itself: our FIN would be the end of a body without length.
     public func exchangeAborted() {
         owner = acceptor
-        if failure != nil || peerFinished { lost() } else { abortNow() }
+        Socket.resetOnClose(fd)
+        lost()
     }
 
     /// Gives the connection up after a tunnel that both ends have closed.
     public func exchangeClosed() {
         owner = acceptor
-        lost()
-    }
-
-    private func abortNow() {
-        Socket.resetOnClose(fd)
         lost()
     }
 

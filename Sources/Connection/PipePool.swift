@@ -7,17 +7,22 @@ public final class PipePool {
     /// Free pipes that are kept.
     static let kept = 64
 
+    /// Pipes that may be lent at once; each is two descriptors.
+    public var limit = 512
+    private var lent = 0
     private var free: [Pipe] = []
 
     init() {}
 
-    /// Nil when the process has no descriptors left: the body is copied then.
+    /// Nil at the limit, and when the process has no descriptors left: the body is copied then.
     func lease() -> Pipe? {
-        if let pipe = free.popLast() { return pipe }
-        return try? Pipe(capacity: Self.capacity)
+        guard lent < limit, let pipe = free.popLast() ?? (try? Pipe(capacity: Self.capacity)) else { return nil }
+        lent += 1
+        return pipe
     }
 
     func giveBack(_ pipe: Pipe) {
+        lent -= 1
         if pipe.level == 0, free.count < Self.kept { free.append(pipe) }
     }
 }

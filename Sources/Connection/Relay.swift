@@ -93,13 +93,18 @@ public enum Relay {
         while true {
             let remaining = source.incoming.remainingLength ?? 0
             if pipe.level == 0, remaining > 0 {
-                guard source.mayRead else { return .waiting }
+                guard source.mayRead else {
+                    // An empty pipe that waits for a slow source would keep two descriptors from everybody else.
+                    source.returnPipe()
+                    return .waiting
+                }
                 switch source.spliceIn(pipe, Int(min(remaining, UInt64(pipe.capacity)))) {
                 case .octets(let count):
                     pipe.level = count
                     source.incoming.passed(count)
                 case .wouldBlock:
                     source.mayRead = false
+                    source.returnPipe()
                     return .waiting
                 case .endOfFile, .failed: return .sourceFailed
                 }
@@ -119,8 +124,7 @@ public enum Relay {
                 }
             }
             if source.incoming.isComplete {
-                source.resources.pipes.giveBack(pipe)
-                source.pipe = nil
+                source.returnPipe()
                 return nil
             }
             if budget <= 0 { return .unfinished }

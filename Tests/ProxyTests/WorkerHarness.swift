@@ -17,9 +17,15 @@ final class WorkerHarness {
     private let liveMemory: UnsafeMutableRawPointer
     private var backends: [RawSocket] = []
     let backendPorts: [UInt16]
+    private var generation: UInt64 = 0
+    /// The one listening socket, as the supervisor numbers it.
+    static let socketID: UInt32 = 7
 
-    /// - Parameter rules: made for the clusters 0…, each of one backend of this harness.
-    init(backends count: Int = 1, rules: [RulePlan]? = nil) throws {
+    /// - Parameters:
+    ///   - rules: made for the clusters 0…; nil: everything goes to cluster 0.
+    ///   - clusters: for each cluster its backends, by number; nil: one backend each. A number past the last backend is an
+    ///     endpoint where nobody listens.
+    init(backends count: Int = 1, rules: [RulePlan]? = nil, clusters: [[Int]]? = nil) throws {
         statisticsMemory = .allocate(byteCount: StatisticsRegion.size(workers: 1), alignment: 4096)
         memset(statisticsMemory, 0, StatisticsRegion.size(workers: 1))
         liveMemory = .allocate(byteCount: LiveState.size(workers: 1), alignment: 4096)
@@ -32,41 +38,90 @@ final class WorkerHarness {
         // A worker ends with its process and has no other end; here it and its loop are left to the test process.
         _ = Unmanaged.passRetained(worker)
         _ = Unmanaged.passRetained(loop)
-        let loopback = IPAddress(v4: 127, 0, 0, 1)
-        let listening = SharedFD(try Socket.listen(SocketAddress(ip: loopback, port: 0)))
+        let listening = SharedFD(try Socket.listen(SocketAddress(ip: Self.loopback, port: 0)))
         port = try #require(Socket.localAddress(listening.raw)).port
-        backends = try (0..<count).map { _ in try RawSocket(listening: loopback) }
+        backends = try (0..<count).map { _ in try RawSocket(listening: Self.loopback) }
         backendPorts = backends.map(\.port)
+        try publish(rules: rules, clusters: clusters)
+        worker.add(
+            Listener(
+                id: Self.socketID, address: SocketAddress(ip: Self.loopback, port: port), fd: listening, worker: worker)
+        )
+    }
+
+    static let loopback = IPAddress(v4: 127, 0, 0, 1)
+    /// Nobody listens there: tcpmux, which needs a privilege to bind.
+    static let deadPort: UInt16 = 1
+
+    /// A rule for a path's prefix.
+    static func rule(
+        _ prefix: String = "/", to cluster: Int = 0, _ change: (inout RulePlan) -> Void = { _ in }
+    ) -> RulePlan {
+        var rule = RulePlan(
+            matches: [MatchPlan(path: .prefix(prefix))],
+            backends: [BackendPlan(target: .cluster(cluster), weight: 1, name: "default/backend-\(cluster):80")])
+        change(&rule)
+        return rule
+    }
+
+    /// Has the worker take a new configuration over.
+    /// - Parameter listens: whether the listening socket is part of it.
+    func publish(rules: [RulePlan]? = nil, clusters: [[Int]]? = nil, listens: Bool = true) throws {
+        generation += 1
         var plan = GatewayPlan()
-        plan.clusters = backendPorts.enumerated().map { index, port in
+        plan.clusters = (clusters ?? backendPorts.indices.map { [$0] }).enumerated().map { index, members in
             ClusterPlan(
                 name: "default/backend-\(index):80",
-                endpoints: [EndpointPlan(address: SocketAddress(ip: loopback, port: port))])
+                endpoints: members.map {
+                    let port = $0 < backendPorts.count ? backendPorts[$0] : Self.deadPort
+                    return EndpointPlan(address: SocketAddress(ip: Self.loopback, port: port))
+                })
         }
-        let plain = RulePlan(
-            matches: [MatchPlan(path: .prefix("/"))],
-            backends: [BackendPlan(target: .cluster(0), weight: 1, name: "default/backend-0:80")])
         plan.routes = [
             RoutePlan(
-                kind: "HTTPRoute", namespace: "default", name: "test", rules: rules ?? [plain],
+                kind: "HTTPRoute", namespace: "default", name: "test", rules: rules ?? [Self.rule()],
                 position: SourcePosition())
         ]
-        plan.sockets = [
-            SocketPlan(
-                address: SocketAddress(ip: loopback, port: port),
-                listeners: [
-                    ListenerPlan(
-                        gatewayNamespace: "default", gatewayName: "gateway", name: "http", hostname: "",
-                        attachments: [.init(hostnames: [""], route: 0)], position: SourcePosition())
-                ])
-        ]
+        if listens {
+            plan.sockets = [
+                SocketPlan(
+                    address: SocketAddress(ip: Self.loopback, port: port),
+                    listeners: [
+                        ListenerPlan(
+                            gatewayNamespace: "default", gatewayName: "gateway", name: "http", hostname: "",
+                            attachments: [.init(hostnames: [""], route: 0)], position: SourcePosition())
+                    ])
+            ]
+        }
         let octets = try SnapshotBuilder.build(
-            plan, generation: 1, revision: 1, sourceHash: 0, socketIDs: [7], slot: { _ in 1 })
+            plan, generation: generation, revision: generation, sourceHash: 0,
+            socketIDs: listens ? [Self.socketID] : [], slot: { _ in Self.slot })
         let shared = try octets.withUnsafeBytes { try SealedBlock.make("test", $0) }
         #expect(worker.apply(try SealedBlock(shared.raw)))
-        worker.add(
-            Listener(id: 7, address: SocketAddress(ip: loopback, port: port), fd: listening, worker: worker))
     }
+
+    // MARK: what was counted
+
+    /// Of every endpoint here.
+    private static let slot: UInt32 = 1
+
+    var statistics: StatisticsReader { StatisticsReader(base: statisticsMemory, workers: 1) }
+
+    func total(_ counter: Counter) -> UInt64 { statistics.total(counter) }
+
+    /// Everything that was begun was also ended.
+    func expectNothingUnderWay(sourceLocation: SourceLocation = #_sourceLocation) {
+        for level in [Counter.requestsNow, .upstreamRequestsNow, .upgradesNow] {
+            #expect(total(level) == 0, "\(level)", sourceLocation: sourceLocation)
+        }
+        let live = LiveState(base: liveMemory, workers: 1, worker: 0)
+        #expect(live.inFlight(Self.slot) == 0, "requests in flight", sourceLocation: sourceLocation)
+    }
+
+    // MARK: turning
+
+    /// Lets whatever is under way happen: turns that nothing more comes of.
+    func settle() { for _ in 0..<20 { loop.turn(limit: 1) } }
 
     /// Turns the loop until `condition` holds.
     func until(_ what: String = "", sourceLocation: SourceLocation = #_sourceLocation, _ condition: () throws -> Bool)
@@ -113,6 +168,8 @@ final class RawSocket {
     private let fd: OwnedFD
     private(set) var bytes: [UInt8] = []
     private(set) var ended = false
+    /// The end was a reset: what came before it is not all.
+    private(set) var wasReset = false
     let port: UInt16
 
     var received: String { String(decoding: bytes, as: UTF8.self) }
@@ -141,20 +198,33 @@ final class RawSocket {
 
     @discardableResult func send(_ text: String) -> Int { send(Array(text.utf8)) }
 
-    func receive() {
-        var block = [UInt8](repeating: 0, count: 65536)
-        while !ended {
-            let count = recv(fd.raw, &block, block.count, 0)
+    /// Takes what has come, at most `limit` octets.
+    func receive(limit: Int = .max) {
+        var block = [UInt8](repeating: 0, count: min(65536, limit))
+        var left = limit
+        while !ended, left > 0 {
+            let count = recv(fd.raw, &block, min(block.count, left), 0)
             if count > 0 {
                 bytes += block[0..<count]
-            } else if count == 0 || errno != EAGAIN {
-                ended = true
-            } else {
+                left -= count
+            } else if count < 0, errno == EAGAIN {
                 return
+            } else {
+                wasReset = count < 0
+                ended = true
             }
         }
     }
 
     func forget() { bytes = [] }
     func finish() { Socket.shutdownWrite(fd.raw) }
+    /// When the socket goes, its peer will see a reset.
+    func resetsWhenGone() { Socket.resetOnClose(fd.raw) }
+
+    /// Keeps what the kernel holds for us small, so that a test sees early that nobody reads.
+    func keepBuffersSmall() {
+        var size: CInt = 8192
+        setsockopt(fd.raw, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<CInt>.size))
+        setsockopt(fd.raw, SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<CInt>.size))
+    }
 }

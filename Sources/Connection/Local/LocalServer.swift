@@ -46,7 +46,11 @@ open class LocalServer: ConnectionOwner {
     public func stopAccepting() {
         guard acceptor.isRegistered else { return }
         acceptor.isRegistered = false
-        resources.loop.remove(listener, closing: false)
+        if acceptor.isPaused {
+            resources.loop.clearDeadline(acceptor)
+        } else {
+            resources.loop.remove(listener, closing: false)
+        }
         for connection in connections.values { connection.drain() }
     }
 
@@ -63,6 +67,7 @@ open class LocalServer: ConnectionOwner {
             } catch {
                 // Level-triggered: without a pause this would be a busy loop.
                 resources.loop.remove(listener, closing: false)
+                acceptor.isPaused = true
                 resources.loop.setDeadline(acceptor, resources.loop.now + Self.acceptPause)
                 return
             }
@@ -70,7 +75,8 @@ open class LocalServer: ConnectionOwner {
     }
 
     fileprivate func resumeAccepting() {
-        if acceptor.isRegistered { resources.loop.addReader(listener, acceptor) }
+        acceptor.isPaused = false
+        resources.loop.addReader(listener, acceptor)
     }
 
     private func adopt(_ fd: consuming OwnedFD, _ peer: SocketAddress) {
@@ -108,7 +114,10 @@ open class LocalServer: ConnectionOwner {
 /// The listening socket in the loop, apart from the server because both have deadlines and events of their own.
 private final class Acceptor: EventSource {
     unowned let server: LocalServer
+    /// Accepting has not been stopped for good.
     var isRegistered = true
+    /// The loop does not know the listener for a moment: no descriptors are left.
+    var isPaused = false
 
     init(_ server: LocalServer) { self.server = server }
 

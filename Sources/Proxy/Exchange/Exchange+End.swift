@@ -36,6 +36,7 @@ extension Exchange {
     func abandon(_ reason: ReasonCode) {
         guard phase != .over, let downstream else { return }
         self.reason = reason
+        if phase == .tunnel { worker.statistics.decrement(.upgradesNow) }
         let hadAttempt = upstream != nil
         dropUpstream()
         if hadAttempt { endAttempt(status: status) }
@@ -126,6 +127,7 @@ extension Exchange {
         normalisedPath.clear()
         ownRequestID.clear()
         requestSent = false
+        sendingHasFailed = false
         requestBody = 0
         responseBody = 0
         recorder = nil

@@ -10,7 +10,9 @@ import Telemetry
 extension Exchange {
     func receiveResponse() {
         guard let upstream, let downstream, let message = downstream.request else { return }
+        var interims = 0
         while true {
+            if interims == ExchangeLimits.interimsPerTurn { return worker.loop.again(upstream) }
             switch upstream.readHead(for: message.head.method) {
             case .waiting: return
             case .endOfFile, .failed: return upstreamLost()
@@ -22,6 +24,7 @@ extension Exchange {
                 let code = response.head.status
                 if code == 101 { return switchProtocols(response, asked: message.head.upgradesToWebSocket) }
                 if code < 200 {
+                    interims += 1
                     passInterim(response, to: downstream, minorVersion: message.head.minorVersion)
                     continue
                 }
@@ -48,6 +51,7 @@ extension Exchange {
         guard let upstream else { return }
         if minorVersion >= 1, downstream.output.count < ExchangeLimits.interimOctets {
             worker.resources.buffers.supply(&downstream.output)
+            downstream.output.compact()
             writeResponseHead(response, upstream.headBytes, framing: .none, to: &downstream.output)
             _ = downstream.flush()
         }
@@ -113,6 +117,8 @@ extension Exchange {
         phase = .tunnel
         requestDeadline = .distantFuture
         attemptDeadline = .distantFuture
+        // Half-closing is an ordinary event from here on.
+        halfClosedDeadline = .distantFuture
         worker.statistics.increment(.upgradesNow)
         relayTunnel()
     }
@@ -123,28 +129,31 @@ extension Exchange {
         let before = requestBody &+ responseBody
         if !tunnelRequestEnded {
             let progress = Relay.run(from: downstream, to: upstream, moved: &requestBody)
-            guard tunnelGoesOn(progress, again: downstream, ended: &tunnelRequestEnded, sink: upstream) else { return }
+            guard tunnelGoesOn(progress, from: downstream, to: upstream) else { return finishTunnel() }
+            if case .complete = progress { tunnelRequestEnded = true }
         }
         if !tunnelResponseEnded {
             let progress = Relay.run(from: upstream, to: downstream, moved: &responseBody)
-            guard tunnelGoesOn(progress, again: upstream, ended: &tunnelResponseEnded, sink: downstream) else { return }
+            guard tunnelGoesOn(progress, from: upstream, to: downstream) else { return finishTunnel() }
+            if case .complete = progress { tunnelResponseEnded = true }
         }
         if requestBody &+ responseBody != before { lastProgress = worker.loop.now }
-        if tunnelRequestEnded, tunnelResponseEnded { finishTunnel() }
+        // A side that had only to listen and is gone was reset: neither a read nor a write would ever tell.
+        let isCut =
+            downstream.isGone && tunnelRequestEnded && !tunnelResponseEnded
+            || upstream.isGone && tunnelResponseEnded && !tunnelRequestEnded
+        if isCut || tunnelRequestEnded && tunnelResponseEnded { finishTunnel() }
     }
 
+    /// False: one direction is broken, and with it the tunnel.
     private func tunnelGoesOn(
-        _ progress: Relay.Progress, again source: HTTP1Connection, ended: inout Bool, sink: HTTP1Connection
+        _ progress: Relay.Progress, from source: HTTP1Connection, to sink: HTTP1Connection
     ) -> Bool {
         switch progress {
-        case .complete:
-            ended = true
-            Socket.shutdownWrite(sink.fd)
+        case .complete: Socket.shutdownWrite(sink.fd)
         case .waiting: break
         case .unfinished: worker.loop.again(source)
-        case .sourceFailed, .sinkFailed, .sourceRefused:
-            finishTunnel()
-            return false
+        case .sourceFailed, .sinkFailed, .sourceRefused: return false
         }
         return true
     }
@@ -157,6 +166,10 @@ extension Exchange {
         self.status = status
         self.reason = reason
         phase = .answering
+        // Those that have passed must not cut the answer that says so.
+        requestDeadline = .distantFuture
+        attemptDeadline = .distantFuture
+        lastProgress = worker.loop.now
         // A body that has already arrived is passed over, so that the connection can stay.
         skipRequestBody(downstream)
         if !downstream.incoming.isComplete || worker.isDraining { downstream.closesAfterResponse = true }

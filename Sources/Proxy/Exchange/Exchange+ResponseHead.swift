@@ -25,7 +25,8 @@ extension Exchange {
             if !edits.isEmpty { edits.appendLines(to: &out) }
             cors?.writeActual(message.head, downstream.headBytes, to: &out)
             if framing == .chunked { out.append("Transfer-Encoding: chunked\r\n") }
-            if response.head.rewritesLength, let length = response.head.contentLength {
+            // A 204 has none (RFC 9110, section 8.6).
+            if response.head.rewritesLength, response.head.status != 204, let length = response.head.contentLength {
                 out.append("Content-Length: ")
                 out.append(decimal: length)
                 out.append("\r\n")

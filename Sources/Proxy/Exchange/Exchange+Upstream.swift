@@ -1,6 +1,7 @@
 import Config
 import Connection
 import Core
+import Glibc
 import HTTP
 import IO
 import Telemetry
@@ -31,11 +32,10 @@ extension Exchange {
     /// - Parameter fresh: not on a connection that has served before.
     func attempt(fresh: Bool = false) {
         attemptDeadline = .distantFuture
-        guard let cluster, let chosen = cluster.next(avoiding: attempts > 0 && !fresh ? endpoint : nil) else {
+        // A replay goes to the endpoint whose connection died: it is the connection that was stale.
+        guard let target = fresh ? endpoint : cluster?.next(avoiding: attempts > 0 ? endpoint : nil) else {
             return answer(503, .noHealthyUpstream, "no endpoint is ready")
         }
-        // A replay goes to the endpoint whose connection died: it is the connection that was stale.
-        let target = fresh ? endpoint ?? chosen : chosen
         endpoint = target
         attempts += 1
         attemptStarted = worker.loop.now
@@ -53,12 +53,23 @@ extension Exchange {
             return advance()
         }
         phase = .connecting
-        attemptDeadline = min(attemptDeadline, attemptStarted + ExchangeLimits.connect)
+        attemptDeadline = min(attemptDeadline, attemptStarted + worker.limits.connect)
         armDeadline()
         do throws(Errno) {
-            upstream = try HTTP1ClientConnection(to: target.address, owner: self, resources: worker.resources)
+            upstream = try connect(to: target)
         } catch {
             connectFailed(target)
+        }
+    }
+
+    /// Where no descriptor is left, the connections that nobody uses go first.
+    private func connect(to target: Endpoint) throws(Errno) -> HTTP1ClientConnection {
+        do throws(Errno) {
+            return try HTTP1ClientConnection(to: target.address, owner: self, resources: worker.resources)
+        } catch {
+            guard error.code == EMFILE || error.code == ENFILE else { throw error }
+            worker.clusters.closeIdle()
+            return try HTTP1ClientConnection(to: target.address, owner: self, resources: worker.resources)
         }
     }
 
@@ -79,13 +90,14 @@ extension Exchange {
     }
 
     /// Nothing of the request was sent, so another endpoint may have it whatever its method (RFC 9110, section 9.2.2).
-    private func connectFailed(_ failed: Endpoint) {
+    private func connectFailed(_ failed: Endpoint, timedOut: Bool = false) {
         worker.statistics.upstreamConnectFailed(endpoint: failed.slot)
         endAttempt(status: 0)
         connectFailures += 1
         let choices = min(cluster?.endpoints.count ?? 0, ExchangeLimits.connectAttempts)
         if connectFailures < choices { return attempt() }
         if retriesLeft > 0 { return retry() }
+        if timedOut { return answer(504, .upstreamTimeout, "no connection to the backend could be made in time") }
         answer(503, .upstreamConnectionFailure, "no connection to the backend could be made")
     }
 
@@ -94,7 +106,9 @@ extension Exchange {
         worker.resources.buffers.supply(&connection.output)
         writeRequestHead(to: &connection.output)
         sentBefore = connection.octetsSent
+        receivedBefore = connection.octetsReceived
         requestSent = false
+        sendingHasFailed = false
         replayed = 0
         switch message.head.framing {
         case .none, .untilClose: connection.outgoing = .none
@@ -106,15 +120,7 @@ extension Exchange {
     /// Hands on what the client has sent, as far as the endpoint takes it.
     func sendRequest() {
         guard let downstream, let upstream else { return }
-        if let recorder, replayed < recorder.kept.count {
-            let rest = recorder.kept.from(replayed)
-            replayed += upstream.write(body: rest)
-            if upstream.failure != nil { return sendingFailed() }
-            if replayed < recorder.kept.count {
-                _ = upstream.flush()
-                return
-            }
-        }
+        if let recorder, !replay(recorder, to: upstream) { return }
         let before = requestBody
         switch Relay.run(from: downstream, to: upstream, moved: &requestBody, tap: recorder) {
         case .complete:
@@ -131,9 +137,24 @@ extension Exchange {
         if requestBody != before { lastProgress = worker.loop.now }
     }
 
+    /// Sends what an earlier attempt had of the body. True: all of it is on its way.
+    private func replay(_ recorder: BodyRecorder, to upstream: HTTP1ClientConnection) -> Bool {
+        while replayed < recorder.kept.count {
+            replayed += upstream.write(body: recorder.kept.from(replayed))
+            // A chunk is bounded by one block. No event would tell that there is room for the next: it must be made now.
+            if replayed < recorder.kept.count { _ = upstream.flush() }
+            if upstream.failure != nil {
+                sendingFailed()
+                return false
+            }
+            if replayed < recorder.kept.count, !upstream.mayWrite { return false }
+        }
+        return true
+    }
+
     /// The endpoint takes no more. It may have answered first (a 413, say); what it said is still there to be read.
     private func sendingFailed() {
-        requestSent = true
+        sendingHasFailed = true
         upstream?.mayRead = true
     }
 
@@ -142,7 +163,8 @@ extension Exchange {
     /// The connection ended before a whole response head.
     func upstreamLost() {
         guard let upstream, let head = downstream?.request else { return }
-        let hasBegun = upstream.hasBegunResponse
+        // An interim response counts: the client may have it already.
+        let hasBegun = upstream.octetsReceived != receivedBefore
         let wasReused = upstream.served > 0
         let nothingSent = upstream.octetsSent == sentBefore
         dropUpstream()
@@ -169,20 +191,23 @@ extension Exchange {
         retriesLeft -= 1
         worker.statistics.increment(.upstreamRetries)
         phase = .backingOff
-        let backoff = rule?.pointee.retry.backoff ?? .zero
-        if backoff <= .zero { return attempt() }
-        attemptDeadline = worker.loop.now + backoff
+        // Never within this call: an endpoint that refuses on the spot would pile up as many calls as there are retries.
+        attemptDeadline = worker.loop.now + max(rule?.pointee.retry.backoff ?? .zero, ExchangeLimits.leastBackoff)
         armDeadline()
     }
 
     func attemptTimedOut() {
-        let wasConnecting = phase == .connecting
-        if wasConnecting, let endpoint {
-            worker.statistics.increment(.upstreamConnectTimeouts)
-            worker.statistics.upstreamConnectFailed(endpoint: endpoint.slot)
-        }
         guard phase == .connecting || phase == .awaitingHead else {
             return timedOut(.upstreamTimeout, "the backend took longer than its route allows")
+        }
+        if phase == .connecting, let endpoint {
+            worker.statistics.increment(.upstreamConnectTimeouts)
+            let timeout = rule?.pointee.backendRequestTimeout ?? .zero
+            if timeout <= .zero || worker.loop.now < attemptStarted + timeout {
+                dropUpstream()
+                return connectFailed(endpoint, timedOut: true)
+            }
+            worker.statistics.upstreamConnectFailed(endpoint: endpoint.slot)
         }
         if retriesLeft > 0, canSendAgain {
             dropUpstream()

@@ -41,6 +41,8 @@ final class Exchange: ConnectionOwner {
     // How far it is.
     /// The request, body included, has been handed to the upstream connection.
     var requestSent = false
+    /// The upstream connection takes nothing more of the request; what it has said is still read.
+    var sendingHasFailed = false
     var requestBody: UInt64 = 0
     var responseBody: UInt64 = 0
     var recorder: BodyRecorder?
@@ -55,7 +57,9 @@ final class Exchange: ConnectionOwner {
     var connectFailures = 0
     var retriesLeft: UInt32 = 0
     var replayedOnFresh = false
+    /// What had passed on the upstream connection before this attempt.
     var sentBefore: UInt64 = 0
+    var receivedBefore: UInt64 = 0
     var attemptStarted = Instant(nanoseconds: 0)
 
     // For the record.
@@ -114,7 +118,7 @@ final class Exchange: ConnectionOwner {
             if connection.isGone, phase != .tunnel { return abandon(.downstreamTermination) }
             if connection.peerFinished, phase != .tunnel, halfClosedDeadline == .distantFuture {
                 // The client can still read, but most that do this have gone (a browser's stop button): it has a while.
-                halfClosedDeadline = worker.loop.now + ExchangeLimits.halfClosed
+                halfClosedDeadline = worker.loop.now + worker.limits.halfClosed
                 armDeadline()
             }
         }
@@ -129,10 +133,10 @@ final class Exchange: ConnectionOwner {
     func advance() {
         switch phase {
         case .awaitingHead:
-            if !requestSent { sendRequest() }
+            if !requestSent, !sendingHasFailed { sendRequest() }
             if phase == .awaitingHead { receiveResponse() }
         case .relaying:
-            if !requestSent { sendRequest() }
+            if !requestSent, !sendingHasFailed { sendRequest() }
             if phase == .relaying { relayResponse() }
         case .tunnel: relayTunnel()
         case .answering: finishAnswer()
@@ -147,7 +151,7 @@ final class Exchange: ConnectionOwner {
 
     private var nearestDeadline: Instant {
         min(
-            min(requestDeadline, attemptDeadline), min(halfClosedDeadline, lastProgress + ExchangeLimits.streamIdle))
+            min(requestDeadline, attemptDeadline), min(halfClosedDeadline, lastProgress + worker.limits.streamIdle))
     }
 
     override func deadlinePassed(now: Instant) {
@@ -156,7 +160,7 @@ final class Exchange: ConnectionOwner {
         if now >= requestDeadline { return timedOut(.upstreamTimeout, "the request took longer than its route allows") }
         if now >= attemptDeadline { return attemptTimedOut() }
         if now >= halfClosedDeadline { return abandon(.downstreamTermination) }
-        if now >= lastProgress + ExchangeLimits.streamIdle {
+        if now >= lastProgress + worker.limits.streamIdle {
             return timedOut(.streamIdleTimeout, "nothing moved for too long")
         }
         armDeadline()
@@ -164,17 +168,21 @@ final class Exchange: ConnectionOwner {
 }
 
 /// Limits of an exchange where no policy sets them (interface.md's table; docs/protocol.md).
-enum ExchangeLimits {
-    static let connect = TimeAmount.seconds(10)
-    static let streamIdle = TimeAmount.seconds(300)
+struct ExchangeLimits: BitwiseCopyable {
+    var connect = TimeAmount.seconds(10)
+    var streamIdle = TimeAmount.seconds(300)
     /// How long a client that has sent its FIN is still served.
-    static let halfClosed = TimeAmount.seconds(5)
+    var halfClosed = TimeAmount.seconds(5)
+    /// Between two attempts at least.
+    static let leastBackoff = TimeAmount.milliseconds(1)
     /// Endpoints tried when connections cannot be made.
     static let connectAttempts = 3
     /// Octets of a request's body that are kept to be sent again.
     static let recordedBody = 32 * 1024
     /// Octets of interim responses (1xx) that wait for a client that does not read; further ones are dropped.
     static let interimOctets = 8 * 1024
+    /// Interim responses of one backend that are read before others have their turn.
+    static let interimsPerTurn = 16
     /// Octets that a mirror may be behind before it is given up.
     static let mirrorBacklog = 64 * 1024
     /// Octets of a request id that is taken from the client.

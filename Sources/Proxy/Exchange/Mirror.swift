@@ -55,7 +55,7 @@ final class Mirror: ConnectionOwner {
         case .chunked: connection.outgoing = .chunked
         }
         whileActive = self
-        worker.loop.setDeadline(self, worker.loop.now + ExchangeLimits.streamIdle)
+        worker.loop.setDeadline(self, worker.loop.now + worker.limits.streamIdle)
         if isConnected { pump() }
     }
 
@@ -106,36 +106,53 @@ final class Mirror: ConnectionOwner {
 
     private func pump() {
         guard let connection else { return }
-        if !isSent {
-            if !backlog.isEmpty { backlog.consume(connection.write(body: backlog.view)) }
-            if backlog.isEmpty, isBodyComplete {
-                connection.endBody()
-                isSent = true
-            }
-            if !connection.flush(), connection.failure != nil { return abandon() }
-        }
+        send(connection)
+        if connection.failure != nil, !connection.mayRead { return abandon() }
         discardResponse(connection)
     }
 
+    private func send(_ connection: HTTP1ClientConnection) {
+        // A chunk is bounded by one block: what is left needs another, and no event would tell that there is room.
+        while !backlog.isEmpty, connection.failure == nil {
+            backlog.consume(connection.write(body: backlog.view))
+            if !backlog.isEmpty, !connection.flush() || !connection.mayWrite { return }
+        }
+        if isBodyComplete, !isSent, backlog.isEmpty {
+            connection.endBody()
+            isSent = true
+        }
+        _ = connection.flush()
+    }
+
+    /// Reads the response away, so much a turn.
     private func discardResponse(_ connection: HTTP1ClientConnection) {
+        var interims = 0
         while !isHeadTaken {
+            if interims == ExchangeLimits.interimsPerTurn { return worker.loop.again(connection) }
             switch connection.readHead(for: method) {
             case .waiting: return
             case .endOfFile, .failed, .refused: return abandon()
             case .complete:
-                let interim = (connection.response?.head.status ?? 0) < 200
+                let status = connection.response?.head.status ?? 0
+                // Nobody will speak the other protocol.
+                if status == 101 { return abandon() }
                 persists = connection.response?.head.persistence == .keepAlive
                 connection.dropHead()
-                if !interim { isHeadTaken = true }
+                if status >= 200 { isHeadTaken = true } else { interims += 1 }
             }
         }
-        while isHeadTaken {
+        var discarded = 0
+        while true {
             switch connection.incoming.next(&connection.input) {
-            case .data(let run): connection.incoming.consume(run.count, from: &connection.input)
+            case .data(let run):
+                discarded += run.count
+                connection.incoming.consume(run.count, from: &connection.input)
+                if discarded > Relay.octetsPerTurn { return worker.loop.again(connection) }
             case .needMore:
                 switch connection.fill() {
                 case .more: continue
                 case .nothing: return
+                case .endOfFile where connection.incoming.isUntilClose: connection.incoming.endByClose()
                 case .endOfFile, .failed, .full: return abandon()
                 }
             case .refused: return abandon()
@@ -151,7 +168,8 @@ final class Mirror: ConnectionOwner {
 extension Exchange {
     /// Starts the copies that the filters ask for; each in its share of the requests.
     func startMirrors(_ rule: FilterConfig, _ backend: FilterConfig, hasBody: Bool) {
-        guard let message = downstream?.request, let configuration else { return }
+        // A tunnel has two ends: a third would only be told its beginning.
+        guard let message = downstream?.request, let configuration, !message.head.upgradesToWebSocket else { return }
         for table in [rule.mirrors, backend.mirrors] {
             for i in 0..<Int(table.count) {
                 let config = snapshot[table, i].pointee

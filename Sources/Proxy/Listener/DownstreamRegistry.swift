@@ -1,17 +1,13 @@
 import Connection
 import Core
-import Glibc
 import IO
 import Telemetry
 
 /// Every downstream connection of this worker. Owns them.
 ///
-/// Limit: half of RLIMIT_NOFILE less a reserve, since each may need an upstream descriptor too. At the limit the
-/// connection that has been idle the longest goes; when none is idle, accepting pauses.
+/// Limit: ``DescriptorShares/downstream``. At the limit the connection
+/// that has been idle the longest goes; when none is idle, accepting pauses.
 final class DownstreamRegistry {
-    /// Descriptors kept for everything else: listeners, logs, pipes, the family's links.
-    static let reservedDescriptors = 128
-
     /// Who has just been accepted and has said nothing yet is about to; only later it counts as idle. Otherwise a burst of
     /// connections would push itself out, and nobody of it were served.
     static let firstRequestGrace = TimeAmount.seconds(1)
@@ -24,10 +20,7 @@ final class DownstreamRegistry {
 
     init(worker: Worker) {
         self.worker = worker
-        var bound = rlimit()
-        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &bound)
-        let descriptors = Int(min(bound.rlim_cur, 1 << 24))
-        limit = max(16, (descriptors - Self.reservedDescriptors) / 2)
+        limit = DescriptorShares.downstream
         connections.reserveCapacity(min(limit, 1024))
     }
 

@@ -33,6 +33,7 @@ final class Endpoint: ConnectionOwner {
 
     /// A connection that has served comes back; kept when it can serve again.
     func giveBack(_ connection: HTTP1ClientConnection) {
+        connection.lookBehindResponse()
         guard connection.isReusable, !isRetired, !worker.isDraining, idle.count < Self.idleLimit else {
             return connection.close()
         }

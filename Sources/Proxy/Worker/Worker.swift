@@ -20,6 +20,7 @@ public final class Worker: ConnectionOwner {
 
     let loop: EventLoop
     let resources: ConnectionResources
+    var limits = ExchangeLimits()
     let statistics: WorkerStatistics
     let liveState: LiveState
     let accessLog: AccessLog
@@ -46,6 +47,7 @@ public final class Worker: ConnectionOwner {
         self.accessLog = accessLog
         self.log = log
         resources = ConnectionResources(loop: loop)
+        resources.pipes.limit = DescriptorShares.pipes
         random = SeededRandom(seed: SystemCalls.randomSeed())
         requestIDs = RequestIDGenerator(seed: SystemCalls.randomSeed())
         super.init()

@@ -1,0 +1,18 @@
+import Glibc
+
+/// How RLIMIT_NOFILE is shared out, so that no use of descriptors starves another.
+enum DescriptorShares {
+    /// Kept for everything else: listeners, logs, the family's links.
+    static let reserved = 128
+
+    private static let all: Int = {
+        var bound = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &bound)
+        return Int(min(bound.rlim_cur, 1 << 24))
+    }()
+
+    /// Pipes at once, of two descriptors each: an eighth. Bodies that find none are copied.
+    static let pipes = min(512, max(4, all / 16))
+    /// Downstream connections: half of the rest, since each may need an upstream descriptor too.
+    static let downstream = max(16, (all - reserved - 2 * pipes) / 2)
+}
