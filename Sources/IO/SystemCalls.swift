@@ -115,6 +115,9 @@ public enum SystemCalls {
         while poll(&question, 1, -1) < 0, errno == EINTR {}
     }
 
+    /// One arena, and large blocks from the system and back to it (mallopt(3)): for a process that holds much for a moment.
+    public static func returnMemoryEarly() { clinux_malloc_arena_limit() }
+
     /// Gives free memory back to the system (malloc_trim(3)): for the control side, after a large set was loaded.
     public static func trimMemory() { clinux_malloc_trim() }
 }

@@ -59,6 +59,7 @@ public final class Controller {
     /// Plays the role until the supervisor says quit, or is gone.
     /// - Returns: the process's exit status, one of ``RoleExit``.
     public static func run(_ start: ControllerStart, version: String) -> Int32 {
+        SystemCalls.returnMemoryEarly()
         let controller = Controller(start, version: version)
         // Never taken apart: the process ends next, and connections under way need no goodbye.
         _ = Unmanaged.passRetained(controller)
