@@ -90,7 +90,9 @@ let package = Package(
         // The program itself, as a process, between a test's clients and backends.
         .testTarget(
             name: "EndToEndTests",
-            dependencies: [.target(name: "sluice"), .target(name: "Core"), .target(name: "IO"), .target(name: "Support")]),
+            dependencies: [
+                .target(name: "sluice"), .target(name: "Core"), .target(name: "IO"), .target(name: "Support"),
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

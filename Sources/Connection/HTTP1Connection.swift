@@ -38,6 +38,8 @@ open class HTTP1Connection: EventSource {
     public final private(set) var failure: Errno?
     public final var octetsReceived: UInt64 = 0
     public final var octetsSent: UInt64 = 0
+    /// The last write said that more would follow.
+    private var holdsBack = false
     /// Body octets on their way through the kernel (splice); nil: none.
     final var pipe: Pipe?
 
@@ -95,23 +97,25 @@ open class HTTP1Connection: EventSource {
     // MARK: writing
 
     /// Takes octets of the body, framed as `outgoing` says, as many as the socket and one block allow.
+    /// - Parameter more: what follows is about to be written too; see ``pushHeldBack()``.
     /// - Returns: how many were taken; fewer than offered: `writable` will be called.
-    public final func write(body data: ByteView) -> Int {
+    public final func write(body data: ByteView, more: Bool = false) -> Int {
         switch outgoing {
         case .none:
             preconditionFailure("a body where none was announced")
         case .length(let remaining):
-            let taken = writeRaw(data.upTo(Int(min(UInt64(data.count), remaining))))
+            let taken = writeRaw(
+                data.upTo(Int(min(UInt64(data.count), remaining))), more: more && remaining > UInt64(data.count))
             outgoing = .length(remaining: remaining - UInt64(taken))
             return taken
         case .untilClose:
-            return writeRaw(data)
+            return writeRaw(data, more: false)
         case .chunked:
             return writeChunk(data)
         }
     }
 
-    private func writeRaw(_ data: ByteView) -> Int {
+    private func writeRaw(_ data: ByteView, more: Bool) -> Int {
         if data.count <= Self.copiedRun, output.count + data.count <= ConnectionResources.blockSize {
             resources.buffers.supply(&output)
             // What was sent already leaves a hole, which a sink that is never quite served would let grow for ever.
@@ -120,8 +124,9 @@ open class HTTP1Connection: EventSource {
             return data.count
         }
         guard mayWrite, failure == nil else { return 0 }
-        switch SystemCalls.send(fd, output.view, data) {
+        switch SystemCalls.send(fd, output.view, data, more: more) {
         case .octets(let count):
+            holdsBack = more
             octetsSent &+= UInt64(count)
             if count < output.count + data.count { mayWrite = false }
             let queued = min(count, output.count)
@@ -173,6 +178,7 @@ open class HTTP1Connection: EventSource {
             guard mayWrite, failure == nil else { return false }
             switch SystemCalls.send(fd, output.view) {
             case .octets(let count):
+                holdsBack = false
                 octetsSent &+= UInt64(count)
                 if count < output.count { mayWrite = false }
                 output.consume(count)
@@ -203,11 +209,21 @@ open class HTTP1Connection: EventSource {
     final func spliceOut(_ pipe: Pipe, more: Bool) -> Transfer {
         let result = SystemCalls.splice(from: pipe.readEnd, to: fd, length: pipe.level, more: more)
         switch result {
-        case .octets(let count): octetsSent &+= UInt64(count)
+        case .octets(let count):
+            octetsSent &+= UInt64(count)
+            holdsBack = more
         case .wouldBlock, .endOfFile: mayWrite = false
         case .failed(let error): failure = error
         }
         return result
+    }
+
+    /// What was to follow did not come at once: an incomplete segment that the kernel holds back for it goes out now
+    /// instead of after 200 ms (tcp(7), TCP_CORK).
+    final func pushHeldBack() {
+        guard holdsBack, fd >= 0 else { return }
+        holdsBack = false
+        Socket.push(fd)
     }
 
     /// `count` octets of a body of known length left through a pipe.

@@ -40,6 +40,14 @@ public enum Relay {
     public static func run(
         from source: HTTP1Connection, to sink: HTTP1Connection, moved: inout UInt64, tap: BodyTap? = nil
     ) -> Progress {
+        let progress = move(from: source, to: sink, &moved, tap)
+        if case .waiting = progress { sink.pushHeldBack() }
+        return progress
+    }
+
+    private static func move(
+        from source: HTTP1Connection, to sink: HTTP1Connection, _ moved: inout UInt64, _ tap: BodyTap?
+    ) -> Progress {
         var budget = octetsPerTurn
         while true {
             if source.pipe != nil || tap == nil && maySplice(source, sink) {
@@ -48,7 +56,8 @@ public enum Relay {
             }
             switch source.incoming.next(&source.input) {
             case .data(let run):
-                let taken = sink.write(body: run)
+                // The last read filled the block, so more is likely there: segments need not end here.
+                let taken = sink.write(body: run, more: source.mayRead)
                 tap?.passed(run.upTo(taken))
                 source.incoming.consume(taken, from: &source.input)
                 moved &+= UInt64(taken)
@@ -109,8 +118,7 @@ public enum Relay {
                 case .endOfFile, .failed: return .sourceFailed
                 }
             }
-            // Only where more follows at once: the kernel holds an incomplete segment back for it (tcp(7), TCP_CORK).
-            let more = pipe.level >= PipePool.capacity / 2 && (source.incoming.remainingLength ?? 0) > 0
+            let more = (source.incoming.remainingLength ?? 0) > 0
             while pipe.level > 0 {
                 guard sink.mayWrite else { return .waiting }
                 switch sink.spliceOut(pipe, more: more) {

@@ -129,6 +129,9 @@ public enum Socket {
         return code == 0 ? nil : Errno(code)
     }
 
+    /// Sends what the kernel holds back after a write with MSG_MORE: setting TCP_NODELAY, set as it is, pushes (tcp(7)).
+    public static func push(_ fd: CInt) { set(fd, Int32(IPPROTO_TCP), TCP_NODELAY, 1) }
+
     /// No more octets will be sent; the peer reads end of file (shutdown(2)).
     public static func shutdownWrite(_ fd: CInt) { Glibc.shutdown(fd, Int32(SHUT_WR)) }
 

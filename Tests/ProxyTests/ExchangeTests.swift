@@ -126,6 +126,29 @@ import Testing
         #expect(client.bytes.suffix(size).elementsEqual(body))
     }
 
+    /// The kernel keeps an incomplete segment for 200 ms when it is told that more follows and nothing does. A busy machine
+    /// may be slow once; it is not slow every time.
+    @Test(arguments: [40_000, 200_000]) func aBodyThatStallsIsNotHeldBack(first: Int) throws {
+        let harness = try WorkerHarness()
+        let fastest = try (0..<5).map { _ in
+            let client = try harness.connect()
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            let backend = try harness.acceptBackend()
+            harness.expect(backend, toReceive: "GET /")
+            backend.send("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+            let part = [UInt8](repeating: 0x7A, count: first)
+            var sent = 0
+            let began = harness.loop.now
+            harness.until("all that the backend has sent") {
+                sent += backend.send(Array(part[sent...]))
+                client.receive()
+                return client.bytes.count { $0 == 0x7A } == first
+            }
+            return harness.loop.now - began
+        }.min()
+        #expect(try #require(fastest) < .milliseconds(150))
+    }
+
     @Test func aSlowClientHoldsAtMostTheDocumentedAmount() throws {
         let harness = try WorkerHarness()
         let client = try harness.connect()

@@ -90,8 +90,13 @@ public enum RoleEntry {
             liveState: try map(InheritedFD.liveState), statistics: try map(InheritedFD.statistics), admin: admin)
     }
 
+    /// Of the controller, beside the workers' 0: where both want one core, a worker has nine tenths of it.
+    private static let controllerNiceness: CInt = 10
+
     private static func settle(_ role: Role, _ identity: Identity?) throws(RoleFailure) {
         clinux_set_name(role.title)
+        // A change of manifests is work for milliseconds or seconds; requests do not wait behind it (nice(2)).
+        if role == .controller { setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, controllerNiceness) }
         signal(SIGPIPE, SIG_IGN)
         if let identity {
             let result = clinux_drop_privileges(identity.uid, identity.gid, identity.name)

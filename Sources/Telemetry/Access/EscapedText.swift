@@ -12,26 +12,42 @@ extension ByteBuffer {
     public mutating func append(quoted value: ByteView, limit: Int) {
         append(byte: 0x22)
         var written = 0
-        for i in value.indices {
+        var i = 0
+        while i < value.count {
+            let plain = Self.plainRun(value, from: i, atMost: limit - written)
+            append(value[i..<(i + plain)])
+            i += plain
+            written += plain
+            guard i < value.count else { break }
             let byte = value[i]
-            let cost = byte == 0x22 || byte == 0x5C ? 2 : byte &- 0x20 < 0x5F ? 1 : 4
+            let cost = Self.isPlain(byte) ? 1 : byte == 0x22 || byte == 0x5C ? 2 : 4
             if written + cost > limit {
                 append(cutMark)
                 break
             }
             written += cost
-            switch cost {
-            case 1: append(byte: byte)
-            case 2:
+            i += 1
+            if cost == 2 {
                 append(byte: 0x5C)
                 append(byte: byte)
-            default:
+            } else {
                 append("\\x")
                 append(byte: ASCII.hexDigit(byte >> 4))
                 append(byte: ASCII.hexDigit(byte & 15))
             }
         }
         append(byte: 0x22)
+    }
+
+    /// Printable ASCII that neither form escapes.
+    private static func isPlain(_ byte: UInt8) -> Bool { byte &- 0x20 < 0x5F && byte != 0x22 && byte != 0x5C }
+
+    /// Octets from `start` that stay as they are: nearly always the whole value, so they are copied in one piece.
+    private static func plainRun(_ value: ByteView, from start: Int, atMost limit: Int) -> Int {
+        let end = min(value.count, start + limit)
+        var i = start
+        while i < end, isPlain(value[i]) { i += 1 }
+        return i - start
     }
 
     /// A JSON string (RFC 8259, section 7). Octets that are not UTF-8 become U+FFFD, one for each maximal part of a
@@ -42,6 +58,11 @@ extension ByteBuffer {
         var written = 0
         var i = 0
         while i < value.count {
+            let plain = Self.plainRun(value, from: i, atMost: limit - written)
+            append(value[i..<(i + plain)])
+            i += plain
+            written += plain
+            guard i < value.count else { break }
             let byte = value[i]
             let length = byte < 0x80 ? 1 : UTF8Sequence.length(value, at: i)
             let cost = Self.jsonCost(value, at: i, length: length)

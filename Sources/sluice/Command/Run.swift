@@ -27,11 +27,8 @@ extension Command {
     ) { arguments throws(UsageError) in
         let options = try RunOptions(arguments: arguments)
         let log = Log(level: options.logLevel, speaker: "supervisor")
-        // Instruments that run a program in their own process (valgrind) need its path for the children, too.
-        let instrumented = getenv("SLUICE_EXECUTABLE").map { String(cString: $0) }
         let plan = FamilyPlan(
-            options: options, executable: instrumented ?? "/proc/self/exe",
-            liveStateSize: LiveState.size(workers: options.workers),
+            options: options, liveStateSize: LiveState.size(workers: options.workers),
             statisticsSize: StatisticsRegion.size(workers: options.workers)
         ) { role, identity in RoleArguments.make(role, identity, arguments) }
         return Supervisor.run(plan) { notice in
