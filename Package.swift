@@ -74,13 +74,15 @@ let package = Package(
         .executableTarget(name: "stage", dependencies: ["Core", "IO", "Supervisor"], path: "Tests/Stage"),
 
         // Tests mirror the rooms.
+        .target(name: "AllocationCount", path: "Tests/AllocationCount"),
         tests(of: "Core"),
         tests(of: "IO", ["Core", "Support"]),
         tests(of: "Supervisor", ["Core", "IO", "Support", "stage"]),
         tests(of: "HTTP", ["Core", "Support"], exclude: ["Corpus"]),
         tests(of: "Config", ["Core", "HTTP"]),
         tests(of: "Routing", ["Core", "HTTP", "Config"]),
-        tests(of: "Proxy", ["Core", "IO", "Config", "Telemetry", "Upstream", "Support"]),
+        tests(of: "Connection", ["Core", "IO", "HTTP"]),
+        tests(of: "Proxy", ["Core", "IO", "Config", "Telemetry", "Upstream", "Support", "AllocationCount"]),
         tests(of: "Telemetry", ["Core", "IO"]),
         tests(of: "Controller", ["Core", "IO", "Manifest", "Telemetry", "Support"]),
         tests(of: "TLS", ["Core"]),

@@ -38,8 +38,8 @@ public final class HTTP1ClientConnection: HTTP1Connection {
             phase = .busy
             owner.connected(self, error: nil)
         case .busy:
-            if events.contains(.writable) { owner.writable(self) }
-            if phase == .busy, !events.isDisjoint(with: [.readable, .peerClosed, .hungUp, .error]) || events.isEmpty {
+            if events.has(.writable) { owner.writable(self) }
+            if phase == .busy, events.has(.anyForReading) || events.rawValue == 0 {
                 owner.readable(self)
             }
         case .idle: checkIdle()

@@ -55,10 +55,10 @@ open class HTTP1Connection: EventSource {
 
     public final override func ready(_ events: ReadyEvents) {
         guard fd >= 0 else { return }
-        if !events.isDisjoint(with: [.readable, .peerClosed, .hungUp, .error]) { mayRead = true }
-        if !events.isDisjoint(with: [.writable, .hungUp, .error]) { mayWrite = true }
-        if !events.isDisjoint(with: [.peerClosed, .hungUp]) { peerFinished = true }
-        if !events.isDisjoint(with: [.hungUp, .error]) { isGone = true }
+        if events.has(.anyForReading) { mayRead = true }
+        if events.has(.anyForWriting) { mayWrite = true }
+        if events.has(.anyEnd) { peerFinished = true }
+        if events.has(.anyLoss) { isGone = true }
         handle(events)
     }
 

@@ -58,9 +58,9 @@ public final class HTTP1ServerConnection: HTTP1Connection {
             if !output.isEmpty, !flush() { return failure == nil ? () : lost() }
             readHeads()
         case .exchange:
-            if events.contains(.writable) { owner.writable(self) }
+            if events.has(.writable) { owner.writable(self) }
             if phase == .exchange,
-                !events.isDisjoint(with: [.readable, .peerClosed, .hungUp, .error]) || events.isEmpty
+                events.has(.anyForReading) || events.rawValue == 0
             {
                 owner.readable(self)
             }

@@ -10,7 +10,7 @@ public final class PipePool {
 
     /// Pipes that may be lent at once: two descriptors each, and by default 128 MiB of the kernel's memory a worker.
     public var limit = 128
-    private var lent = 0
+    public private(set) var lent = 0
     private var free: [Pipe] = []
 
     init() {}

@@ -12,6 +12,19 @@ public struct ReadyEvents: OptionSet, BitwiseCopyable, Sendable {
     public static let peerClosed = ReadyEvents(rawValue: EPOLLRDHUP.rawValue)
     public static let hungUp = ReadyEvents(rawValue: EPOLLHUP.rawValue)
     public static let error = ReadyEvents(rawValue: EPOLLERR.rawValue)
+
+    // Written as numbers: a literal of several is an array on the heap in builds without optimisation, where tests count.
+    /// A read will tell something: octets, the end, or an error.
+    public static let anyForReading = ReadyEvents(
+        rawValue: EPOLLIN.rawValue | EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue)
+    /// A write will not be refused for want of room.
+    public static let anyForWriting = ReadyEvents(rawValue: EPOLLOUT.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue)
+    /// The peer sends no more.
+    public static let anyEnd = ReadyEvents(rawValue: EPOLLRDHUP.rawValue | EPOLLHUP.rawValue)
+    /// Nothing goes either way any more.
+    public static let anyLoss = ReadyEvents(rawValue: EPOLLHUP.rawValue | EPOLLERR.rawValue)
+
+    @inlinable public func has(_ any: ReadyEvents) -> Bool { rawValue & any.rawValue != 0 }
 }
 
 /// Something with a descriptor in the loop, and perhaps a deadline. The loop borrows it: its owner removes it first.

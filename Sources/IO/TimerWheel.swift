@@ -100,7 +100,9 @@ public struct TimerWheel: ~Copyable {
 
     private mutating func advance(_ target: UInt64) {
         // Empty stretches are jumped over, up to the next boundary of the lowest level that holds something.
-        if let level = occupied.firstIndex(where: { $0 != 0 }) {
+        var level = 0
+        while level < Self.levels, occupied[level] == 0 { level += 1 }
+        if level < Self.levels {
             let shift = Self.slotBits * UInt64(max(level, 1))
             current = level == 0 ? current + 1 : min(((current >> shift) + 1) << shift, target + 1)
         } else {

@@ -198,6 +198,13 @@ final class RawSocket {
 
     @discardableResult func send(_ text: String) -> Int { send(Array(text.utf8)) }
 
+    /// Takes what has come without keeping it; allocates nothing. True: there was something.
+    func discard() -> Bool {
+        withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 1) {
+            recv(fd.raw, $0.baseAddress, $0.count, 0) > 0
+        }
+    }
+
     /// Takes what has come, at most `limit` octets.
     func receive(limit: Int = .max) {
         var block = [UInt8](repeating: 0, count: min(65536, limit))

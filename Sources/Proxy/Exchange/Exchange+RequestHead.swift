@@ -18,7 +18,7 @@ extension Exchange {
         out.append(byte: ASCII.space)
         writeTarget(message, bytes, to: &out)
         out.append(" HTTP/1.1\r\n")
-        writeHost(message, bytes, edits, to: &out)
+        writeHost(message, bytes, to: &out)
         copyFields(message, bytes, edits, to: &out)
         writeForwarding(message, bytes, edits, to: &out)
         writeConnectionFields(message, to: &out)
@@ -53,14 +53,10 @@ extension Exchange {
     }
 
     /// Host goes first (RFC 9112, section 3.2), as the client said it unless a filter rewrites it.
-    private func writeHost(
-        _ message: RequestMessage, _ bytes: ByteView, _ edits: HeaderEdits, to out: inout ByteBuffer
-    ) {
+    private func writeHost(_ message: RequestMessage, _ bytes: ByteView, to out: inout ByteBuffer) {
         out.append("Host: ")
         if let rewrite, !rewrite.hostname.isEmpty {
             out.append(snapshot.text(rewrite.hostname))
-        } else if !edits.isEmpty, let host = edits.host {
-            out.append(host)
         } else {
             out.append(message.head.authority.of(bytes))
         }

@@ -12,7 +12,7 @@ enum DescriptorShares {
     }()
 
     /// Pipes at once, of two descriptors each: an eighth. Bodies that find none are copied.
-    static let pipes = min(512, max(4, all / 16))
+    static let pipes = min(128, max(4, all / 16))
     /// Downstream connections: half of the rest, since each may need an upstream descriptor too.
     static let downstream = max(16, (all - reserved - 2 * pipes) / 2)
 }

@@ -32,29 +32,11 @@ public struct HeaderEdits {
         index < firstCount ? first + index : second + (index - firstCount)
     }
 
-    /// Fields that say where a message ends and what its connection is for are the gateway's own: edits of them are
-    /// without effect, or the next parser could read another message than was meant. Host is changed by `set` alone
-    /// (``host``): a request has exactly one.
-    private static func isProtected(_ name: FieldName) -> Bool {
-        HopByHop.isNeverForwarded(name) || name == .contentLength || name == .host
-    }
-
-    /// What Host is set to; nil: not by an edit.
-    public var host: ByteView? {
-        for i in stride(from: count - 1, through: 0, by: -1) {
-            let edit = edit(i)
-            if edit.pointee.fieldName == .host, edit.pointee.action == .set { return snapshot.text(edit.pointee.value) }
-        }
-        return nil
-    }
-
     /// Whether an incoming line is replaced or removed. A well-known field is compared as a number.
     public func drops(_ line: FieldLine, in bytes: ByteView) -> Bool {
         for i in 0..<count {
             let edit = edit(i)
-            guard edit.pointee.action != .add, edit.pointee.fieldName == line.name, !Self.isProtected(line.name) else {
-                continue
-            }
+            guard edit.pointee.action != .add, edit.pointee.fieldName == line.name else { continue }
             if line.name != .other || snapshot.text(edit.pointee.name).equalsIgnoringCase(line.name(in: bytes)) {
                 return true
             }
@@ -72,9 +54,7 @@ public struct HeaderEdits {
     public func appendLines(to buffer: inout ByteBuffer) {
         for i in 0..<count {
             let edit = edit(i)
-            guard edit.pointee.action != .remove, !isUndone(i), !Self.isProtected(edit.pointee.fieldName) else {
-                continue
-            }
+            guard edit.pointee.action != .remove, !isUndone(i) else { continue }
             buffer.append(snapshot.text(edit.pointee.name))
             buffer.append(": ")
             buffer.append(snapshot.text(edit.pointee.value))

@@ -1,0 +1,47 @@
+import AllocationCount
+import Config
+import Core
+import Telemetry
+import Testing
+
+@testable import Proxy
+
+/// Nothing on the path of a request allocates once everything has its memory (docs/performance.md).
+///
+/// Counted exactly, call by call, on this test's thread alone: another test's allocations are another thread's.
+@Suite struct AllocationTests {
+    private let request = Array("GET /p?q=1 HTTP/1.1\r\nHost: example.com\r\nAccept: */*\r\nUser-Agent: t\r\n\r\n".utf8)
+    private let response = Array("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: text/plain\r\n\r\nhi".utf8)
+
+    @Test func aThousandExchangesAllocateNothing() throws {
+        let harness = try WorkerHarness()
+        let client = try harness.connect()
+        client.send(request)
+        let backend = try harness.acceptBackend()
+        harness.expect(backend, toReceive: "\r\n\r\n")
+        backend.send(response)
+        harness.expect(client, toReceive: "\r\n\r\nhi")
+        for _ in 0..<200 { exchange(harness, client, backend) }
+        let before = allocation_count()
+        for _ in 0..<1000 { exchange(harness, client, backend) }
+        #expect(allocation_count() - before == 0)
+        #expect(harness.statistics.requests == 1201)
+    }
+
+    /// The counter itself works, so that nothing found means nothing there.
+    @Test func anAllocationIsCounted() {
+        let before = allocation_count()
+        let array = [UInt8](repeating: 1, count: Int.random(in: 5000...6000))
+        #expect(array.count >= 5000)
+        #expect(allocation_count() > before)
+    }
+
+    private func exchange(_ harness: WorkerHarness, _ client: RawSocket, _ backend: RawSocket) {
+        client.send(request)
+        harness.loop.turn(limit: 100)
+        while !backend.discard() { harness.loop.turn(limit: 1) }
+        backend.send(response)
+        harness.loop.turn(limit: 100)
+        while !client.discard() { harness.loop.turn(limit: 1) }
+    }
+}
