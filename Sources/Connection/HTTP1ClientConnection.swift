@@ -146,7 +146,7 @@ public final class HTTP1ClientConnection: HTTP1Connection {
         precondition(phase == .idle)
         phase = .busy
         self.owner = owner
-        resources.loop.clearDeadline(self)
+        resources.loop.suspendDeadline(self)
     }
 
     public override func close() {

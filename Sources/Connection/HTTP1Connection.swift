@@ -19,7 +19,7 @@ open class HTTP1Connection: EventSource {
     /// places gathered.
     public static let copiedRun = 4096
 
-    public final unowned(unsafe) let resources: ConnectionResources
+    public final let resources: ConnectionResources
     public final private(set) var fd: CInt
     public final var input = ByteBuffer()
     public final var output = ByteBuffer()

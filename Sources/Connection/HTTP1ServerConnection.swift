@@ -130,7 +130,7 @@ public final class HTTP1ServerConnection: HTTP1Connection {
     }
 
     private func beginExchange(_ message: RequestMessage) {
-        resources.loop.clearDeadline(self)
+        resources.loop.suspendDeadline(self)
         phase = .exchange
         // What was answered before is gone; the head stays at the input's start until the exchange ends.
         if input.start > 0 { input.compact() }
@@ -144,7 +144,7 @@ public final class HTTP1ServerConnection: HTTP1Connection {
 
     private func refuse(status: UInt16, reason: StaticString) {
         phase = .exchange
-        resources.loop.clearDeadline(self)
+        resources.loop.suspendDeadline(self)
         resources.buffers.supply(&output)
         closesAfterResponse = true
         owner.refused(on: self, status: status, reason: reason)

@@ -49,6 +49,10 @@ public final class EventLoop {
     public private(set) var now: Instant
     /// Wall clock of the turn, in nanoseconds since 1970.
     public private(set) var wallNow: Int64
+    /// Wall clock less monotonic clock, and when it is read again: asking both clocks each turn would cost twice as much.
+    private var wallOffset: Int64
+    private var wallReadAgain: Instant
+    private static let wallReading = TimeAmount.milliseconds(50)
     private var turnHooks: [() -> Void] = []
     private var unfinished: [EventSource] = []
 
@@ -63,6 +67,8 @@ public final class EventLoop {
         epoll = OwnedFD(adopting: raw)
         now = SystemCalls.monotonicNow()
         wallNow = SystemCalls.wallNow()
+        wallOffset = wallNow - now.nanoseconds
+        wallReadAgain = now + Self.wallReading
         timers = TimerWheel(now: now)
         events = .allocate(capacity: Self.batch)
     }
@@ -99,6 +105,8 @@ public final class EventLoop {
 
     public func setDeadline(_ timed: Timed, _ deadline: Instant) { timers.set(timed, deadline) }
     public func clearDeadline(_ timed: Timed) { timers.clear(timed) }
+    /// As `clearDeadline`, for those who set another soon; see ``TimerWheel/suspend(_:)``.
+    public func suspendDeadline(_ timed: Timed) { timers.suspend(timed) }
 
     /// Called at the end of every turn, after events and timers.
     public func atEndOfTurn(_ hook: @escaping () -> Void) { turnHooks.append(hook) }
@@ -123,7 +131,11 @@ public final class EventLoop {
         // EINTR is a turn without events; anything else would come back at once, for ever.
         precondition(count >= 0 || errno == EINTR, "epoll_wait failed")
         now = SystemCalls.monotonicNow()
-        wallNow = SystemCalls.wallNow()
+        if now >= wallReadAgain {
+            wallOffset = SystemCalls.wallNow() - now.nanoseconds
+            wallReadAgain = now + Self.wallReading
+        }
+        wallNow = now.nanoseconds + wallOffset
         if count > 0 {
             for index in 0..<Int(count) {
                 let event = events[index]

@@ -54,6 +54,10 @@ public struct TimerWheel: ~Copyable {
         if timed.slot >= 0 { unlink(timed) }
     }
 
+    /// As `clear`, but the entry stays where it is until its slot comes up: for those who set a deadline again soon, which
+    /// then costs nothing, too. Like any other it must be cleared before it goes.
+    public mutating func suspend(_ timed: Timed) { timed.deadline = .distantFuture }
+
     /// Milliseconds until something may be due; nil: nothing waits.
     public func untilNext(now: Instant) -> Int32? {
         var best: UInt64?
@@ -90,8 +94,10 @@ public struct TimerWheel: ~Copyable {
                     timed.deadline = .distantFuture
                     return timed
                 }
-                // Moved later since it was entered, or entered early by a rounding.
-                link(timed, max(current + 1, Self.ticks(timed.deadline) + 1))
+                // Suspended; or moved later since it was entered, or entered early by a rounding.
+                if timed.deadline < .distantFuture {
+                    link(timed, max(current + 1, Self.ticks(timed.deadline) + 1))
+                }
             }
             advance(target)
         }
@@ -121,7 +127,7 @@ public struct TimerWheel: ~Copyable {
         while let head = heads[slot] {
             let timed = head.takeUnretainedValue()
             unlink(timed)
-            link(timed, max(current, Self.ticks(timed.deadline) + 1))
+            if timed.deadline < .distantFuture { link(timed, max(current, Self.ticks(timed.deadline) + 1)) }
         }
     }
 

@@ -14,7 +14,7 @@ import Testing
 
     private static let tick: Int64 = 1_000_000
 
-    /// Random settings, moves and clearings; the clock jumps as a loop that sleeps would.
+    /// Random settings, moves, clearings and suspensions; the clock jumps as a loop that sleeps would.
     @Test(arguments: 0..<40)
     func firesNeverEarlyAndLessThanTwoTicksLate(seed: UInt64) {
         var random = SeededRandom(seed: seed)
@@ -28,7 +28,7 @@ import Testing
             for _ in 0..<Int.random(in: 0...3, using: &random) {
                 let probe = probes.randomElement(using: &random)!
                 if Int.random(in: 0..<5, using: &random) == 0 {
-                    wheel.clear(probe)
+                    if Bool.random(using: &random) { wheel.clear(probe) } else { wheel.suspend(probe) }
                     probe.expected = nil
                 } else {
                     let ahead = Int64.random(in: -2 * Self.tick..<reach * Self.tick, using: &random)

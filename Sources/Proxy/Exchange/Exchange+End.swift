@@ -114,7 +114,7 @@ extension Exchange {
 
     /// Empty, for the next request. The connections have been given up, or are by the caller.
     private func clear() {
-        worker.loop.clearDeadline(self)
+        worker.loop.suspendDeadline(self)
         phase = .over
         downstream = nil
         upstream = nil

@@ -66,7 +66,7 @@ extension Exchange {
         guard backend.pointee.cluster != BackendConfig.invalid, let configuration else {
             return answer(backend.pointee.status, .noCluster, "the route's backend is not valid")
         }
-        cluster = configuration.cluster(backend.pointee.cluster, of: worker.clusters)
+        cluster = configuration.cluster(backend.pointee.cluster, of: worker)
         retriesLeft = rule.pointee.retry.attempts
         prepareBody(message)
         armDeadline()

@@ -20,7 +20,7 @@ import Upstream
 final class Exchange: ConnectionOwner {
     enum Phase: UInt8 { case over, routing, connecting, awaitingHead, relaying, tunnel, backingOff, answering }
 
-    unowned(unsafe) let worker: Worker
+    let worker: Worker
     var whileActive: Exchange?
     var phase = Phase.over
     var downstream: HTTP1ServerConnection?

@@ -10,7 +10,7 @@ import Telemetry
 /// Owns its connection and itself while it lasts. It never holds its original up: when it is more than
 /// ``ExchangeLimits/mirrorBacklog`` behind, or anything fails, it is given up and counted.
 final class Mirror: ConnectionOwner {
-    private unowned(unsafe) let worker: Worker
+    private let worker: Worker
     private let endpoint: Endpoint
     private let method: Method
     private var connection: HTTP1ClientConnection?
@@ -175,7 +175,7 @@ extension Exchange {
                 let config = snapshot[table, i].pointee
                 guard config.cluster != BackendConfig.invalid,
                     worker.random.next() % UInt64(max(1, config.denominator)) < UInt64(config.numerator),
-                    let endpoint = configuration.cluster(config.cluster, of: worker.clusters).next(avoiding: nil)
+                    let endpoint = configuration.cluster(config.cluster, of: worker).next(avoiding: nil)
                 else { continue }
                 let mirror = Mirror(
                     to: endpoint, worker: worker, method: message.head.method, framing: message.head.framing,

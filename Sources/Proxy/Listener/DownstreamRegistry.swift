@@ -13,7 +13,7 @@ final class DownstreamRegistry {
     static let firstRequestGrace = TimeAmount.seconds(1)
 
     private var connections: [HTTP1ServerConnection] = []
-    private unowned let worker: Worker
+    private let worker: Worker
     let limit: Int
     /// Where the search for an idle connection goes on.
     private var hand = 0

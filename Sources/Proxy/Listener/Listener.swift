@@ -12,7 +12,7 @@ final class Listener: EventSource {
     let id: UInt32
     let address: SocketAddress
     private let fd: SharedFD
-    private unowned let worker: Worker
+    private let worker: Worker
     private var isAccepting = false
 
     init(id: UInt32, address: SocketAddress, fd: SharedFD, worker: Worker) {

@@ -14,7 +14,7 @@ final class ClusterRegistry: Timed {
 
     private var clusters: [UInt64: Cluster] = [:]
     private var endpoints: [UInt64: Endpoint] = [:]
-    private unowned let worker: Worker
+    private let worker: Worker
 
     init(worker: Worker) { self.worker = worker }
 
@@ -72,8 +72,6 @@ final class ClusterRegistry: Timed {
     func closeIdle() {
         for endpoint in endpoints.values { endpoint.closeIdle() }
     }
-
-    deinit { worker.loop.clearDeadline(self) }
 }
 
 /// The endpoints under one policy, and whose turn it is.

@@ -15,7 +15,7 @@ final class Endpoint: ConnectionOwner {
     /// No snapshot names it any more: connections that come back are closed.
     var isRetired = false
     private var idle: [HTTP1ClientConnection] = []
-    private unowned let worker: Worker
+    private let worker: Worker
 
     init(address: SocketAddress, slot: UInt32, worker: Worker) {
         self.address = address

@@ -37,9 +37,9 @@ final class LiveConfiguration {
 
     func rule(_ index: UInt32) -> UnsafePointer<RuleConfig> { snapshot[snapshot.header.pointee.rules, Int(index)] }
 
-    func cluster(_ index: UInt32, of registry: ClusterRegistry) -> Cluster {
+    func cluster(_ index: UInt32, of worker: Worker) -> Cluster {
         if let known = clusters[Int(index)] { return known }
-        let cluster = registry.cluster(snapshot[snapshot.header.pointee.clusters, Int(index)].pointee, in: self)
+        let cluster = worker.clusters.cluster(snapshot[snapshot.header.pointee.clusters, Int(index)].pointee, in: self)
         clusters[Int(index)] = cluster
         return cluster
     }

@@ -10,6 +10,7 @@ import Upstream
 
 /// One worker process: one thread, one loop, its share of the connections.
 ///
+/// It lives as long as its process; what it owns points back to it for good, which costs no reference counting on the way.
 /// Owns everything that serves: listeners, connections, exchanges, clusters, the newest configuration. Between exchanges
 /// it is the owner of every downstream connection.
 public final class Worker: ConnectionOwner {
@@ -124,7 +125,11 @@ public final class Worker: ConnectionOwner {
 
     /// An exchange is over and may serve another.
     func release(_ exchange: Exchange) {
-        if spareExchanges.count < Self.keptExchanges { spareExchanges.append(exchange) }
+        if spareExchanges.count < Self.keptExchanges {
+            spareExchanges.append(exchange)
+        } else {
+            loop.clearDeadline(exchange)
+        }
     }
 
     // MARK: trying the worst

@@ -107,7 +107,7 @@ public final class WorkerRole: EventSource {
 
 /// The end of a drain's patience: what is left is cut.
 private final class DrainDeadline: Timed {
-    private unowned let worker: Worker
+    private let worker: Worker
     private let loop: EventLoop
 
     init(worker: Worker, loop: EventLoop) {
