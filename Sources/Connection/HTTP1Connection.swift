@@ -247,6 +247,12 @@ open class HTTP1Connection: EventSource {
         pinned = 0
     }
 
+    /// As ``reclaimMemory()``, in the middle of a tunnel: a head that others still read stays.
+    public final func reclaimWhileQuiet() {
+        if input.isEmpty, pinned == 0 { resources.buffers.reclaim(&input) }
+        if output.isEmpty { resources.buffers.reclaim(&output) }
+    }
+
     /// Closes the socket at once and gives all memory back. Says nothing to the owner.
     func close() {
         guard fd >= 0 else { return }

@@ -28,6 +28,28 @@ import Testing
         #expect(harness.statistics.requests == 1201)
     }
 
+    /// A tunnel in which nothing moves keeps the head of its request and no other block.
+    @Test func quietTunnelsHoldOneBlockEach() throws {
+        let harness = try WorkerHarness()
+        let tunnels = 40
+        var sockets: [RawSocket] = []
+        let before = block_allocation_count()
+        for _ in 0..<tunnels {
+            let client = try harness.connect()
+            client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
+            let backend = try harness.acceptBackend()
+            while !backend.discard() { harness.loop.turn(limit: 1) }
+            backend.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello")
+            while !client.discard() { harness.loop.turn(limit: 1) }
+            client.send("hello")
+            while !backend.discard() { harness.loop.turn(limit: 1) }
+            sockets += [client, backend]
+        }
+        #expect(harness.total(.upgradesNow) == UInt64(tunnels))
+        // One each, and what the pool lends to whoever is busy at the moment.
+        #expect(block_allocation_count() - before <= UInt64(tunnels) + 4)
+    }
+
     /// The counter itself works, so that nothing found means nothing there.
     @Test func anAllocationIsCounted() {
         let before = allocation_count()

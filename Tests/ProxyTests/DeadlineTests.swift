@@ -163,6 +163,33 @@ import Testing
         harness.expectNothingUnderWay()
     }
 
+    /// The deadline that ended the backoff was the one that was set: a retry on an idle connection needs its own.
+    @Test func aRetryOnAnIdleConnectionHasADeadlineToo() throws {
+        let harness = try WorkerHarness(
+            rules: [WorkerHarness.rule { $0.retry = RetryPlan(codes: [503], attempts: 1, backoff: .zero) }])
+        let clients = try (0..<2).map { _ in try harness.connect() }
+        var backends: [RawSocket] = []
+        for client in clients {
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            backends.append(try harness.acceptBackend())
+            harness.expect(backends[backends.count - 1], toReceive: "\r\n\r\n")
+        }
+        for (client, backend) in zip(clients, backends) {
+            backend.send(Self.ok)
+            harness.expect(client, toReceive: "\r\n\r\nhi")
+            backend.forget()
+            client.forget()
+        }
+        #expect(harness.total(.upstreamPooledNow) == 2)
+        clients[0].send("GET /again HTTP/1.1\r\nHost: a\r\n\r\n")
+        harness.expect(backends[1], toReceive: "GET /again ")
+        harness.worker.limits.streamIdle = Self.soon
+        backends[1].send("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
+        harness.expect(backends[0], toReceive: "GET /again ")
+        harness.expect(clients[0], toReceive: "HTTP/1.1 504 ")
+        harness.expectNothingUnderWay()
+    }
+
     @Test func aTunnelInWhichNothingMovesEnds() throws {
         let harness = try WorkerHarness()
         harness.worker.limits.streamIdle = Self.soon

@@ -158,6 +158,30 @@ import Testing
         harness.expectNothingUnderWay()
     }
 
+    /// Mirrors that hang must not pile up until no descriptor is left for anybody.
+    @Test func mirrorsThatHangAreLimited() throws {
+        let harness = try harness()
+        harness.worker.limits.mirrors = 3
+        let client = try harness.connect()
+        var backend: RawSocket?
+        var mirrors: [RawSocket] = []
+        for index in 0..<6 {
+            client.send("GET /\(index) HTTP/1.1\r\nHost: a\r\n\r\n")
+            if backend == nil { backend = try harness.acceptBackend() }
+            harness.expect(try #require(backend), toReceive: "GET /\(index) ")
+            backend?.send(Self.ok)
+            harness.expect(client, toReceive: "\r\n\r\nhi")
+            client.forget()
+            if let mirror = try harness.tryAcceptBackend(1) { mirrors.append(mirror) }
+        }
+        #expect(harness.total(.mirroredRequests) == 3)
+        #expect(harness.total(.mirrorFailures) == 3)
+        #expect(harness.worker.mirrorsNow == 3)
+        harness.worker.limits.mirrors = 4
+        mirrors.removeAll()
+        harness.until("room again") { harness.worker.mirrorsNow == 0 }
+    }
+
     @Test func theShareIsAsConfigured() throws {
         let harness = try harness(1, 4)
         let client = try harness.connect()

@@ -142,7 +142,10 @@ extension Exchange {
         let isCut =
             downstream.isGone && tunnelRequestEnded && !tunnelResponseEnded
             || upstream.isGone && tunnelResponseEnded && !tunnelRequestEnded
-        if isCut || tunnelRequestEnded && tunnelResponseEnded { finishTunnel() }
+        if isCut || tunnelRequestEnded && tunnelResponseEnded { return finishTunnel() }
+        // Most tunnels are quiet most of the time, and there are many: they hold their request's head and no more.
+        upstream.reclaimWhileQuiet()
+        downstream.reclaimWhileQuiet()
     }
 
     /// False: one direction is broken, and with it the tunnel.

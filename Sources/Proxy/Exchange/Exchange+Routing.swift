@@ -69,7 +69,6 @@ extension Exchange {
         cluster = configuration.cluster(backend.pointee.cluster, of: worker)
         retriesLeft = rule.pointee.retry.attempts
         prepareBody(message)
-        armDeadline()
         attempt()
     }
 

@@ -48,7 +48,8 @@ extension Exchange {
             worker.statistics.increment(.upstreamReuses)
             upstream = connection
             phase = .awaitingHead
-            if attemptDeadline < .distantFuture { armDeadline() }
+            // Always: a backoff or a connection's deadline that has just fired was the only one that was set.
+            armDeadline()
             sendHead(on: connection)
             return advance()
         }

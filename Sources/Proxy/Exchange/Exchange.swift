@@ -173,6 +173,9 @@ struct ExchangeLimits: BitwiseCopyable {
     var streamIdle = TimeAmount.seconds(300)
     /// How long a client that has sent its FIN is still served.
     var halfClosed = TimeAmount.seconds(5)
+    /// Mirrors under way at once; what comes on top is not mirrored. A mirror that does not answer must not take the
+    /// descriptors of those who do.
+    var mirrors = DescriptorShares.mirrors
     /// Between two attempts at least.
     static let leastBackoff = TimeAmount.milliseconds(1)
     /// Endpoints tried when connections cannot be made.

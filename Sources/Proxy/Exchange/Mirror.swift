@@ -46,6 +46,7 @@ final class Mirror: ConnectionOwner {
             connection = made
         }
         guard let connection else { return nil }
+        worker.mirrorsNow += 1
         worker.statistics.increment(.mirroredRequests)
         worker.resources.buffers.supply(&connection.output)
         writeHead(&connection.output)
@@ -55,7 +56,8 @@ final class Mirror: ConnectionOwner {
         case .chunked: connection.outgoing = .chunked
         }
         whileActive = self
-        worker.loop.setDeadline(self, worker.loop.now + worker.limits.streamIdle)
+        worker.loop.setDeadline(
+            self, worker.loop.now + (isConnected ? worker.limits.streamIdle : worker.limits.connect))
         if isConnected { pump() }
     }
 
@@ -64,7 +66,9 @@ final class Mirror: ConnectionOwner {
         if backlog.count + content.count > ExchangeLimits.mirrorBacklog { return abandon() }
         if backlog.start > 0 { backlog.compact() }
         backlog.append(content)
-        if isConnected { pump() }
+        guard isConnected else { return }
+        worker.loop.setDeadline(self, worker.loop.now + worker.limits.streamIdle)
+        pump()
     }
 
     func bodyEnded() {
@@ -82,6 +86,7 @@ final class Mirror: ConnectionOwner {
 
     private func end() {
         worker.loop.clearDeadline(self)
+        worker.mirrorsNow -= 1
         connection = nil
         backlog.release()
         whileActive = nil
@@ -97,6 +102,7 @@ final class Mirror: ConnectionOwner {
         }
         isConnected = true
         worker.statistics.upstreamConnected(endpoint: endpoint.slot)
+        worker.loop.setDeadline(self, worker.loop.now + worker.limits.streamIdle)
         pump()
     }
 
@@ -177,6 +183,10 @@ extension Exchange {
                     worker.random.next() % UInt64(max(1, config.denominator)) < UInt64(config.numerator),
                     let endpoint = configuration.cluster(config.cluster, of: worker).next(avoiding: nil)
                 else { continue }
+                guard worker.mirrorsNow < worker.limits.mirrors else {
+                    worker.statistics.increment(.mirrorFailures)
+                    continue
+                }
                 let mirror = Mirror(
                     to: endpoint, worker: worker, method: message.head.method, framing: message.head.framing,
                     writeHead: { writeRequestHead(to: &$0) })

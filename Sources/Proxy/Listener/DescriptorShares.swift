@@ -13,6 +13,8 @@ enum DescriptorShares {
 
     /// Pipes at once, of two descriptors each: an eighth. Bodies that find none are copied.
     static let pipes = min(128, max(4, all / 16))
+    /// Mirrors at once: an eighth.
+    static let mirrors = min(4096, max(4, all / 8))
     /// Downstream connections: half of the rest, since each may need an upstream descriptor too.
-    static let downstream = max(16, (all - reserved - 2 * pipes) / 2)
+    static let downstream = max(16, (all - reserved - 2 * pipes - mirrors) / 2)
 }

@@ -22,6 +22,8 @@ public final class Worker: ConnectionOwner {
     let loop: EventLoop
     let resources: ConnectionResources
     var limits = ExchangeLimits()
+    /// Mirrors under way.
+    var mirrorsNow = 0
     let statistics: WorkerStatistics
     let liveState: LiveState
     let accessLog: AccessLog

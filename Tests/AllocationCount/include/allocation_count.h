@@ -3,4 +3,8 @@
 #pragma once
 #include <stdint.h>
 
+// Octets from which an allocation also counts as a block.
+#define ALLOCATION_BLOCK 32768
+
 uint64_t allocation_count(void);
+uint64_t block_allocation_count(void);
