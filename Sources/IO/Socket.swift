@@ -9,18 +9,39 @@ public enum Socket {
 
     /// A listening socket of its own SO_REUSEPORT place. `[::]` takes IPv4 too.
     public static func listen(_ address: SocketAddress) throws(Errno) -> OwnedFD {
-        let family = address.ip.isV4 ? AF_INET : AF_INET6
-        let raw = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard raw >= 0 else { throw Errno(errno) }
-        let fd = OwnedFD(adopting: raw)
-        set(raw, SOL_SOCKET, SO_REUSEADDR, 1)
+        let local = toBind(address)
+        let fd = try unbound(local)
+        let raw = fd.raw
         set(raw, SOL_SOCKET, SO_REUSEPORT, 1)
-        if family == AF_INET6 { set(raw, Int32(IPPROTO_IPV6), IPV6_V6ONLY, address.ip.isAny ? 0 : 1) }
         // Inherited by accepted sockets: one call here instead of one for each connection.
         set(raw, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
-        guard withSockaddr(address, { bind(raw, $0, $1) }) == 0 else { throw Errno(errno) }
+        guard withSockaddr(local, { bind(raw, $0, $1) }) == 0 else { throw Errno(errno) }
         guard Glibc.listen(raw, backlog) == 0 else { throw Errno(errno) }
         return fd
+    }
+
+    /// Whether the kernel has IPv6 at all (not so with `ipv6.disable=1`).
+    private static let hasIPv6: Bool = {
+        let raw = socket(AF_INET6, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard raw >= 0 else { return errno != EAFNOSUPPORT }
+        _ = OwnedFD(adopting: raw)
+        return true
+    }()
+
+    /// `[::]` stands for every address that there is: where there is no IPv6, for `0.0.0.0`.
+    private static func toBind(_ address: SocketAddress) -> SocketAddress {
+        guard address.ip.isAny, !address.ip.isV4, !hasIPv6 else { return address }
+        return SocketAddress(ip: IPAddress(v4: 0, 0, 0, 0), port: address.port)
+    }
+
+    /// A socket that can be bound to the address.
+    private static func unbound(_ address: SocketAddress) throws(Errno) -> OwnedFD {
+        let kind = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+        let raw = socket(address.ip.isV4 ? AF_INET : AF_INET6, kind, 0)
+        guard raw >= 0 else { throw Errno(errno) }
+        set(raw, SOL_SOCKET, SO_REUSEADDR, 1)
+        if !address.ip.isV4 { set(raw, Int32(IPPROTO_IPV6), IPV6_V6ONLY, address.ip.isAny ? 0 : 1) }
+        return OwnedFD(adopting: raw)
     }
 
     /// Why this address cannot be listened on by somebody who shares it with nobody; nil: it can.
@@ -29,13 +50,13 @@ public enum Socket {
     /// without a word. Binding without it tells: it fails with EADDRINUSE when anybody listens there. The probe never
     /// listens, so it takes no connection.
     public static func conflict(_ address: SocketAddress) -> Errno? {
-        let family = address.ip.isV4 ? AF_INET : AF_INET6
-        let raw = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard raw >= 0 else { return Errno(errno) }
-        let fd = OwnedFD(adopting: raw)
-        set(fd.raw, SOL_SOCKET, SO_REUSEADDR, 1)
-        if family == AF_INET6 { set(fd.raw, Int32(IPPROTO_IPV6), IPV6_V6ONLY, address.ip.isAny ? 0 : 1) }
-        return withSockaddr(address, { bind(fd.raw, $0, $1) }) == 0 ? nil : Errno(errno)
+        do throws(Errno) {
+            let local = toBind(address)
+            let fd = try unbound(local)
+            return withSockaddr(local, { bind(fd.raw, $0, $1) }) == 0 ? nil : Errno(errno)
+        } catch {
+            return error
+        }
     }
 
     /// A listening socket at a path, for programs of this machine (unix(7)).
