@@ -26,6 +26,8 @@ final class WorkerHarness {
     ///   - clusters: for each cluster its backends, by number; nil: one backend each. A number past the last backend is an
     ///     endpoint where nobody listens.
     init(backends count: Int = 1, rules: [RulePlan]? = nil, clusters: [[Int]]? = nil) throws {
+        // As every role of the family does: splice(2) has no MSG_NOSIGNAL.
+        signal(SIGPIPE, SIG_IGN)
         statisticsMemory = .allocate(byteCount: StatisticsRegion.size(workers: 1), alignment: 4096)
         memset(statisticsMemory, 0, StatisticsRegion.size(workers: 1))
         liveMemory = .allocate(byteCount: LiveState.size(workers: 1), alignment: 4096)

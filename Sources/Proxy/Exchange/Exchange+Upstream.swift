@@ -123,7 +123,10 @@ extension Exchange {
         guard let downstream, let upstream else { return }
         if let recorder, !replay(recorder, to: upstream) { return }
         let before = requestBody
-        switch Relay.run(from: downstream, to: upstream, moved: &requestBody, tap: recorder) {
+        let progress = Relay.run(from: downstream, to: upstream, moved: &requestBody, tap: recorder)
+        // What was recorded just now was sent just now.
+        if let recorder { replayed = recorder.kept.count }
+        switch progress {
         case .complete:
             requestSent = true
             recorder?.ended()
