@@ -24,8 +24,10 @@ finish() {
     trap - EXIT INT TERM
     # The shell's own word on each child that ends is noise here.
     exec 2>/dev/null
-    for ((i = ${#children[@]} - 1; i >= 0; i--)); do
-        kill -INT "${children[i]}" 2>/dev/null || true
+    # SIGINT, for the gateway to end without a drain; a backend may have been started with it ignored, so SIGTERM there.
+    [[ -z ${gateway-} ]] || kill -INT "$gateway" || true
+    for child in "${children[@]}"; do
+        [[ $child == "${gateway-}" ]] || kill -TERM "$child" || true
     done
     wait || true
 }
