@@ -23,6 +23,8 @@ open class LocalServer: ConnectionOwner {
         case discarded
     }
     public let bodies: Bodies
+    /// How long a peer may send nothing of its request's body, or take nothing of the answer.
+    public var patience = TimeAmount.seconds(60)
     private let listener: CInt
     private var acceptor: Acceptor!
     private var connections: [ObjectIdentifier: HTTP1ServerConnection] = [:]
@@ -182,7 +184,12 @@ public final class LocalExchange: ConnectionOwner {
             connection.output.append("HTTP/1.1 100 Continue\r\n\r\n")
             _ = connection.flush()
         }
+        waitForPeer()
         receive()
+    }
+
+    private func waitForPeer() {
+        server.resources.loop.setDeadline(self, server.resources.loop.now + server.patience)
     }
 
     private func receive() {
@@ -197,8 +204,10 @@ public final class LocalExchange: ConnectionOwner {
                     body += run.array
                 }
                 connection.incoming.consume(run.count, from: &connection.input)
+                waitForPeer()
             case .complete:
                 state = .waiting
+                server.resources.loop.clearDeadline(self)
                 server.respond(to: self)
             case .refused:
                 connection.closesAfterResponse = true
@@ -231,6 +240,8 @@ public final class LocalExchange: ConnectionOwner {
             connection.outgoing = .length(remaining: UInt64(answer.count))
         }
         state = .sending
+        alarm = nil
+        waitForPeer()
         send()
     }
 
@@ -267,6 +278,7 @@ public final class LocalExchange: ConnectionOwner {
                 let taken = connection.write(body: answer.view)
                 if taken > 0 {
                     answer.consume(taken)
+                    waitForPeer()
                     continue
                 }
                 // Nothing was taken: there is no room behind what waits, or the socket is full.
@@ -304,9 +316,9 @@ public final class LocalExchange: ConnectionOwner {
     }
 
     public override func deadlinePassed(now: Instant) {
-        let action = alarm
+        guard let action = alarm else { return abort() }
         alarm = nil
-        action?()
+        action()
     }
 
     /// Switches to another protocol (RFC 9110, section 7.8). From then on `body` gets what has come in, consumes what it
@@ -335,6 +347,7 @@ public final class LocalExchange: ConnectionOwner {
                 guard tunnel(&connection.input, &connection.output) else {
                     self.tunnel = nil
                     state = .sending
+                    waitForPeer()
                     return send()
                 }
                 if connection.input.count < before { continue }
