@@ -38,6 +38,13 @@ public struct ByteView: @unchecked Sendable {
     @inlinable public func from(_ index: Int) -> ByteView { self[index..<count] }
     @inlinable public func upTo(_ index: Int) -> ByteView { self[0..<index] }
 
+    /// Eight octets from `index` on as one number, the first in its lowest octet.
+    @inlinable public func word(at index: Int) -> UInt64 {
+        precondition(index >= 0 && index + 8 <= count, "read past the end of a view")
+        return UInt64(
+            littleEndian: UnsafeRawPointer(base.unsafelyUnwrapped + index).loadUnaligned(as: UInt64.self))
+    }
+
     /// The first index of `byte` at or after `start`, or nil.
     @inlinable public func firstIndex(of byte: UInt8, from start: Int = 0) -> Int? {
         precondition(start >= 0 && start <= count)

@@ -14,8 +14,7 @@ extension ByteBuffer {
         var written = 0
         var i = 0
         while i < value.count {
-            let plain = Self.plainRun(value, from: i, atMost: limit - written)
-            append(value[i..<(i + plain)])
+            let plain = appendPlainRun(value, from: i, atMost: limit - written)
             i += plain
             written += plain
             guard i < value.count else { break }
@@ -42,12 +41,24 @@ extension ByteBuffer {
     /// Printable ASCII that neither form escapes.
     private static func isPlain(_ byte: UInt8) -> Bool { byte &- 0x20 < 0x5F && byte != 0x22 && byte != 0x5C }
 
-    /// Octets from `start` that stay as they are: nearly always the whole value, so they are copied in one piece.
-    private static func plainRun(_ value: ByteView, from start: Int, atMost limit: Int) -> Int {
+    /// Appends the octets from `start` that stay as they are, nearly always the whole value, in one piece.
+    /// - Returns: how many.
+    private mutating func appendPlainRun(_ value: ByteView, from start: Int, atMost limit: Int) -> Int {
         let end = min(value.count, start + limit)
         var i = start
-        while i < end, isPlain(value[i]) { i += 1 }
+        while i + 8 <= end, Self.arePlain(value.word(at: i)) { i += 8 }
+        while i < end, Self.isPlain(value[i]) { i += 1 }
+        append(value[start..<i])
         return i - start
+    }
+
+    /// Whether all eight octets of a word are plain: each test sets the high bit of some octet when one fails it.
+    private static func arePlain(_ word: UInt64) -> Bool {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        func hasZero(_ x: UInt64) -> UInt64 { (x &- ones) & ~x }
+        let control = (word &- ones &* 0x20) & ~word
+        let escaped = hasZero(word ^ ones &* 0x22) | hasZero(word ^ ones &* 0x5C) | hasZero(word ^ ones &* 0x7F)
+        return (control | escaped | word) & (ones &* 0x80) == 0
     }
 
     /// A JSON string (RFC 8259, section 7). Octets that are not UTF-8 become U+FFFD, one for each maximal part of a
@@ -58,8 +69,7 @@ extension ByteBuffer {
         var written = 0
         var i = 0
         while i < value.count {
-            let plain = Self.plainRun(value, from: i, atMost: limit - written)
-            append(value[i..<(i + plain)])
+            let plain = appendPlainRun(value, from: i, atMost: limit - written)
             i += plain
             written += plain
             guard i < value.count else { break }
