@@ -20,6 +20,9 @@ final class Seat<Report: FamilyMessage, Order: FamilyMessage>: EventSource {
     private(set) var startedAt = Instant(nanoseconds: 0)
     private(set) var startedAtWall: Int64 = 0
     private(set) var lastDeath: Death?
+    /// How long the last process that died had lived. Measured on the clock itself: the loop's time is that of its turn's
+    /// beginning, and a process may be started and found dead within one turn.
+    private(set) var lifetime = TimeAmount.zero
     private var policy = RespawnPolicy()
 
     /// Told each message.
@@ -80,11 +83,12 @@ final class Seat<Report: FamilyMessage, Order: FamilyMessage>: EventSource {
         state = .empty
         drainMessages(link)
         lastDeath = death
+        lifetime = SystemCalls.monotonicNow() - startedAt
     }
 
     /// After a death: how long to wait, by the policy; the seat waits if it is not zero.
     func nextStartDelay(now: Instant) -> TimeAmount {
-        let delay = policy.died(after: now - startedAt)
+        let delay = policy.died(after: lifetime)
         if delay > .zero { wait(delay, now) }
         return delay
     }

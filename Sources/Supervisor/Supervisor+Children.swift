@@ -122,7 +122,7 @@ extension Supervisor {
             .error, text,
             [
                 ("process", seat.role.title), ("pid", "\(pid)"), ("by", seat.lastDeath?.description ?? ""),
-                ("lived_ms", "\((loop.now - seat.startedAt).milliseconds)"),
+                ("lived_ms", "\(seat.lifetime.milliseconds)"),
             ])
     }
 
