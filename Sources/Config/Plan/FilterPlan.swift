@@ -1,4 +1,5 @@
 import Core
+import HTTP
 
 /// What a rule or a backendRef does to the messages that pass, in the order Gateway API gives.
 public struct FilterPlan: Equatable, Sendable {
@@ -24,6 +25,21 @@ public struct HeaderEditPlan: Equatable, Sendable {
         self.action = action
         self.name = name
         self.value = value
+    }
+
+    /// Why no message is ever edited so; nil: it is. The fields that frame a message or belong to one connection are left
+    /// alone: no manifest may make two hops disagree on where a message ends. Host is changed by URLRewrite, which knows
+    /// what else depends on it.
+    public var refusal: StaticString? {
+        let field = name.withView { FieldName($0) }
+        switch field {
+        case .host: return "Host is changed by the hostname of a URLRewrite filter only"
+        case .contentLength: return "Content-Length says where the message ends, which the gateway sees to"
+        case .transferEncoding: return "Transfer-Encoding says where the message ends, which the gateway sees to"
+        default:
+            return HopByHop.isNeverForwarded(field)
+                ? "the field belongs to one connection (RFC 9110, 7.6.1), and the gateway writes its own" : nil
+        }
     }
 }
 

@@ -16,13 +16,9 @@ extension SnapshotWriter {
         return config
     }
 
-    /// Edits of the fields that frame a message or belong to one connection are left out: no manifest may make two hops
-    /// disagree on where a message ends. Host is changed by URLRewrite, which knows what else depends on it.
+    /// What ``HeaderEditPlan/refusal`` refuses is left out, whoever made the plan.
     private mutating func edits(_ plans: [HeaderEditPlan]) -> Table<HeaderEditConfig> {
-        let plans = plans.filter {
-            let name = fieldName($0.name)
-            return name != .host && name != .contentLength && !HopByHop.isNeverForwarded(name)
-        }
+        let plans = plans.filter { $0.refusal == nil }
         let table = block.allocate(HeaderEditConfig.self, count: plans.count)
         guard block.failure == nil else { return table }
         for (i, plan) in plans.enumerated() {

@@ -97,8 +97,10 @@ struct RuleResolver {
         var plan = FilterPlan()
         for filter in filters {
             switch filter.action {
-            case .requestHeaders(let edits): plan.requestHeaders += edits
-            case .responseHeaders(let edits): plan.responseHeaders += edits
+            case .requestHeaders(let edits):
+                plan.requestHeaders += Self.applied(edits, of: resource, findings: &findings)
+            case .responseHeaders(let edits):
+                plan.responseHeaders += Self.applied(edits, of: resource, findings: &findings)
             case .redirect(let redirect): plan.redirect = redirect
             case .rewrite(let rewrite): plan.rewrite = rewrite
             case .cors(let cors): plan.cors = cors
@@ -121,6 +123,23 @@ struct RuleResolver {
             }
         }
         return plan
+    }
+
+    /// The edits without those that no message may undergo; the rule works nevertheless.
+    private static func applied(
+        _ edits: [HTTPRoute.Filter.HeaderEdit], of resource: LoadedResource, findings: inout FindingLog
+    ) -> [HeaderEditPlan] {
+        var applied: [HeaderEditPlan] = []
+        applied.reserveCapacity(edits.count)
+        for edit in edits {
+            if let refusal = edit.plan.refusal {
+                findings.warning(
+                    resource, edit.node, "this edit of '\(edit.plan.name)' is not applied: \(refusal)")
+            } else {
+                applied.append(edit.plan)
+            }
+        }
+        return applied
     }
 
     /// A backend is chosen when the path and the answer's source are settled already, so neither can be changed for it.

@@ -32,14 +32,19 @@ struct HTTPRoute {
 
     struct Filter {
         enum Action {
-            case requestHeaders([HeaderEditPlan])
-            case responseHeaders([HeaderEditPlan])
+            case requestHeaders([HeaderEdit])
+            case responseHeaders([HeaderEdit])
             case redirect(RedirectPlan)
             case rewrite(RewritePlan)
             case mirror(ObjectReference, numerator: UInt32, denominator: UInt32)
             case cors(CORSPlan)
             /// ExtensionRef, ExternalAuth: what this version cannot do, as a message names it.
             case unsupported(String)
+        }
+        /// One edit of a header modifier, and where its field's name stands.
+        struct HeaderEdit {
+            var plan: HeaderEditPlan
+            var node: WrittenNode
         }
         var action: Action
         var node: WrittenNode

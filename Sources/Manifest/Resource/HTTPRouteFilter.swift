@@ -31,15 +31,20 @@ extension HTTPRoute.Filter {
             : .replacePrefixMatch(node[.replacePrefixMatch].string ?? "")
     }
 
-    private static func headerEdits(_ node: WrittenNode) -> [HeaderEditPlan] {
-        var edits: [HeaderEditPlan] = []
-        for item in node[.set].items {
-            edits.append(HeaderEditPlan(.set, name: item[.name].string ?? "", value: item[.value].string ?? ""))
+    private static func headerEdits(_ node: WrittenNode) -> [HeaderEdit] {
+        var edits: [HeaderEdit] = []
+        func add(_ action: HeaderEditPlan.Action, _ items: WrittenNode) {
+            for item in items.items {
+                let name = item[.name]
+                let plan = HeaderEditPlan(action, name: name.string ?? "", value: item[.value].string ?? "")
+                edits.append(HeaderEdit(plan: plan, node: name))
+            }
         }
-        for item in node[.add].items {
-            edits.append(HeaderEditPlan(.add, name: item[.name].string ?? "", value: item[.value].string ?? ""))
+        add(.set, node[.set])
+        add(.add, node[.add])
+        for item in node[.remove].items {
+            edits.append(HeaderEdit(plan: HeaderEditPlan(.remove, name: item.string ?? ""), node: item))
         }
-        for item in node[.remove].items { edits.append(HeaderEditPlan(.remove, name: item.string ?? "")) }
         return edits
     }
 
