@@ -116,9 +116,10 @@ enum AdminJSON {
             let slot = reader.slot(.endpoint, endpoint.slot)
             json.beginObject()
             json.field("address", endpoint.address.description)
+            // Endpoints of a backend take turns, each as often as another.
             json.field("weight", 1)
-            // No health checks are configured in this version, so an endpoint that is listed is used.
-            json.field("health", "healthy")
+            // Nobody looks after their health in this version, so nothing is known of it and none is ejected.
+            json.field("health", "unknown")
             json.field("ejections", 0)
             json.field("requestsInFlight", liveState.inFlight(endpoint.slot))
             json.field("requests", slot.requests)
