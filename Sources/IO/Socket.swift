@@ -21,7 +21,7 @@ public enum Socket {
     }
 
     /// Whether the kernel has IPv6 at all (not so with `ipv6.disable=1`).
-    private static let hasIPv6: Bool = {
+    static let hasIPv6: Bool = {
         let raw = socket(AF_INET6, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard raw >= 0 else { return errno != EAFNOSUPPORT }
         _ = OwnedFD(adopting: raw)
@@ -198,7 +198,7 @@ public enum Socket {
         }
     }
 
-    private static func read(_ address: UnsafePointer<sockaddr>) -> SocketAddress? {
+    static func read(_ address: UnsafePointer<sockaddr>) -> SocketAddress? {
         switch CInt(address.pointee.sa_family) {
         case AF_INET:
             return address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {

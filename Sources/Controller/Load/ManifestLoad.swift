@@ -36,6 +36,17 @@ package struct ManifestLoad {
         resolution = Resolver.resolve(resolution.set, previous: previous, bindFailures: bindFailures, now: Self.now)
     }
 
+    /// Once more, if the host lacks an address that is listened on: what binding would have shown, told without binding.
+    /// Ports are not looked at: who holds one now may be the gateway itself.
+    package mutating func resolve(boundOn host: HostAddresses) {
+        var failures: [SocketAddress: BindFailure] = [:]
+        for socket in resolution.plan.sockets {
+            guard let errno = host.refusal(of: socket.address.ip) else { continue }
+            failures[socket.address] = BindFailure(errno: errno.code, message: errno.description)
+        }
+        if !failures.isEmpty { resolve(bindFailures: failures, previous: ResolveMemory()) }
+    }
+
     private static var now: String { Timestamp.string(SystemCalls.wallNow()) }
 
     package var refusal: Refusal? {

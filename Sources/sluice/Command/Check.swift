@@ -1,6 +1,7 @@
 import Controller
 import Core
 import Glibc
+import IO
 import Manifest
 
 extension Command {
@@ -23,7 +24,9 @@ extension Command {
             case .option(let other): throw reader.unknown(other, among: ["-o"])
             }
         }
-        let load = ManifestLoad(ManifestFiles(reading: paths.isEmpty ? ["routes"] : paths))
+        var load = ManifestLoad(ManifestFiles(reading: paths.isEmpty ? ["routes"] : paths))
+        // Without the list of addresses there is nothing to say about them.
+        if let host = try? HostAddresses() { load.resolve(boundOn: host) }
         let findings = load.findings
         switch format {
         case .text: tell(load, findings)

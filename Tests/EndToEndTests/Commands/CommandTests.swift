@@ -82,6 +82,24 @@ struct CommandTests {
         #expect(json.output.contains(#""kind":"unresolved","severity":"error","file":""#))
     }
 
+    /// What binding shows a running gateway, `check` knows without binding.
+    @Test func checkAndTheRunningGatewayAgreeOnAddresses() throws {
+        let port = try Ports.free()
+        let gateway = try Gateway(
+            Site.gateway([("http", port)], address: "127.0.0.1}, {type: IPAddress, value: 192.0.2.1")
+                + Site.route(to: "a") + Site.service("a", port: 9001))
+        let manifests = gateway.folder.path + "/manifests"
+        let running = try gateway.admin("/api/resources").text
+        let checked = try run(["check", "-o", "json", manifests])
+        #expect(checked.code == 1)
+        let message = "192.0.2.1:\(port) cannot be bound: \(Errno(EADDRNOTAVAIL).description)"
+        for output in [running, checked.output] {
+            #expect(output.contains(#""reason":"AddressNotUsable","message":"\#(message)""#), "\(output)")
+        }
+        let text = try run(["check", manifests])
+        #expect(text.output.contains(": error: spec.listeners[0].port: \(message)"), "\(text.output)")
+    }
+
     @Test func checkOfAMalformedSet() throws {
         let folder = try TemporaryFolder()
         let path = try folder.write("a.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {prts: []}\n")
