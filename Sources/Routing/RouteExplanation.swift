@@ -24,8 +24,10 @@ public struct RouteExplanation {
     /// In order of precedence, the chosen listener's first: those before the winner lost, those after it lost or were
     /// outranked.
     public let candidates: [Candidate]
-    /// Candidates beyond the caller's limit.
-    public let omitted: Int
+    /// Candidates beyond the caller's limit: those that stand before the winner, all when there is none.
+    public let omittedBefore: Int
+    /// Those that stand after it.
+    public let omittedAfter: Int
 
     /// A failed predicate in the words of a manifest: `header 'x-version'`.
     public static func describe(_ predicate: FailedPredicate, in snapshot: Snapshot) -> String {
@@ -43,7 +45,8 @@ public struct RouteExplanation {
 extension RouteTable {
     /// The decision that ``decide(socket:head:bytes:host:path:)`` takes, by the same code, with the reasons. Allocates, and
     /// costs as much as the socket has matches: for the control side.
-    /// - Parameter limit: candidates to list at most; the winner is always among them.
+    /// - Parameter limit: candidates to list at most on either side of the winner, which is always among them: those that
+    ///   came nearest to serving the request. Without a winner all stand before it.
     public func explain(
         socket: UInt32, head: borrowing RequestHead, bytes: ByteView, host: ByteView, path: ByteView,
         limit: Int = .max
@@ -51,9 +54,9 @@ extension RouteTable {
         var tracer = RecordingTracer()
         let decision = search(socket: socket, head: head, bytes: bytes, host: host, path: path, tracer: &tracer)
 
-        var found: [RouteExplanation.Candidate] = []
-        var omitted = 0
-        var hasWinner = decision.outcome != .rule
+        var before: [RouteExplanation.Candidate] = []
+        var winner: RouteExplanation.Candidate?
+        var after: [RouteExplanation.Candidate] = []
         let listeners = hostnames(of: snapshot[header.pointee.sockets, Int(socket)].pointee.hosts)
         let chosen = decision.outcome == .noListener ? nil : decision.listener
         let others = listeners.map(\.value).filter { $0 != chosen }
@@ -66,16 +69,59 @@ extension RouteTable {
                     } else {
                         verdict = tracer.verdict(on: match, under: hostname.value, decision)
                     }
-                    if verdict == .won { hasWinner = true }
-                    if found.count < limit - (hasWinner ? 0 : 1) || verdict == .won {
-                        found.append(.init(listener: listener, hostname: hostname.name, match: match, verdict: verdict))
+                    let candidate = RouteExplanation.Candidate(
+                        listener: listener, hostname: hostname.name, match: match, verdict: verdict)
+                    if verdict == .won {
+                        winner = candidate
+                    } else if winner == nil {
+                        before.append(candidate)
                     } else {
-                        omitted += 1
+                        after.append(candidate)
                     }
                 }
             }
         }
-        return RouteExplanation(decision: decision, candidates: found, omitted: omitted)
+        let (nearBefore, nearAfter) = (nearest(limit, of: before, path), nearest(limit, of: after, path))
+        return RouteExplanation(
+            decision: decision, candidates: nearBefore + (winner.map { [$0] } ?? []) + nearAfter,
+            omittedBefore: before.count - nearBefore.count, omittedAfter: after.count - nearAfter.count)
+    }
+
+    /// The candidates that met the most before they lost, in the order in which they stand. Of those that lost by their
+    /// path: the ones that share the most octets with it from its beginning.
+    private func nearest(
+        _ limit: Int, of candidates: [RouteExplanation.Candidate], _ path: ByteView
+    ) -> [RouteExplanation.Candidate] {
+        guard candidates.count > limit else { return candidates }
+        let ranked = candidates.indices
+            .map { (index: $0, met: met(candidates[$0].verdict), shared: shared(candidates[$0].match.pointee, path)) }
+            .sorted { a, b in
+                if a.met != b.met { return a.met > b.met }
+                return a.shared != b.shared ? a.shared > b.shared : a.index < b.index
+            }
+        return ranked.prefix(limit).map(\.index).sorted().map { candidates[$0] }
+    }
+
+    /// How many kinds of predicate a request met, in the order in which they are asked.
+    private func met(_ verdict: RouteExplanation.Candidate.Verdict) -> Int {
+        switch verdict {
+        case .won, .outranked: 6
+        case .lost(.queryParam): 5
+        case .lost(.header): 4
+        case .lost(.method): 3
+        case .lost(.path): 2
+        case .lost(.routeHostname): 1
+        case .lost(.listenerHostname): 0
+        }
+    }
+
+    /// Octets that the match's path has in common with the request's; 0 for an expression.
+    private func shared(_ match: MatchConfig, _ path: ByteView) -> Int {
+        guard match.pathKind != .regularExpression else { return 0 }
+        let wanted = snapshot.text(match.path)
+        var count = 0
+        while count < min(wanted.count, path.count), wanted[count] == path[count] { count += 1 }
+        return count
     }
 
     /// The names of an index, the most specific first: names by length, then wildcards by length, then every host.

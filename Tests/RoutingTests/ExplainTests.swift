@@ -58,12 +58,35 @@ import Testing
 
     @Test func aLimitKeepsTheWinnerAndCountsTheRest() throws {
         let table = try table()
-        for limit in 1...8 {
+        // Two stand before the winner and five after it.
+        for limit in 0...6 {
             let explanation = table.explain(.init("/cart", host: "shop.example.com"), limit: limit)
-            #expect(explanation.candidates.count == limit)
-            #expect(explanation.omitted == 8 - limit)
-            #expect(explanation.candidates.contains { $0.verdict == .won })
+            #expect(explanation.candidates.count == 1 + min(2, limit) + min(5, limit))
+            #expect(explanation.omittedBefore == max(0, 2 - limit))
+            #expect(explanation.omittedAfter == max(0, 5 - limit))
+            #expect(explanation.candidates[min(2, limit)].verdict == .won)
         }
+        let nobody = table.explain(.init("/", host: "a.example.com"), limit: 3)
+        #expect(nobody.candidates.count == 3 && nobody.omittedBefore == 5 && nobody.omittedAfter == 0)
+    }
+
+    /// Of many, those are told that a person would look at: what met the most, and the paths most like the request's.
+    @Test func theNearestAreKept() throws {
+        let table = try table()
+        #expect(
+            lines(table.explain(.init("/cart/1", host: "shop.example.com"), limit: 1), table) == [
+                "shop.example.com canary 0: header 'x-version'", "shop.example.com shop 0: won",
+                "*.example.com shop 0: outranked",
+            ])
+        #expect(
+            lines(table.explain(.init("/", host: "a.example.com"), limit: 2), table)
+                == ["*.example.com shop 1: path", " any 0: query parameter 'debug'"])
+        let paths = ["/", "/a", "/health/deep/path", "/healthy", "/heal", "/x"]
+        let many = try TestTable(.matches(paths.map { .init(path: .exact($0)) }))
+        let found = many.explain(.init("/health/x"), limit: 2)
+        #expect(
+            found.candidates.map { many.snapshot.text($0.match.pointee.path).string }
+                == ["/health/deep/path", "/healthy"])
     }
 
     @Test func candidatesKnowWhereTheyWereWritten() throws {

@@ -5,8 +5,8 @@ import Routing
 
 /// Puts one request before the matcher that serves, on a snapshot of the plan, and writes down what it says.
 enum Explainer {
-    /// Candidates that are listed at most.
-    static let candidateLimit = 50
+    /// Candidates that are listed at most, on either side of the winner.
+    static let candidateLimit = 20
 
     static func explain(_ request: ExplainedRequest, _ plan: GatewayPlan) -> RequestExplanation {
         var explanation = RequestExplanation(method: request.method, url: request.url)
@@ -107,7 +107,8 @@ private struct SnapshotReading {
             explanation.listener = listener(found.decision.listener)
             explanation.rule = rule(found.decision.rule)
         }
-        explanation.omitted = found.omitted
+        explanation.omittedNearer = found.omittedBefore
+        explanation.omitted = found.omittedBefore + found.omittedAfter
         for candidate in found.candidates { explanation.candidates.append(self.candidate(candidate)) }
     }
 

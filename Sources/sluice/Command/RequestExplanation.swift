@@ -83,8 +83,11 @@ struct RequestExplanation {
     /// Why no rule serves; empty when one does.
     var verdict = ""
     var notes: [String] = []
+    /// The nearest, in order of precedence.
     var candidates: [Candidate] = []
+    /// How many more there are, and how many of them stand before the winner (all when there is none).
     var omitted = 0
+    var omittedNearer = 0
 
     init(method: String, url: String) {
         self.method = method
@@ -176,7 +179,7 @@ extension RequestExplanation {
                 "  \(candidate.predicate ?? candidate.verdict.rawValue): \(candidate.route.name) rule \(candidate.rule)\(host), "
                     + "\(candidate.words)  [\(candidate.place.text)]")
         }
-        if omitted > 0 { lines.append("  and \(omitted) more") }
+        if omittedNearer > 0 { lines.append("  and \(omittedNearer) more that were further from serving it") }
     }
 }
 
@@ -217,6 +220,7 @@ extension RequestExplanation {
         for candidate in candidates { write(candidate, &json) }
         json.endArray()
         json.field("omitted", omitted)
+        json.field("omittedNearer", omittedNearer)
         json.endObject()
         var buffer = json.finish()
         buffer.append(byte: ASCII.lf)

@@ -195,6 +195,21 @@ struct CommandTests {
         #expect(hostile.code == 1 && hostile.output.contains("answer     400: "))
     }
 
+    @Test func explainOfThousandsTellsTheNearest() throws {
+        let folder = try TemporaryFolder()
+        let routes = (0..<3000).map { Site.route("r-\($0)", to: "a", prefix: "/far/\($0)") }.joined()
+        let path = try folder.write("a.yaml", Self.site + Site.route("typo", to: "a", prefix: "/baskets") + routes)
+        let text = try run(["explain", path, "--url", "http://other.example:8080/basket"])
+        #expect(text.code == 1)
+        #expect(text.output.contains("  path: default/typo rule 0, prefix /baskets"))
+        #expect(text.output.split(separator: "\n").count { $0.hasPrefix("  path: ") } <= 20)
+        #expect(text.output.hasSuffix("  and 2983 more that were further from serving it\n"), "\(text.output)")
+        let json = try run(["explain", path, "--url", "http://shop.example:8080/cart", "-o", "json"])
+        #expect(json.code == 0)
+        #expect(json.output.contains(#""omitted":2982,"omittedNearer":2982}"#), "\(json.output.suffix(200))")
+        #expect(json.output.contains(#""verdict":"lost","predicate":"header 'x-version'""#))
+    }
+
     // MARK: a running gateway
 
     @Test func statusReloadAndStop() throws {
