@@ -163,6 +163,18 @@ import Testing
         harness.expectNothingUnderWay()
     }
 
+    @Test func aBodyThatDoesNotComeIsA408() throws {
+        let harness = try WorkerHarness()
+        harness.worker.limits.streamIdle = Self.soon
+        let client = try harness.connect()
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
+        let backend = try harness.acceptBackend()
+        harness.expect(client, toReceive: "HTTP/1.1 408 ")
+        harness.expect(client, toReceive: "connection: close\r\n")
+        harness.expectEnd(backend)
+        harness.expectNothingUnderWay()
+    }
+
     /// The deadline that ended the backoff was the one that was set: a retry on an idle connection needs its own.
     @Test func aRetryOnAnIdleConnectionHasADeadlineToo() throws {
         let harness = try WorkerHarness(

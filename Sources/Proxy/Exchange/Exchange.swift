@@ -161,7 +161,10 @@ final class Exchange: ConnectionOwner {
         if now >= attemptDeadline { return attemptTimedOut() }
         if now >= halfClosedDeadline { return abandon(.downstreamTermination) }
         if now >= lastProgress + worker.limits.streamIdle {
-            return timedOut(.streamIdleTimeout, "nothing moved for too long")
+            // Whose silence it is decides the status: the client's, when the rest of its body is all that is waited for.
+            let isClients =
+                phase == .awaitingHead && !requestSent && !sendingHasFailed && upstream?.output.isEmpty == true
+            return failed(status: isClients ? 408 : 504, .streamIdleTimeout, "nothing moved for too long")
         }
         armDeadline()
     }
