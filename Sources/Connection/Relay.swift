@@ -41,7 +41,8 @@ public enum Relay {
         from source: HTTP1Connection, to sink: HTTP1Connection, moved: inout UInt64, tap: BodyTap? = nil
     ) -> Progress {
         let progress = move(from: source, to: sink, &moved, tap)
-        if case .waiting = progress { sink.pushHeldBack() }
+        // A sink that takes no more has whole segments on their way already.
+        if case .waiting = progress, sink.mayWrite { sink.pushHeldBack() }
         return progress
     }
 
@@ -124,6 +125,8 @@ public enum Relay {
                 switch sink.spliceOut(pipe, more: more) {
                 case .octets(let count):
                     pipe.level -= count
+                    // A short write found the socket full; the next room is a new edge.
+                    if pipe.level > 0 { sink.mayWrite = false }
                     sink.passed(count)
                     moved &+= UInt64(count)
                     budget -= count
