@@ -125,8 +125,7 @@ public enum Relay {
                 switch sink.spliceOut(pipe, more: more) {
                 case .octets(let count):
                     pipe.level -= count
-                    // A short write found the socket full; the next room is a new edge.
-                    if pipe.level > 0 { sink.mayWrite = false }
+                    // Short is not always full (a signal, a debugger): only `wouldBlock` promises an edge.
                     sink.passed(count)
                     moved &+= UInt64(count)
                     budget -= count
