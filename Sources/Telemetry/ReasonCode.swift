@@ -19,7 +19,7 @@ public enum ReasonCode: UInt8, BitwiseCopyable, Sendable, CaseIterable {
     case rateLimited
     /// The downstream connection went before the response was complete.
     case downstreamTermination
-    /// The request broke HTTP (400, 413, 414, 431, 501, 505).
+    /// The request broke HTTP (400, 408, 414, 417, 431, 501, 505); 408: its head came too late.
     case downstreamProtocolError
     /// The endpoint's response broke HTTP (502).
     case upstreamProtocolError
@@ -79,11 +79,11 @@ public enum ReasonCode: UInt8, BitwiseCopyable, Sendable, CaseIterable {
         case .noHealthyUpstream, .upstreamConnectionFailure, .upstreamConnectionTermination, .upstreamOverflow,
             .overload, .dnsFailure:
             "503"
-        case .upstreamTimeout: "504"
+        case .upstreamTimeout: "504 or cut"
         case .rateLimited: "429"
         case .downstreamTermination, .upstreamRemoteReset, .localReset: "cut"
-        case .downstreamProtocolError: "400, 413, 414, 431, 501, 505"
-        case .upstreamProtocolError: "502"
+        case .downstreamProtocolError: "400, 408, 414, 417, 431, 501, 505"
+        case .upstreamProtocolError: "502 or cut"
         case .upstreamRetryLimitExceeded: "the last attempt's"
         case .streamIdleTimeout, .durationTimeout: "408, 504 or cut"
         case .noCluster: "500"
@@ -99,11 +99,11 @@ public enum ReasonCode: UInt8, BitwiseCopyable, Sendable, CaseIterable {
         case .noHealthyUpstream: "No healthy endpoint."
         case .upstreamConnectionFailure: "The connection to the endpoint could not be made."
         case .upstreamConnectionTermination: "The endpoint closed or reset before it answered."
-        case .upstreamTimeout: "The endpoint, or the whole request, took longer than its timeout."
+        case .upstreamTimeout: "The endpoint, its connection or the whole request took longer than its timeout."
         case .upstreamOverflow: "A limit of the circuit breaker was reached."
         case .rateLimited: "Refused by a rate limit."
         case .downstreamTermination: "The client went before the response was complete."
-        case .downstreamProtocolError: "The request broke HTTP."
+        case .downstreamProtocolError: "The request broke HTTP, or its head came too late."
         case .upstreamProtocolError: "The endpoint's response broke HTTP."
         case .upstreamRemoteReset: "The endpoint reset within its response."
         case .upstreamRetryLimitExceeded: "Retries were used up."

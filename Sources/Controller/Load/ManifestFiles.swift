@@ -17,6 +17,8 @@ public struct ManifestFiles: Sendable {
     public static let octetLimit = 512 * 1024 * 1024
     private static let extensions = [".yaml", ".yml", ".json"]
 
+    /// As they were given; empty when the files came from elsewhere.
+    let paths: [String]
     public private(set) var files: [File] = []
     /// What could not be read; such a set is malformed.
     public private(set) var findings: [Finding] = []
@@ -31,12 +33,16 @@ public struct ManifestFiles: Sendable {
         var inode: UInt64
     }
 
-    public init(files: [File]) { self.files = files }
+    public init(files: [File]) {
+        paths = []
+        self.files = files
+    }
 
     /// Reads the PATHs in their order: a file as it is, of a folder everything below it that ends in `.yaml`, `.yml` or
     /// `.json`, in the order of the names' octets. Names that begin with a dot are passed over: editors and mounted
     /// ConfigMaps keep their own business there. Links are followed.
     public init(reading paths: [String]) {
+        self.paths = paths
         for path in paths {
             var status = stat()
             guard stat(path, &status) == 0 else {

@@ -23,11 +23,21 @@ package struct ManifestLoad {
     package let hash: UInt64
     package private(set) var resolution: Resolution
     private let reading: [Finding]
+    private let isEmpty: Bool
 
     package init(_ files: ManifestFiles, previous: ResolveMemory = ResolveMemory()) {
         hash = files.hash
         let set = ManifestReader.read(files: files.files.map { (path: $0.path, bytes: $0.bytes) })
-        reading = files.findings + set.findings
+        // An empty folder: the resolution has no file to point at.
+        isEmpty = files.files.isEmpty && files.findings.isEmpty
+        reading =
+            files.findings + set.findings
+            + (isEmpty
+                ? [
+                    Finding(
+                        .unresolved, at: SourceLocation(file: files.paths.first ?? "", line: 1, column: 1),
+                        "there is no *.yaml, *.yml or *.json here, so there is nothing to serve")
+                ] : [])
         resolution = Resolver.resolve(set, previous: previous, now: Self.now)
     }
 
@@ -57,7 +67,7 @@ package struct ManifestLoad {
     /// Everything that the author should know, from top to bottom, file by file. What a malformed set would mean is left
     /// out: a Service that is malformed would be reported missing by everyone who names it.
     package var findings: [Finding] {
-        let all = refusal == .malformed ? reading : reading + resolution.findings
+        let all = refusal == .malformed || isEmpty ? reading : reading + resolution.findings
         var order: [String: Int] = [:]
         for finding in all where order[finding.location.file] == nil { order[finding.location.file] = order.count }
         func place(_ finding: Finding) -> (Int, Int, Int) {

@@ -76,7 +76,9 @@ final class GatewayState {
                         unusable.append((socket.ip, message))
                     }
                 case .portUnavailable:
-                    listener.refusal = (.portUnavailable, message)
+                    listener.refusal = (
+                        .portUnavailable, "\(message); end what listens there, or choose another port"
+                    )
                 }
             }
         }

@@ -3,7 +3,7 @@ import Core
 /// One exchange, as the access log tells it. Made at the exchange's end, on the stack; the views are read during the
 /// call that takes the record and may point into the connection's buffer and the snapshot. An empty view: there was none.
 public struct AccessRecord {
-    /// When the request's first octet was read, wall clock, nanoseconds since 1970.
+    /// When the request's head was complete, wall clock, nanoseconds since 1970.
     public var start: Int64 = 0
     /// From then to the response's last octet handed to the kernel (or to the end of the exchange).
     public var duration: TimeAmount = .zero

@@ -99,7 +99,7 @@ public struct MetricFamily: Sendable {
             "Octets of response bodies sent, without framing."),
         MetricFamily(
             "sluice_request_duration_seconds", .histogram, [], .durations,
-            "From a request's first octet to the last of its response."),
+            "From a request's head, once complete, to the last octet of its response."),
         MetricFamily(
             "sluice_route_requests_total", .counter, ["route", "code_class"], .routes(.requests),
             "Requests by route (namespace/name) and class of answer; an empty route: none matched, or past the limit of counted routes."
@@ -188,6 +188,8 @@ public struct MetricFamily: Sendable {
         }
         text += "\nReason codes (`reason`), as in the access log:\n\n| code | status | meaning |\n| --- | --- | --- |\n"
         for code in ReasonCode.allCases { text += "| `\(code.text)` | \(code.usualStatus) | \(code.meaning) |\n" }
+        text += "\n`UO`, `RL`, `URX`, `OM`, `IH`, `LR`, `DT`, `DF` and `UAEX` have their place already; "
+        text += "this version gives none.\n"
         return text
     }
 }

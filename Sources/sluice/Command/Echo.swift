@@ -40,6 +40,7 @@ extension Command {
         signal(SIGPIPE, SIG_IGN)
         let socket: OwnedFD
         do throws(Errno) {
+            if address.port > 0, let conflict = Socket.conflict(address) { throw conflict }
             socket = try Socket.listen(address)
         } catch {
             throw UsageError("--listen \(address): \(error)")

@@ -18,11 +18,11 @@ extension Command {
               --access-log FORMAT     text, json or off, with :PATH for a file
               --drain-timeout D       cut what is left so long after a drain began (default 30s)
               --drain-delay D         go on for so long before a drain closes the listeners (default 0)
-              --upgrade-timeout D     how long an old binary may finish its exchanges (default 1h)
               --user NAME             controller and workers run as this user
-              --state-dir DIR         what is to survive a restart is kept there
               --dns-server IP:PORT    ask this server for backends' names (default: those of resolv.conf)
               --watch                 reload when the files change
+              --upgrade-timeout D     taken, without effect in this version
+              --state-dir DIR         taken, without effect in this version
             """
     ) { arguments throws(UsageError) in
         let options = try RunOptions(arguments: arguments)
