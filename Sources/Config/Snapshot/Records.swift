@@ -162,6 +162,8 @@ public struct RouteConfig: BitwiseCopyable, Sendable {
 
 public struct RuleConfig: BitwiseCopyable, Sendable {
     public var route: UInt32
+    /// The route's ``RouteConfig/slot``, here too: it is wanted at the end of every request, its record is not.
+    public var routeSlot: UInt32
     public var name: TextRef
     public var index: UInt16  // In its route.
     /// Of namespace, name, rule (by name or index) and its backends: under which the weighted choice goes on over reloads.

@@ -107,7 +107,8 @@ extension SnapshotWriter {
                 attempts: UInt32(clamping: $0.attempts), codes: block.append(contentsOf: $0.codes), backoff: $0.backoff)
         }
         block[header.rules, place] = RuleConfig(
-            route: UInt32(routeIndex), name: text(plan.name), index: UInt16(index), identity: identity.value,
+            route: UInt32(routeIndex), routeSlot: block[header.routes, routeIndex].slot, name: text(plan.name),
+            index: UInt16(index), identity: identity.value,
             backends: backends, totalWeight: totalWeight, filters: filters(plan.filters, clusterCount),
             requestTimeout: plan.requestTimeout ?? .zero, backendRequestTimeout: plan.backendRequestTimeout ?? .zero,
             retry: retry ?? RetryConfig(attempts: 0, codes: Table(), backoff: .zero), position: plan.position)

@@ -60,14 +60,10 @@ extension Exchange {
 
     private func record(_ downstream: HTTP1ServerConnection) {
         let duration = worker.loop.now - startedAt
-        var routeSlot: UInt32 = 0
-        if let rule, configuration != nil {
-            routeSlot = snapshot[snapshot.header.pointee.routes, Int(rule.pointee.route)].pointee.slot
-        }
         worker.statistics.decrement(.requestsNow)
         worker.statistics.requestEnded(
             status: status, reason: reason, duration: duration, received: requestBody, sent: responseBody,
-            route: routeSlot)
+            route: rule?.pointee.routeSlot ?? 0)
         if worker.accessLog.isOn { writeRecord(downstream, duration) }
     }
 
