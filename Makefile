@@ -81,7 +81,10 @@ check-binary:
 	if grep -E 'libswift|Foundation|dispatch|BlocksRuntime|libicu' <<<"$$libraries"; then \
 		echo "error: the libraries above must not be needed by $(BIN)"; exit 1; \
 	fi; \
-	echo "check-binary: no Swift, Foundation or Dispatch library is loaded at run time"
+	if nm --dynamic --undefined-only $(BIN) | grep -E 'pthread_create|thrd_create'; then \
+		echo "error: $(BIN) can start threads, but is compiled for one (Package.swift)"; exit 1; \
+	fi; \
+	echo "check-binary: no Swift, Foundation or Dispatch library is loaded at run time, and no thread is started"
 
 # What a user copies from must be right: every file by itself, and the folder as a whole.
 check-routes:

@@ -187,6 +187,23 @@ import Testing
         #expect(harness.total(.upstreamPooledNow) == 0)
     }
 
+    @Test func whatIsLeftAtTheEndOfADrainIsCutAndSaysSo() throws {
+        let harness = try WorkerHarness()
+        let waiting = try harness.connect()
+        waiting.send("GET /long HTTP/1.1\r\nHost: a\r\n\r\n")
+        let backend = try harness.acceptBackend()
+        harness.expect(backend, toReceive: "GET /long ")
+        var isDone = false
+        harness.worker.drain { isDone = true }
+        #expect(!isDone)
+        harness.worker.registry.cut()
+        #expect(isDone)
+        harness.expectEnd(waiting)
+        harness.expectEnd(backend)
+        #expect(harness.statistics.requests(.localReset) == 1)
+        harness.expectNothingUnderWay()
+    }
+
     @Test func aDrainOfNobodyIsDoneAtOnce() throws {
         let harness = try WorkerHarness()
         var isDone = false

@@ -18,6 +18,8 @@ struct ClusterTable {
     /// Numbers of EndpointSlices by their Service.
     private var slices: [ResourceName: [Int]] = [:]
     private var services: [Int: Service] = [:]
+    /// What BackendTLSPolicies want to be reached by TLS: Services, or one named port of them.
+    private var wantTLS: [ResourceName: [(port: String?, policy: ResourceName)]] = [:]
 
     init(_ index: ResourceIndex, findings: inout FindingLog) {
         for number in index.endpointSlices {
@@ -29,6 +31,13 @@ struct ClusterTable {
                 continue
             }
             slices[ResourceName(namespace: resource.name.namespace, name: service), default: []].append(number)
+        }
+        for policy in index.resources where policy.kind == .backendTLSPolicy && !policy.isReplaced {
+            for target in policy.node[.spec][.targetRefs].items
+            where target[.kind].text.equals("Service") && target[.group].text.isEmpty {
+                let service = ResourceName(namespace: policy.name.namespace, name: target[.name].text.string)
+                wantTLS[service, default: []].append((target[.sectionName].string, policy.name))
+            }
         }
     }
 
@@ -72,6 +81,13 @@ struct ClusterTable {
         let name = "\(resource.name):\(port)"
         let servicePort = service.ports.first { $0.number == port && $0.protocolName == "TCP" }
 
+        if let policy = wantTLS[resource.name]?.first(where: { $0.port == nil || $0.port == servicePort?.name })?.policy
+        {
+            return .invalid(
+                .unsupportedProtocol,
+                "BackendTLSPolicy '\(policy)' wants TLS towards '\(name)', which this version does not speak to backends; "
+                    + "nothing is sent there in clear text")
+        }
         if service.isExternalName {
             guard !service.externalName.isEmpty else {
                 return .invalid(.backendNotFound, "Service '\(resource.name)' has no externalName")

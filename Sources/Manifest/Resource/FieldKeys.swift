@@ -86,6 +86,7 @@ extension FieldKey {
     static let statusCode = FieldKey("statusCode")
     static let stringData = FieldKey("stringData")
     static let targetPort = FieldKey("targetPort")
+    static let targetRefs = FieldKey("targetRefs")
     static let terminating = FieldKey("terminating")
     static let timeouts = FieldKey("timeouts")
     static let tls = FieldKey("tls")

@@ -78,4 +78,11 @@ final class DownstreamRegistry {
     func drain(socket: UInt32?) {
         for connection in connections where socket == nil || connection.socketID == socket { connection.drain() }
     }
+
+    /// Breaks off every exchange under way: its client sees a reset, its record says that the gateway did it.
+    func cut() {
+        for connection in connections where connection.phase == .exchange {
+            (connection.owner as? Exchange)?.abandon(.localReset)
+        }
+    }
 }

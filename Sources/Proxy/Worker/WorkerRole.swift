@@ -116,6 +116,7 @@ private final class DrainDeadline: Timed {
     }
 
     override func deadlinePassed(now: Instant) {
+        worker.registry.cut()
         worker.accessLog.flush()
         loop.stop()
     }
