@@ -249,7 +249,6 @@ public final class HTTP1ServerConnection: HTTP1Connection {
 
     public override func deadlinePassed(now: Instant) {
         switch phase {
-        case .idle where request == nil: lost()
         case .head: refuse(status: 408, reason: "the request's head did not arrive in time")
         case .idle, .lingering: lost()
         case .exchange, .closed: break

@@ -5,8 +5,8 @@ import Telemetry
 
 /// Every downstream connection of this worker. Owns them.
 ///
-/// Limit: ``DescriptorShares/downstream``. At the limit the connection
-/// that has been idle the longest goes; when none is idle, accepting pauses.
+/// Limit: ``DescriptorShares/downstream``. At the limit a connection that has been idle for long goes; when none is idle,
+/// accepting pauses.
 final class DownstreamRegistry {
     /// Who has just been accepted and has said nothing yet is about to; only later it counts as idle. Otherwise a burst of
     /// connections would push itself out, and nobody of it were served.
