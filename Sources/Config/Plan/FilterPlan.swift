@@ -138,14 +138,26 @@ public struct BackendPlan: Equatable, Sendable {
     }
 }
 
-/// What the endpoints of a cluster speak (`appProtocol`).
-public enum BackendProtocol: UInt8, BitwiseCopyable, Sendable { case http1, http2 }
+/// What the endpoints of a cluster speak (`appProtocol`, or the kind of route that leads there).
+public enum BackendProtocol: UInt8, BitwiseCopyable, Sendable {
+    case http1
+    /// By prior knowledge in clear text (`kubernetes.io/h2c`, GRPCRoute); over TLS nothing else is offered.
+    case http2
+    /// Over TLS: whichever of the two the endpoint chooses by ALPN. Never without TLS.
+    case negotiated
+    /// Octets as they come (TCPRoute, TLSRoute, UDPRoute).
+    case opaque
+}
 
 /// One Service port (or later a Backend): its endpoints under one policy.
 public struct ClusterPlan: Equatable, Sendable {
     /// `namespace/name:port`: the identity under which live state is kept across reloads.
     public var name: String
     public var backendProtocol: BackendProtocol
+    /// Nil: clear text.
+    public var tls: UpstreamTLSPlan?
+    /// What is told first on every connection (BackendTrafficPolicy `proxyProtocol`).
+    public var proxyProtocol = ProxyProtocolVersion.none
     /// Empty: 503. In manifest order, ready ones only (or serving ones when none is ready).
     public var endpoints: [EndpointPlan]
     /// A name to resolve instead (Service type ExternalName); the controller fills `endpoints` from DNS.

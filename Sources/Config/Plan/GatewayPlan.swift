@@ -28,9 +28,16 @@ public struct SourcePosition: Equatable, BitwiseCopyable, Sendable {
     }
 }
 
-/// One address and port to listen on, with the listeners that share it.
+/// What carries the octets of a listening socket. A TCP and a UDP socket may have the same address and port.
+public enum SocketTransport: UInt8, BitwiseCopyable, Sendable { case tcp, udp }
+
+/// One address and port to listen on, with the listeners that share it. They agree on what is spoken first: all of them
+/// HTTP, or TCP, or UDP, or begin with a TLS handshake (HTTPS and TLS), by whose server name they are told apart.
 public struct SocketPlan: Equatable, Sendable {
+    public var transport = SocketTransport.tcp
     public var address: SocketAddress
+    /// What comes before everything else on a connection.
+    public var proxyProtocol = ProxyProtocolAcceptance.off
     public var listeners: [ListenerPlan]
 
     public init(address: SocketAddress, listeners: [ListenerPlan]) {
@@ -39,10 +46,26 @@ public struct SocketPlan: Equatable, Sendable {
     }
 }
 
-/// One listener of a Gateway on one socket.
+/// `listeners[].protocol`; of TLS, what becomes of it (`tls.mode`).
+public enum ListenerProtocol: UInt8, BitwiseCopyable, Sendable {
+    case http, https, tlsTerminate, tlsPassthrough, tcp, udp
+
+    /// Its connections begin with a TLS handshake, which this gateway answers or passes on.
+    @inlinable public var beginsWithTLS: Bool { self == .https || self == .tlsTerminate || self == .tlsPassthrough }
+    /// Its routes are HTTPRoutes and GRPCRoutes; all others lead from a connection (or datagram) to a rule directly.
+    @inlinable public var isHTTP: Bool { self == .http || self == .https }
+}
+
+/// One listener of a Gateway, or of a ListenerSet, on one socket.
 public struct ListenerPlan: Equatable, Sendable {
     public var gatewayNamespace: String
     public var gatewayName: String
+    /// `namespace/name` of the ListenerSet that wrote it; empty: the Gateway itself.
+    public var listenerSet = ""
+    public var listenerProtocol = ListenerProtocol.http
+    /// Of `https` and `tlsTerminate`, always; nil for all others.
+    public var tls: ServerTLSPlan?
+    public var forwardedClientCert = ForwardedClientCertPlan()
     public var name: String
     /// Lower case; empty: every host. `*.example.com` is kept with its star.
     public var hostname: String
@@ -77,8 +100,11 @@ public struct ListenerPlan: Equatable, Sendable {
 
 /// One route. `GatewayPlan.routes` is ordered by precedence: creationTimestamp, then namespace/name; of two matches of
 /// equal rank the one of the earlier route wins.
+///
+/// A TLSRoute, TCPRoute or UDPRoute has one rule without matches: its backends by weight. A GRPCRoute's matches are paths
+/// (`/package.Service/Method`), methods (POST) and headers, as an HTTPRoute's.
 public struct RoutePlan: Equatable, Sendable {
-    public var kind: String  // "HTTPRoute"
+    public var kind: String  // "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"
     public var namespace: String
     public var name: String
     public var rules: [RulePlan]
@@ -96,7 +122,7 @@ public struct RoutePlan: Equatable, Sendable {
 public struct RulePlan: Equatable, Sendable {
     /// `spec.rules[].name`, empty when unnamed.
     public var name: String
-    /// Never empty: a rule without matches has the prefix `/`, as Gateway API says.
+    /// Never empty for HTTP and gRPC: a rule without matches has the prefix `/`, as Gateway API says.
     public var matches: [MatchPlan]
     public var filters: FilterPlan
     /// By weight, weight 0 included (a share of 0, but known to `explain`).

@@ -32,7 +32,7 @@ public struct TextRef: BitwiseCopyable, Sendable {
 
 public struct SnapshotHeader: BitwiseCopyable, Sendable {
     public static let magic: UInt64 = 0x534C_5549_4345_0001
-    public static let currentFormat: UInt32 = 1
+    public static let currentFormat: UInt32 = 2
 
     public var magic: UInt64 = SnapshotHeader.magic
     public var format: UInt32 = SnapshotHeader.currentFormat
@@ -62,7 +62,13 @@ public struct SnapshotHeader: BitwiseCopyable, Sendable {
 public struct SocketConfig: BitwiseCopyable, Sendable {
     /// The supervisor's number for the listening sockets of this address; workers know their descriptor by it.
     public var id: UInt32
+    public var transport: SocketTransport
     public var address: SocketAddress
+    public var proxyProtocol: ProxyProtocolAcceptance
+    /// Of the listeners, which agree: their connections begin with a TLS handshake.
+    public var beginsWithTLS: Bool
+    /// Of the listeners, which agree: HTTP (or HTTPS, TLS), TCP, UDP.
+    public var listenerProtocol: ListenerProtocol
     /// Host → index into `SnapshotHeader.listeners` (listener isolation: the most specific name wins, alone).
     public var hosts: HostIndex
 }
@@ -90,7 +96,14 @@ public struct ListenerConfig: BitwiseCopyable, Sendable {
     public var name: TextRef
     public var hostname: TextRef
     public var port: UInt16
-    /// Host → index into `pathIndexes`. All hits are tried, the most specific name first (HTTPRouteSpec.hostnames).
+    public var listenerProtocol: ListenerProtocol
+    /// Of namespace, Gateway (or ListenerSet) and name: under which TLS sessions resume.
+    public var identity: UInt64
+    /// One for `https` and `tlsTerminate`, else none.
+    public var tls: Table<ServerTLSConfig>
+    public var forwardedClientCert: ForwardedClientCertPlan
+    /// Of HTTP listeners: host → index into `pathIndexes`. Of all others: server name → index into
+    /// `SnapshotHeader.rules`, the rule that serves. All hits are tried, the most specific name first (HTTPRouteSpec.hostnames).
     public var hosts: HostIndex
     public var pathIndexes: Table<PathIndex>
     public var position: SourcePosition
@@ -250,6 +263,9 @@ public struct ClusterConfig: BitwiseCopyable, Sendable {
     /// Of the name: under which pools, counters and turn are kept over reloads.
     public var identity: UInt64
     public var backendProtocol: BackendProtocol
+    public var proxyProtocol: ProxyProtocolVersion
+    /// None or one.
+    public var tls: Table<UpstreamTLSConfig>
     public var endpoints: Table<EndpointConfig>
 }
 

@@ -44,7 +44,8 @@ public enum SnapshotBuilder {
     }
 }
 
-/// A block under construction. Its parts lie in files by topic: `SnapshotWriter+Routes`, `+Filters`, `+Listeners`.
+/// A block under construction. Its parts lie in files by topic: `SnapshotWriter+Routes`, `+Filters`, `+Listeners`,
+/// `+TLS`.
 struct SnapshotWriter: ~Copyable {
     var block: SnapshotBlock
     var interner: TextInterner
@@ -56,6 +57,8 @@ struct SnapshotWriter: ~Copyable {
     var matches: [CompiledMatch] = []
     /// Where each route's matches begin in `matches`; one more entry than routes.
     var firstMatch: [Int] = [0]
+    /// Where each route's rules begin in `header.rules`; one more entry than routes.
+    var firstRule: [Int] = [0]
     var pathIndexMemo = PathIndexMemo()
 
     init(expecting routes: Int, limits: SnapshotLimits) {

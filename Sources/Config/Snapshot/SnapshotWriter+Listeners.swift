@@ -13,15 +13,25 @@ extension SnapshotWriter {
                 block[header.listeners, listener] = write(plan, port: socket.address.port)
                 listener += 1
             }
+            let first = socket.listeners.first?.listenerProtocol ?? .http
             block[header.sockets, index] = SocketConfig(
-                id: ids[index], address: socket.address, hosts: hostIndex(hosts))
+                id: ids[index], transport: socket.transport, address: socket.address,
+                proxyProtocol: socket.proxyProtocol, beginsWithTLS: first.beginsWithTLS, listenerProtocol: first,
+                hosts: hostIndex(hosts))
         }
     }
 
     private mutating func write(_ plan: ListenerPlan, port: UInt16) -> ListenerConfig {
+        var identity = IdentityHash()
+        identity.add(plan.gatewayNamespace)
+        identity.add(plan.gatewayName)
+        identity.add(plan.listenerSet)
+        identity.add(plan.name)
         var config = ListenerConfig(
             gatewayNamespace: text(plan.gatewayNamespace), gatewayName: text(plan.gatewayName), name: text(plan.name),
-            hostname: text(plan.hostname), port: port, hosts: hostIndex([]), pathIndexes: Table(),
+            hostname: text(plan.hostname), port: port, listenerProtocol: plan.listenerProtocol,
+            identity: identity.value, tls: plan.tls.map { write($0) } ?? Table(),
+            forwardedClientCert: plan.forwardedClientCert, hosts: hostIndex([]), pathIndexes: Table(),
             position: plan.position)
         var served: [HostedRoute] = []
         for attachment in plan.attachments {
@@ -30,6 +40,10 @@ extension SnapshotWriter {
             }
         }
         served.sort { $0.order < $1.order }
+        if !plan.listenerProtocol.isHTTP {
+            config.hosts = hostIndex(streamRules(of: served))
+            return config
+        }
         var hosts = 0
         for i in served.indices where i == 0 || served[i].host.offset != served[i - 1].host.offset { hosts += 1 }
         config.pathIndexes = block.allocate(PathIndex.self, count: hosts)
@@ -52,6 +66,14 @@ extension SnapshotWriter {
         }
         config.hosts = hostIndex(entries)
         return config
+    }
+
+    /// Below HTTP a server name leads to one rule: the first of the route that has precedence.
+    private func streamRules(of served: [HostedRoute]) -> [HostEntry] {
+        served.compactMap { hosted in
+            let rules = firstRule[Int(hosted.route)]..<firstRule[Int(hosted.route) + 1]
+            return rules.isEmpty ? nil : HostEntry(name: hosted.host, value: UInt32(rules.lowerBound))
+        }
     }
 
     /// `*.example.com` is entered as `.example.com`, every host as the empty text.

@@ -24,6 +24,7 @@ extension SnapshotWriter {
             identity.add(cluster.name)
             block[header.clusters, index] = ClusterConfig(
                 name: text(cluster.name), identity: identity.value, backendProtocol: cluster.backendProtocol,
+                proxyProtocol: cluster.proxyProtocol, tls: cluster.tls.map { write($0) } ?? Table(),
                 endpoints: slice(of: header.endpoints, from: endpoint, count: cluster.endpoints.count))
             for plan in cluster.endpoints {
                 var identity = identity
@@ -75,6 +76,7 @@ extension SnapshotWriter {
                 backend += Int(backends.count)
             }
             firstMatch.append(matches.count)
+            firstRule.append(rule)
         }
     }
 
