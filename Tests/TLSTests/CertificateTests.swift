@@ -17,7 +17,7 @@ import Testing
     }
 
     @Test func namesAndDatesAreRead() throws {
-        let certificate = try Self.read(TestCertificates.shop, key: TestCertificates.shopKey)
+        let certificate = try Self.read(FixedCertificates.shop, key: FixedCertificates.shopKey)
         #expect(certificate.names == ["shop.example.com", "*.api.example.com"])
         #expect(certificate.notBefore == 1_262_304_000)
         #expect(certificate.notAfter == 4_733_510_400)
@@ -27,28 +27,28 @@ import Testing
     }
 
     @Test func theCommonNameStandsInForMissingNames() throws {
-        #expect(try Self.read(TestCertificates.other, key: nil).names == ["other.example.com"])
+        #expect(try Self.read(FixedCertificates.other, key: nil).names == ["other.example.com"])
     }
 
     @Test func theWholeChainCounts() throws {
-        let chain = TestCertificates.shop + "\n" + TestCertificates.other + "\n"
-        #expect(try Self.read(chain, key: TestCertificates.shopKey).chainLength == 2)
+        let chain = FixedCertificates.shop + "\n" + FixedCertificates.other + "\n"
+        #expect(try Self.read(chain, key: FixedCertificates.shopKey).chainLength == 2)
     }
 
     @Test(arguments: [
-        ("", TestCertificates.shopKey, CertificateError.noCertificate),
-        ("not PEM", TestCertificates.shopKey, .noCertificate),
-        (TestCertificates.shopKey, TestCertificates.shopKey, .noCertificate),
-        (cut(TestCertificates.shop), TestCertificates.shopKey, .malformedCertificate(0)),
+        ("", FixedCertificates.shopKey, CertificateError.noCertificate),
+        ("not PEM", FixedCertificates.shopKey, .noCertificate),
+        (FixedCertificates.shopKey, FixedCertificates.shopKey, .noCertificate),
+        (cut(FixedCertificates.shop), FixedCertificates.shopKey, .malformedCertificate(0)),
         (
-            TestCertificates.shop + "\n" + cut(TestCertificates.other), TestCertificates.shopKey,
+            FixedCertificates.shop + "\n" + cut(FixedCertificates.other), FixedCertificates.shopKey,
             .malformedCertificate(1)
         ),
-        (TestCertificates.shop, "", .noKey),
-        (TestCertificates.shop, TestCertificates.shop, .noKey),
-        (TestCertificates.shop, cut(TestCertificates.shopKey), .malformedKey),
-        (TestCertificates.shop, TestCertificates.shopKeyWithPassphrase, .malformedKey),
-        (TestCertificates.shop, TestCertificates.otherKey, .keyDoesNotMatch),
+        (FixedCertificates.shop, "", .noKey),
+        (FixedCertificates.shop, FixedCertificates.shop, .noKey),
+        (FixedCertificates.shop, cut(FixedCertificates.shopKey), .malformedKey),
+        (FixedCertificates.shop, FixedCertificates.shopKeyWithPassphrase, .malformedKey),
+        (FixedCertificates.shop, FixedCertificates.otherKey, .keyDoesNotMatch),
     ]) func whatIsWrongIsTold(_ chain: String, _ key: String, _ error: CertificateError) {
         #expect(throws: error) { try Self.read(chain, key: key) }
     }

@@ -1,5 +1,5 @@
 /// Certificates that were made for these tests: valid from 2010 to 2120, P-256, no secrets of anybody.
-enum TestCertificates {
+enum FixedCertificates {
     static let shop = """
         -----BEGIN CERTIFICATE-----
         MIIBQTCB56ADAgECAgEHMAoGCCqGSM49BAMCMA8xDTALBgNVBAMMBHNob3AwIBcN
