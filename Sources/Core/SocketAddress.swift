@@ -192,3 +192,25 @@ public struct SocketAddress: Hashable, BitwiseCopyable, Sendable, CustomStringCo
         return buffer.view.string
     }
 }
+
+/// What carries the octets of a socket.
+public enum SocketTransport: UInt8, BitwiseCopyable, Sendable { case tcp, udp }
+
+/// Where to listen, and by what: a TCP and a UDP socket may have the same address and port.
+public struct ListeningAddress: Hashable, BitwiseCopyable, Sendable, CustomStringConvertible {
+    public var transport: SocketTransport
+    public var address: SocketAddress
+
+    @inlinable public init(_ transport: SocketTransport, _ address: SocketAddress) {
+        self.transport = transport
+        self.address = address
+    }
+
+    /// `1.2.3.4:80`, `[::1]:53/udp`.
+    public var description: String {
+        switch transport {
+        case .tcp: address.description
+        case .udp: address.description + "/udp"
+        }
+    }
+}

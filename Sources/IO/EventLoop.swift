@@ -103,6 +103,14 @@ public final class EventLoop {
         if !closing { epoll_ctl(epoll.raw, EPOLL_CTL_DEL, fd, nil) }
     }
 
+    /// Hands a registered descriptor to another source, without a system call. An event that came in this very turn goes to
+    /// the new one; edges that the old one has been told of are not told again, so the new one begins as if it had been told
+    /// of all: see `again`.
+    public func replace(_ fd: CInt, _ source: EventSource) {
+        precondition(registrations[Int(fd)].source != nil, "the descriptor is not registered")
+        registrations[Int(fd)].source = Unmanaged.passUnretained(source)
+    }
+
     public func setDeadline(_ timed: Timed, _ deadline: Instant) { timers.set(timed, deadline) }
     public func clearDeadline(_ timed: Timed) { timers.clear(timed) }
     /// As `clearDeadline`, for those who set another soon; see ``TimerWheel/suspend(_:)``.

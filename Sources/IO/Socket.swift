@@ -2,10 +2,34 @@ import CLinux
 import Core
 import Glibc
 
-/// TCP sockets: making, accepting, connecting. All are non-blocking and close-on-exec.
+/// Sockets: making, accepting, connecting; TCP unless a function says otherwise. All are non-blocking and close-on-exec.
 public enum Socket {
     /// How many connections the kernel keeps for a socket that is not accepting (capped by net.core.somaxconn).
     public static let backlog: CInt = 4096
+
+    /// Octets that the kernel may keep of datagrams that were not taken yet (capped by net.core.rmem_max).
+    public static let datagramBacklog: CInt = 4 << 20
+
+    /// A socket of its own SO_REUSEPORT place, listening or waiting for datagrams. `[::]` takes IPv4 too.
+    public static func listen(_ place: ListeningAddress) throws(Errno) -> OwnedFD {
+        switch place.transport {
+        case .tcp: try listen(place.address)
+        case .udp: try takeDatagrams(place.address)
+        }
+    }
+
+    /// A socket for datagrams, which tells the address that each was sent to (IP_PKTINFO): the answer must come from there.
+    private static func takeDatagrams(_ address: SocketAddress) throws(Errno) -> OwnedFD {
+        let local = toBind(address)
+        let fd = try unbound(local, .udp)
+        let raw = fd.raw
+        set(raw, SOL_SOCKET, SO_REUSEPORT, 1)
+        set(raw, SOL_SOCKET, SO_RCVBUF, datagramBacklog)
+        set(raw, Int32(IPPROTO_IP), IP_PKTINFO, 1)
+        if !local.ip.isV4 { set(raw, Int32(IPPROTO_IPV6), IPV6_RECVPKTINFO, 1) }
+        guard withSockaddr(local, { bind(raw, $0, $1) }) == 0 else { throw Errno(errno) }
+        return fd
+    }
 
     /// A listening socket of its own SO_REUSEPORT place. `[::]` takes IPv4 too.
     public static func listen(_ address: SocketAddress) throws(Errno) -> OwnedFD {
@@ -35,11 +59,15 @@ public enum Socket {
     }
 
     /// A socket that can be bound to the address.
-    private static func unbound(_ address: SocketAddress) throws(Errno) -> OwnedFD {
-        let kind = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+    private static func unbound(
+        _ address: SocketAddress, _ transport: SocketTransport = .tcp
+    ) throws(Errno) -> OwnedFD {
+        let type = transport == .udp ? SOCK_DGRAM : SOCK_STREAM
+        let kind = Int32(type.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
         let raw = socket(address.ip.isV4 ? AF_INET : AF_INET6, kind, 0)
         guard raw >= 0 else { throw Errno(errno) }
-        set(raw, SOL_SOCKET, SO_REUSEADDR, 1)
+        // With UDP it would let others of the same user take our datagrams (socket(7)); with TCP it is about TIME_WAIT.
+        if transport == .tcp { set(raw, SOL_SOCKET, SO_REUSEADDR, 1) }
         if !address.ip.isV4 { set(raw, Int32(IPPROTO_IPV6), IPV6_V6ONLY, address.ip.isAny ? 0 : 1) }
         return OwnedFD(adopting: raw)
     }
@@ -49,15 +77,18 @@ public enum Socket {
     /// SO_REUSEPORT would let a second program of the same user take half of our connections, and us half of theirs,
     /// without a word. Binding without it tells: it fails with EADDRINUSE when anybody listens there. The probe never
     /// listens, so it takes no connection.
-    public static func conflict(_ address: SocketAddress) -> Errno? {
+    public static func conflict(_ place: ListeningAddress) -> Errno? {
         do throws(Errno) {
-            let local = toBind(address)
-            let fd = try unbound(local)
+            let local = toBind(place.address)
+            let fd = try unbound(local, place.transport)
             return withSockaddr(local, { bind(fd.raw, $0, $1) }) == 0 ? nil : Errno(errno)
         } catch {
             return error
         }
     }
+
+    /// As above, for TCP.
+    public static func conflict(_ address: SocketAddress) -> Errno? { conflict(ListeningAddress(.tcp, address)) }
 
     /// A listening socket at a path, for programs of this machine (unix(7)).
     /// - Throws: EADDRINUSE also when a dead socket lies there; ENAMETOOLONG past 107 octets.
@@ -139,6 +170,16 @@ public enum Socket {
         let fd = OwnedFD(adopting: raw)
         set(raw, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
         if withSockaddr(address, { Glibc.connect(raw, $0, $1) }) != 0, errno != EINPROGRESS { throw Errno(errno) }
+        return fd
+    }
+
+    /// A socket that sends datagrams to, and takes them from, one address alone.
+    public static func connectDatagrams(_ address: SocketAddress) throws(Errno) -> OwnedFD {
+        let type = Int32(SOCK_DGRAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+        let raw = socket(address.ip.isV4 ? AF_INET : AF_INET6, type, 0)
+        guard raw >= 0 else { throw Errno(errno) }
+        let fd = OwnedFD(adopting: raw)
+        guard withSockaddr(address, { Glibc.connect(raw, $0, $1) }) == 0 else { throw Errno(errno) }
         return fd
     }
 

@@ -4,11 +4,14 @@ import IO
 
 /// The listening sockets of the family: for each address one of each worker, open until no publication uses it.
 ///
+/// An address is known by its transport, too: TCP and UDP have ports of their own.
+///
 /// Worker *i* always gets socket *i*, so when it dies the connections that wait in its socket wait for the next process
 /// instead of being reset (SO_REUSEPORT spreads connections over sockets when they arrive, not when they are accepted).
+/// Datagrams are spread by the same hash of both addresses, so those of one client come to one worker.
 struct ListeningSockets {
     private struct Entry {
-        let address: SocketAddress
+        let address: ListeningAddress
         /// By worker.
         let sockets: [SharedFD]
         /// A publication named it since it was last asked for. Only then may a later publication end it: before, the
@@ -18,7 +21,7 @@ struct ListeningSockets {
 
     private let workers: Int
     private var entries: [UInt32: Entry] = [:]
-    private var ids: [SocketAddress: UInt32] = [:]
+    private var ids: [ListeningAddress: UInt32] = [:]
     private var lastId: UInt32 = 0
 
     init(workers: Int) { self.workers = workers }
@@ -29,7 +32,7 @@ struct ListeningSockets {
     }
 
     /// Opens an address's sockets, or finds them open. All of them or none.
-    mutating func bind(_ address: SocketAddress) -> Binding {
+    mutating func bind(_ address: ListeningAddress) -> Binding {
         if let id = ids[address] {
             entries[id]?.published = false
             return Binding(address: address, outcome: .bound(id: id))
@@ -37,7 +40,9 @@ struct ListeningSockets {
         do throws(Errno) {
             guard entries.count < ControllerRequest.addressLimit else { throw Errno(EMFILE) }
             // Where a port is ours already, on another address, the probe would meet our own socket.
-            if !ids.keys.contains(where: { $0.port == address.port }), let conflict = Socket.conflict(address) {
+            if !ids.keys.contains(where: {
+                $0.transport == address.transport && $0.address.port == address.address.port
+            }), let conflict = Socket.conflict(address) {
                 throw conflict
             }
             var sockets: [SharedFD] = []
@@ -54,7 +59,7 @@ struct ListeningSockets {
     func contains(_ id: UInt32) -> Bool { entries[id] != nil }
 
     /// The socket of one worker.
-    func socket(_ id: UInt32, worker: Int) -> (address: SocketAddress, fd: SharedFD)? {
+    func socket(_ id: UInt32, worker: Int) -> (address: ListeningAddress, fd: SharedFD)? {
         entries[id].map { ($0.address, $0.sockets[worker]) }
     }
 

@@ -42,6 +42,26 @@ import Testing
         close(writer)
     }
 
+    @Test func aSuccessorIsToldWhatComesNext() throws {
+        let loop = EventLoop()
+        var ends: [CInt] = [-1, -1]
+        try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
+        let (first, second) = (Source(), Source())
+        loop.add(ends[0], first)
+        loop.turn(limit: 0)
+        #expect(first.events == [.writable])
+        loop.replace(ends[0], second)
+        loop.turn(limit: 0)
+        #expect(second.events.isEmpty)
+        put(ends[1])
+        loop.turn(limit: 0)
+        #expect(second.events == [[.readable, .writable]])
+        #expect(first.events == [.writable])
+        loop.remove(ends[0])
+        close(ends[0])
+        close(ends[1])
+    }
+
     @Test func edgeTriggeredSourcesAreToldOnce() throws {
         let loop = EventLoop()
         var ends: [CInt] = [-1, -1]

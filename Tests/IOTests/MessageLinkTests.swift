@@ -6,7 +6,8 @@ import Testing
 @testable import IO
 
 @Suite struct MessageLinkTests {
-    private static let address = SocketAddress(ip: IPAddress(v4: 10, 1, 2, 3), port: 8080)
+    private static let address = ListeningAddress(
+        .udp, SocketAddress(ip: IPAddress(v4: 10, 1, 2, 3), port: 8080))
 
     private func block(_ text: String) throws -> SharedFD {
         try Array(text.utf8).withUnsafeBytes { try SealedBlock.make("test", $0) }
@@ -56,7 +57,9 @@ import Testing
     @Test func whatTheControllerAsksArrives() throws {
         let (mine, other) = try SupervisorControllerLink.pair(whenFull: .queueing)
         let controller = ControllerLink(fd: try other.duplicate())
-        let many = (0..<ControllerRequest.addressLimit).map { SocketAddress(ip: .any, port: UInt16($0)) }
+        let many = (0..<ControllerRequest.addressLimit).map {
+            ListeningAddress(.tcp, SocketAddress(ip: .any, port: UInt16($0)))
+        }
         controller.send(.bind(many))
         controller.send(.release([1, 2]))
         controller.send(

@@ -161,7 +161,7 @@ final class ControllerActor: EventSource {
         switch words.first {
         case "bind":
             let ip = IPAddress(v4: 127, 0, 0, 1)
-            start.link.send(.bind(numbers.map { SocketAddress(ip: ip, port: UInt16($0)) }))
+            start.link.send(.bind(numbers.map { ListeningAddress(.tcp, SocketAddress(ip: ip, port: UInt16($0))) }))
         case "release":
             start.link.send(.release(numbers))
             answer("released")

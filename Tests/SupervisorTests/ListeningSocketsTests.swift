@@ -7,7 +7,9 @@ import Testing
 @testable import Supervisor
 
 @Suite struct ListeningSocketsTests {
-    private func address(_ text: String) throws -> SocketAddress { try #require(SocketAddress(text)) }
+    private func address(_ text: String, _ transport: SocketTransport = .tcp) throws -> ListeningAddress {
+        ListeningAddress(transport, try #require(SocketAddress(text)))
+    }
 
     @Test func oneSocketForEachWorkerAndAStableId() throws {
         var sockets = ListeningSockets(workers: 3)
@@ -27,6 +29,19 @@ import Testing
         let port = try Ports.free()
         #expect(sockets.bind(try address("[::]:\(port)")).outcome == .bound(id: 1))
         #expect(sockets.bind(try address("127.0.0.1:\(port)")).outcome == .bound(id: 2))
+    }
+
+    @Test func tcpAndUdpHavePortsOfTheirOwn() throws {
+        var sockets = ListeningSockets(workers: 2)
+        let port = try Ports.free()
+        let udp = try address("127.0.0.1:\(port)", .udp)
+        #expect(sockets.bind(try address("127.0.0.1:\(port)")).outcome == .bound(id: 1))
+        #expect(sockets.bind(udp).outcome == .bound(id: 2))
+        #expect(sockets.bind(udp).outcome == .bound(id: 2))
+        #expect(sockets.socket(2, worker: 1)?.address == udp)
+        // Who else takes datagrams there is a conflict, as with TCP.
+        var others = ListeningSockets(workers: 1)
+        #expect(others.bind(udp).outcome == .failed(Errno(EADDRINUSE)))
     }
 
     @Test func aTakenPortLeavesNothingBehind() throws {

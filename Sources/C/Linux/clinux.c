@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <malloc.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
@@ -174,4 +175,106 @@ void clinux_malloc_arena_limit(void) {
     mallopt(M_ARENA_MAX, 1);
     mallopt(M_MMAP_THRESHOLD, 256 * 1024);
     mallopt(M_TRIM_THRESHOLD, 256 * 1024);
+}
+
+enum { LOCAL_SPACE = CMSG_SPACE(sizeof(struct in6_pktinfo)) };
+
+static void read_local(struct msghdr *message, struct sockaddr_storage *local) {
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header != NULL; header = CMSG_NXTHDR(message, header)) {
+        if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO) {
+            struct in_pktinfo info;
+            memcpy(&info, CMSG_DATA(header), sizeof info);
+            struct sockaddr_in *v4 = (struct sockaddr_in *)local;
+            v4->sin_family = AF_INET;
+            v4->sin_addr = info.ipi_spec_dst;  // Where a broadcast is answered from, too.
+        } else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_PKTINFO) {
+            struct in6_pktinfo info;
+            memcpy(&info, CMSG_DATA(header), sizeof info);
+            struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)local;
+            v6->sin6_family = AF_INET6;
+            v6->sin6_addr = info.ipi6_addr;
+            // Of use where the address means something only with its interface.
+            v6->sin6_scope_id = IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr) ? info.ipi6_ifindex : 0;
+        }
+    }
+}
+
+int clinux_receive_datagrams(int fd, struct clinux_datagram *batch, int count, int addressed) {
+    struct mmsghdr messages[CLINUX_DATAGRAMS];
+    struct iovec parts[CLINUX_DATAGRAMS];
+    union {
+        char space[2 * LOCAL_SPACE];
+        struct cmsghdr align;
+    } control[CLINUX_DATAGRAMS];
+    if (count > CLINUX_DATAGRAMS) count = CLINUX_DATAGRAMS;
+    memset(messages, 0, sizeof messages[0] * count);
+    for (int i = 0; i < count; i++) {
+        parts[i] = (struct iovec){.iov_base = batch[i].octets, .iov_len = batch[i].length};
+        struct msghdr *message = &messages[i].msg_hdr;
+        message->msg_iov = &parts[i];
+        message->msg_iovlen = 1;
+        batch[i].peer_length = 0;
+        batch[i].local.ss_family = 0;
+        if (!addressed) continue;
+        message->msg_name = &batch[i].peer;
+        message->msg_namelen = sizeof batch[i].peer;
+        message->msg_control = &control[i];
+        message->msg_controllen = sizeof control[i];
+    }
+    int got = (int)checked(recvmmsg(fd, messages, count, MSG_DONTWAIT, NULL));
+    for (int i = 0; i < got; i++) {
+        batch[i].length = messages[i].msg_len;
+        batch[i].truncated = (messages[i].msg_hdr.msg_flags & MSG_TRUNC) != 0;
+        if (!addressed) continue;
+        batch[i].peer_length = messages[i].msg_hdr.msg_namelen;
+        read_local(&messages[i].msg_hdr, &batch[i].local);
+    }
+    return got;
+}
+
+// IPv6 sockets that take IPv4 too understand both forms (ip(7), ipv6(7)).
+static void write_local(struct msghdr *message, const struct sockaddr_storage *local, void *space) {
+    if (local->ss_family == 0) return;
+    memset(space, 0, LOCAL_SPACE);
+    message->msg_control = space;
+    struct cmsghdr *header = space;
+    if (local->ss_family == AF_INET) {
+        struct in_pktinfo info = {.ipi_spec_dst = ((const struct sockaddr_in *)local)->sin_addr};
+        message->msg_controllen = CMSG_SPACE(sizeof info);
+        header->cmsg_level = IPPROTO_IP;
+        header->cmsg_type = IP_PKTINFO;
+        header->cmsg_len = CMSG_LEN(sizeof info);
+        memcpy(CMSG_DATA(header), &info, sizeof info);
+    } else {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)local;
+        struct in6_pktinfo info = {.ipi6_addr = v6->sin6_addr, .ipi6_ifindex = v6->sin6_scope_id};
+        message->msg_controllen = CMSG_SPACE(sizeof info);
+        header->cmsg_level = IPPROTO_IPV6;
+        header->cmsg_type = IPV6_PKTINFO;
+        header->cmsg_len = CMSG_LEN(sizeof info);
+        memcpy(CMSG_DATA(header), &info, sizeof info);
+    }
+}
+
+int clinux_send_datagrams(int fd, const struct clinux_datagram *batch, int count) {
+    struct mmsghdr messages[CLINUX_DATAGRAMS];
+    struct iovec parts[CLINUX_DATAGRAMS];
+    union {
+        char space[LOCAL_SPACE];
+        struct cmsghdr align;
+    } control[CLINUX_DATAGRAMS];
+    if (count > CLINUX_DATAGRAMS) count = CLINUX_DATAGRAMS;
+    memset(messages, 0, sizeof messages[0] * count);
+    for (int i = 0; i < count; i++) {
+        parts[i] = (struct iovec){.iov_base = batch[i].octets, .iov_len = batch[i].length};
+        struct msghdr *message = &messages[i].msg_hdr;
+        message->msg_iov = &parts[i];
+        message->msg_iovlen = 1;
+        if (batch[i].peer_length > 0) {
+            message->msg_name = (void *)&batch[i].peer;
+            message->msg_namelen = batch[i].peer_length;
+        }
+        write_local(message, &batch[i].local, &control[i]);
+    }
+    return (int)checked(sendmmsg(fd, messages, count, MSG_DONTWAIT | MSG_NOSIGNAL));
 }

@@ -28,9 +28,6 @@ public struct SourcePosition: Equatable, BitwiseCopyable, Sendable {
     }
 }
 
-/// What carries the octets of a listening socket. A TCP and a UDP socket may have the same address and port.
-public enum SocketTransport: UInt8, BitwiseCopyable, Sendable { case tcp, udp }
-
 /// One address and port to listen on, with the listeners that share it. They agree on what is spoken first: all of them
 /// HTTP, or TCP, or UDP, or begin with a TLS handshake (HTTPS and TLS), by whose server name they are told apart.
 public struct SocketPlan: Equatable, Sendable {
@@ -44,6 +41,9 @@ public struct SocketPlan: Equatable, Sendable {
         self.address = address
         self.listeners = listeners
     }
+
+    /// What the supervisor is asked to bind.
+    public var listeningAddress: ListeningAddress { ListeningAddress(transport, address) }
 }
 
 /// `listeners[].protocol`; of TLS, what becomes of it (`tls.mode`).

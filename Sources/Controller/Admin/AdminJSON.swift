@@ -108,6 +108,8 @@ enum AdminJSON {
         switch cluster.backendProtocol {
         case .http1: json.field("protocol", "http1")
         case .http2: json.field("protocol", "http2")
+        case .negotiated: json.field("protocol", "negotiated")
+        case .opaque: json.field("protocol", "opaque")
         }
         json.key("endpoints")
         json.beginArray()
@@ -208,7 +210,8 @@ enum AdminJSON {
             let header = live.snapshot.header.pointee
             for number in 0..<Int(header.sockets.count) {
                 json.beginObject()
-                json.field("address", live.snapshot[header.sockets, number].pointee.address.description)
+                let socket = live.snapshot[header.sockets, number].pointee
+                json.field("address", ListeningAddress(socket.transport, socket.address).description)
                 json.field("bound", true)
                 json.endObject()
             }

@@ -12,8 +12,8 @@ final class Attempt {
     /// Everybody who waits for the outcome.
     var listeners: [(ReloadOutcome) -> Void]
     /// Addresses that were bound for this attempt.
-    var fresh: [SocketAddress] = []
-    var failures: [SocketAddress: BindFailure] = [:]
+    var fresh: [ListeningAddress] = []
+    var failures: [ListeningAddress: BindFailure] = [:]
     /// Addresses of the bind requests that are not answered yet, in their order.
     var unanswered = 0
     /// What was published, and waits to be live.

@@ -42,7 +42,7 @@ extension Controller {
     // MARK: sockets
 
     private func bind(_ attempt: Attempt) {
-        let wanted = attempt.load.resolution.plan.sockets.map(\.address).filter { bound[$0] == nil }
+        let wanted = attempt.load.resolution.plan.sockets.map(\.listeningAddress).filter { bound[$0] == nil }
         attempt.onBound = { [unowned self, unowned attempt] in bound(attempt) }
         guard !wanted.isEmpty else { return bound(attempt) }
         attempt.unanswered = wanted.count
@@ -92,7 +92,7 @@ extension Controller {
         _ resolution: Resolution, generation: UInt64, hash: UInt64
     ) throws(PublishFailure) -> (set: LiveSet, snapshot: SharedFD) {
         var plan = resolution.plan
-        plan.sockets.removeAll { bound[$0.address] == nil }
+        plan.sockets.removeAll { bound[$0.listeningAddress] == nil }
         for index in plan.clusters.indices {
             guard let name = plan.clusters[index].dnsName else { continue }
             let port = plan.clusters[index].dnsPort
@@ -100,7 +100,7 @@ extension Controller {
                 EndpointPlan(address: SocketAddress(ip: $0, port: port))
             }
         }
-        let ids = plan.sockets.compactMap { bound[$0.address] }
+        let ids = plan.sockets.compactMap { bound[$0.listeningAddress] }
         revision += 1
         let fd: SharedFD
         let mapped: SealedBlock

@@ -38,7 +38,7 @@ public final class Controller {
     /// Of the last resolution, for generations and transition times.
     var memory = ResolveMemory()
     /// Addresses that are bound, with the supervisor's numbers.
-    var bound: [SocketAddress: UInt32] = [:]
+    var bound: [ListeningAddress: UInt32] = [:]
     /// Grows with every publication, also of those that fail.
     var revision: UInt64 = 0
     /// A publication because of changed names, not yet live.
@@ -157,7 +157,7 @@ public final class Controller {
             statistics[.depositAttempts] = attempts + 1
             var load = ManifestLoad(deposit.files)
             set.loadedAt = deposit.loadedAt
-            set.unbound = load.resolution.plan.sockets.map(\.address).filter { bound[$0] == nil }
+            set.unbound = load.resolution.plan.sockets.map(\.listeningAddress).filter { bound[$0] == nil }
             if !set.unbound.isEmpty {
                 let failure = BindFailure(.portUnavailable, "could not be bound when the set was loaded")
                 load.resolve(

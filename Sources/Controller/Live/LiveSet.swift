@@ -17,7 +17,7 @@ struct LiveSet {
     var block: SealedBlock
     var sockets: [UInt32]
     var deposit: SharedFD?
-    var unbound: [SocketAddress]
+    var unbound: [ListeningAddress]
 
     /// Traps when the block is no snapshot: it was checked when it was made or taken over.
     var snapshot: Snapshot {

@@ -42,17 +42,17 @@ package struct ManifestLoad {
     }
 
     /// Once more, knowing which sockets could not be bound: they change statuses and findings.
-    package mutating func resolve(bindFailures: [SocketAddress: BindFailure], previous: ResolveMemory) {
+    package mutating func resolve(bindFailures: [ListeningAddress: BindFailure], previous: ResolveMemory) {
         resolution = Resolver.resolve(resolution.set, previous: previous, bindFailures: bindFailures, now: Self.now)
     }
 
     /// Once more, if the host lacks an address that is listened on: what binding would have shown, told without binding.
     /// Ports are not looked at: who holds one now may be the gateway itself.
     package mutating func resolve(boundOn host: HostAddresses) {
-        var failures: [SocketAddress: BindFailure] = [:]
+        var failures: [ListeningAddress: BindFailure] = [:]
         for socket in resolution.plan.sockets {
             guard let errno = host.refusal(of: socket.address.ip) else { continue }
-            failures[socket.address] = BindFailure(errno: errno.code, message: errno.description)
+            failures[socket.listeningAddress] = BindFailure(errno: errno.code, message: errno.description)
         }
         if !failures.isEmpty { resolve(bindFailures: failures, previous: ResolveMemory()) }
     }

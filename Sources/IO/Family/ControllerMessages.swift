@@ -50,10 +50,10 @@ public struct Binding: Equatable, Sendable {
         case failed(Errno)
     }
 
-    public var address: SocketAddress
+    public var address: ListeningAddress
     public var outcome: Outcome
 
-    public init(address: SocketAddress, outcome: Outcome) {
+    public init(address: ListeningAddress, outcome: Outcome) {
         self.address = address
         self.outcome = outcome
     }
@@ -71,7 +71,7 @@ public struct Binding: Equatable, Sendable {
     }
 
     init(from reader: inout FrameReader) throws(MalformedFrame) {
-        address = try reader.address()
+        address = try reader.listeningAddress()
         let id = try reader.number(UInt32.self)
         let code = try reader.number(Int32.self)
         guard (id == 0) != (code == 0) else { throw .illegalValue }
@@ -238,7 +238,7 @@ public enum ControllerRequest: FamilyMessage {
 
     /// Listen on these addresses, at most ``addressLimit``; answered by ``ControllerNews/bound(_:)``. One that is bound
     /// already keeps its id. A socket accepts as soon as it is bound; its connections wait for a publication that uses it.
-    case bind([SocketAddress])
+    case bind([ListeningAddress])
     /// Close these again: they were bound and no publication came to use them. Ids in use are left alone.
     case release([UInt32])
     /// Hand this to every worker; answered by ``ControllerNews/published(generation:revision:workers:)``. Sockets that an
@@ -270,7 +270,7 @@ public enum ControllerRequest: FamilyMessage {
         switch frame.kind {
         case 301:
             let addresses = try reader.list { (reader: inout FrameReader) throws(MalformedFrame) in
-                try reader.address()
+                try reader.listeningAddress()
             }
             guard addresses.count <= Self.addressLimit else { throw .illegalValue }
             self = .bind(addresses)

@@ -84,6 +84,11 @@ struct FrameWriter {
         add(address.port)
     }
 
+    mutating func add(_ place: ListeningAddress) {
+        add(place.transport.rawValue)
+        add(place.address)
+    }
+
     /// A count, then each element.
     mutating func add<Element>(_ list: [Element], _ each: (inout FrameWriter, Element) -> Void) {
         add(UInt32(list.count))
@@ -116,6 +121,11 @@ struct FrameReader {
         let high = try number(UInt64.self)
         let low = try number(UInt64.self)
         return SocketAddress(ip: IPAddress(high: high, low: low), port: try number())
+    }
+
+    mutating func listeningAddress() throws(MalformedFrame) -> ListeningAddress {
+        guard let transport = SocketTransport(rawValue: try number()) else { throw .illegalValue }
+        return ListeningAddress(transport, try address())
     }
 
     mutating func amount() throws(MalformedFrame) -> TimeAmount {

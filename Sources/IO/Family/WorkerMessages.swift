@@ -2,11 +2,12 @@ import Core
 
 /// What the supervisor tells a worker.
 public enum WorkerOrder: FamilyMessage, Sendable {
-    /// The worker's own listening socket of an address. It accepts from it once a snapshot names the id, not before.
+    /// The worker's own listening socket of an address. It accepts from it (TCP), or takes datagrams from it (UDP), once a
+    /// snapshot names the id, not before.
     ///
     /// The supervisor keeps a copy of the same open file, so closing ours does not take it out of epoll: remove it from
     /// the loop with `closing: false`.
-    case socket(id: UInt32, address: SocketAddress, SharedFD)
+    case socket(id: UInt32, address: ListeningAddress, SharedFD)
     /// No snapshot that the worker will still see names this socket: accept what waits in it, then close it.
     case closeSocket(id: UInt32)
     /// Map it (``SealedBlock``), swap it in, and report ``WorkerReport/live(generation:revision:)``. Orders arrive in the
@@ -45,7 +46,9 @@ public enum WorkerOrder: FamilyMessage, Sendable {
     public init(_ frame: Frame) throws(MalformedFrame) {
         var reader = FrameReader(frame)
         switch frame.kind {
-        case 1: self = .socket(id: try reader.number(), address: try reader.address(), try reader.descriptor())
+        case 1:
+            self = .socket(
+                id: try reader.number(), address: try reader.listeningAddress(), try reader.descriptor())
         case 2: self = .closeSocket(id: try reader.number())
         case 3:
             self = .snapshot(

@@ -63,11 +63,11 @@ final class GatewayState {
     var isAccepted: Bool { addressProblem == nil && listeners.contains { $0.isAccepted } }
 
     /// Which of its sockets are not there, per listener and for whole addresses.
-    func note(bindFailures: [SocketAddress: BindFailure]) {
+    func note(bindFailures: [ListeningAddress: BindFailure]) {
         guard isAccepted, !bindFailures.isEmpty else { return }
         for listener in listeners where listener.isValid {
             for socket in listener.sockets {
-                guard let failure = bindFailures[socket] else { continue }
+                guard let failure = bindFailures[ListeningAddress(listener.transport, socket)] else { continue }
                 let message = "\(socket) cannot be bound: \(failure.message)"
                 switch failure.cause {
                 case .addressNotUsable:

@@ -11,6 +11,8 @@ final class ListenerState {
     /// `allowedRoutes.kinds` as far as they are served here.
     let routeKinds: [String]
     var sockets: [SocketAddress] = []
+    /// By what its sockets are.
+    var transport: SocketTransport { protocolKind == .udp ? .udp : .tcp }
 
     /// Why it is not accepted.
     var refusal: Problem?

@@ -11,7 +11,7 @@ package enum Resolver {
     ///   - readFile: the octets of a file that a manifest names, or nil.
     package static func resolve(
         _ set: ManifestSet, previous: ResolveMemory = ResolveMemory(),
-        bindFailures: [SocketAddress: BindFailure] = [:], now: String,
+        bindFailures: [ListeningAddress: BindFailure] = [:], now: String,
         readFile: @escaping (String) -> [UInt8]? = ReferencedFile.read
     ) -> Resolution {
         var findings = FindingLog()

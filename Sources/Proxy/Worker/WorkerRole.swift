@@ -70,7 +70,7 @@ public final class WorkerRole: EventSource {
     private func obey(_ order: WorkerOrder) {
         switch order {
         case .socket(let id, let address, let fd):
-            worker.add(Listener(id: id, address: address, fd: fd, worker: worker))
+            worker.add(Listener(id: id, address: address.address, fd: fd, worker: worker))
         case .closeSocket(let id): worker.closeSocket(id)
         case .snapshot(let generation, let revision, let fd): apply(fd, generation, revision)
         case .drain(let timeout):

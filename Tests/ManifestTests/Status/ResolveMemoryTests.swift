@@ -33,7 +33,7 @@ import Testing
 
     static func resolve(
         _ text: String, after previous: Resolution? = nil, at now: String = "2026-01-01T00:00:00Z",
-        failures: [SocketAddress: BindFailure] = [:]
+        failures: [ListeningAddress: BindFailure] = [:]
     ) -> Resolution {
         let set = ManifestReader.read(files: [("t.yaml", Array(text.utf8))])
         #expect(set.findings == [])
@@ -86,7 +86,9 @@ import Testing
         let first = Self.resolve(Self.manifest())
         let second = Self.resolve(
             Self.manifest(), after: first,
-            failures: [missing: BindFailure(.addressNotUsable, "Cannot assign requested address")])
+            failures: [
+                ListeningAddress(.tcp, missing): BindFailure(.addressNotUsable, "Cannot assign requested address")
+            ])
         let status = try #require(Self.gateway(second))
         #expect(status.conditions.map(\.reason) == [.accepted, .addressNotUsable])
         #expect(status.conditions.map(\.isTrue) == [true, false])
@@ -100,7 +102,8 @@ import Testing
     @Test func aPortThatIsTakenIsUnavailable() throws {
         let taken = try #require(SocketAddress("127.0.0.1:81"))
         let text = Self.manifest(extra: "\n  - {name: more, port: 81, protocol: HTTP}")
-        let resolution = Self.resolve(text, failures: [taken: BindFailure(.portUnavailable, "Address already in use")])
+        let resolution = Self.resolve(
+            text, failures: [ListeningAddress(.tcp, taken): BindFailure(.portUnavailable, "Address already in use")])
         let status = try #require(Self.gateway(resolution))
         #expect(status.conditions.map(\.reason) == [.listenersNotValid, .programmed])
         #expect(status.listeners[0].conditions.map(\.reason) == [.accepted, .programmed, .resolvedRefs, .noConflicts])

@@ -27,6 +27,21 @@ int clinux_fd_flags(int fd, int close_on_exec);
 // Octets moved, 0 at end of file, or -errno.
 long clinux_splice(int from, int to, size_t length, int more);
 
+// One datagram with the addresses it has, or is to have; a length of 0 stands for none. The family of `local` is AF_INET,
+// AF_INET6 or 0; its port is not used.
+struct clinux_datagram {
+    void *octets;
+    uint32_t length;  // Room when receiving, then what came.
+    uint32_t truncated;
+    struct sockaddr_storage peer;
+    socklen_t peer_length;
+    struct sockaddr_storage local;
+};
+enum { CLINUX_DATAGRAMS = 32 };  // Most in one call.
+// How many were received or sent, or -errno. `addressed`: peers and local addresses are told.
+int clinux_receive_datagrams(int fd, struct clinux_datagram *batch, int count, int addressed);
+int clinux_send_datagrams(int fd, const struct clinux_datagram *batch, int count);
+
 // Messages with descriptors over a SOCK_SEQPACKET pair. Octets sent, or -errno.
 long clinux_send_fds(int socket, const void *octets, size_t length, const int *fds, int count);
 // Octets received (0: the peer is gone) or -errno; *count is the room in fds, then how many came (close-on-exec).
