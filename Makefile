@@ -14,8 +14,13 @@ BIN := .build/release/sluice
 BUILD_PACKAGES := binutils git libc6-dev libcurl4 libedit2 libgcc-12-dev libncurses6 libsqlite3-0 libstdc++-12-dev libxml2 \
 	pkg-config libssl-dev libpcre2-dev libyaml-dev libc-ares-dev
 RUN_PACKAGES := openssl curl
-TEST_PACKAGES := python3 valgrind gcc libc6-dev
-BENCH_PACKAGES := python3 gcc libc6-dev nginx-light haproxy wrk
+TEST_PACKAGES := python3 python3-venv nghttp2-client valgrind gcc libc6-dev
+BENCH_PACKAGES := python3 python3-venv gcc libc6-dev libssl-dev libnghttp2-dev nginx-light haproxy wrk nghttp2-client
+
+# Python packages at the versions that requirements.txt pins, each set in a place of its own.
+TEST_VENV := .build/test-venv
+BENCH_VENV := .build/bench-venv
+export SLUICE_TEST_PYTHON ?= $(CURDIR)/$(TEST_VENV)/bin/python3
 
 # Every room's imports are checked against Package.swift, so that no arrow between rooms points up.
 CHECKED := --explicit-target-dependency-import-check error
@@ -50,14 +55,27 @@ define install-missing
 		exit 1; }
 endef
 
+# $(call python-packages,VENV,REQUIREMENTS): what was installed for the same list before is used as it is, without network.
+define python-packages
+	@cmp -s $(2) $(1)/requirements.txt || { \
+		echo "installing from PyPI: $$(tr '\n' ' ' <$(2))"; \
+		rm -rf $(1); \
+		python3 -m venv $(1); \
+		$(1)/bin/pip install --quiet --disable-pip-version-check --requirement $(2); \
+		cp $(2) $(1)/requirements.txt; \
+	}
+endef
+
 deps: ## Installs what building and running needs from Debian, if it is missing.
 	$(call install-missing,$(BUILD_PACKAGES) $(RUN_PACKAGES))
 
-deps-test: deps
+deps-test: deps ## Installs what the tests call: curl, nghttp2's clients, valgrind, Python packages.
 	$(call install-missing,$(TEST_PACKAGES))
+	$(call python-packages,$(TEST_VENV),Tests/Clients/requirements.txt)
 
-deps-bench: deps
+deps-bench: deps ## Installs what is measured and what measures: nginx, HAProxy, Envoy, wrk, h2load.
 	$(call install-missing,$(BENCH_PACKAGES))
+	$(call python-packages,$(BENCH_VENV),loadtest/requirements.txt)
 
 build: deps ## Builds the release binary, .build/release/sluice.
 	$(SWIFT) build -c release $(CHECKED)
