@@ -38,7 +38,7 @@ public enum Relay {
     ///   - moved: the content octets that were moved are added to it.
     ///   - tap: sees every octet of content that the sink took.
     public static func run(
-        from source: HTTP1Connection, to sink: HTTP1Connection, moved: inout UInt64, tap: BodyTap? = nil
+        from source: MessageStream, to sink: MessageStream, moved: inout UInt64, tap: BodyTap? = nil
     ) -> Progress {
         let progress = move(from: source, to: sink, &moved, tap)
         // A sink that takes no more has whole segments on their way already.
@@ -47,7 +47,7 @@ public enum Relay {
     }
 
     private static func move(
-        from source: HTTP1Connection, to sink: HTTP1Connection, _ moved: inout UInt64, _ tap: BodyTap?
+        from source: MessageStream, to sink: MessageStream, _ moved: inout UInt64, _ tap: BodyTap?
     ) -> Progress {
         var budget = octetsPerTurn
         while true {
@@ -61,6 +61,7 @@ public enum Relay {
                 let taken = sink.write(body: run, more: source.mayRead)
                 tap?.passed(run.upTo(taken))
                 source.incoming.consume(taken, from: &source.input)
+                source.contentTaken(taken)
                 moved &+= UInt64(taken)
                 budget -= taken
                 if sink.failure != nil { return .sinkFailed }
@@ -76,7 +77,7 @@ public enum Relay {
                 case .nothing: return sink.flush() || sink.failure == nil ? .waiting : .sinkFailed
                 case .full: preconditionFailure("a body's framing does not fit the input")
                 case .endOfFile:
-                    guard source.incoming.isUntilClose else { return .sourceFailed }
+                    guard source.incoming.isUntilClose, !source.isTruncated else { return .sourceFailed }
                     source.incoming.endByClose()
                 case .failed: return .sourceFailed
                 }
@@ -85,8 +86,9 @@ public enum Relay {
         }
     }
 
-    private static func maySplice(_ source: HTTP1Connection, _ sink: HTTP1Connection) -> Bool {
-        guard let remaining = source.incoming.remainingLength, remaining >= spliceFrom, source.input.isEmpty,
+    private static func maySplice(_ source: MessageStream, _ sink: MessageStream) -> Bool {
+        guard source.spliceable >= 0, sink.spliceable >= 0,
+            let remaining = source.incoming.remainingLength, remaining >= spliceFrom, source.input.isEmpty,
             source.mayRead, sink.mayWrite, case .length = sink.outgoing
         else { return false }
         guard sink.output.isEmpty || sink.flush() else { return false }
@@ -97,7 +99,7 @@ public enum Relay {
 
     /// Nil: the pipe is empty and given back, or there is more to do at once.
     private static func splice(
-        _ source: HTTP1Connection, _ sink: HTTP1Connection, _ budget: inout Int, _ moved: inout UInt64
+        _ source: MessageStream, _ sink: MessageStream, _ budget: inout Int, _ moved: inout UInt64
     ) -> Progress? {
         guard let pipe = source.pipe else { return nil }
         while true {

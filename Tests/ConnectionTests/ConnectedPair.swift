@@ -24,7 +24,8 @@ final class ConnectedPair: ConnectionOwner {
         setsockopt(accepted.fd, SOL_SOCKET, SO_SNDBUF, &small, socklen_t(MemoryLayout<CInt>.size))
         super.init()
         connection = HTTP1ServerConnection(
-            adopting: OwnedFD(adopting: accepted.fd), peer: accepted.peer, socketID: 0, acceptor: self,
+            adopting: OwnedFD(adopting: accepted.fd),
+            origin: ConnectionOrigin(peer: accepted.peer, socketID: 0, acceptedAt: resources.loop.now), acceptor: self,
             resources: resources)
         turn()
     }
@@ -44,11 +45,11 @@ final class ConnectedPair: ConnectionOwner {
         return max(0, recv(client.raw, &block, limit, 0))
     }
 
-    override func requestReceived(on connection: HTTP1ServerConnection) { requests += 1 }
-    override func closed(_ connection: HTTP1Connection) { isClosed = true }
+    override func requestReceived(on connection: ServerStream) { requests += 1 }
+    override func closed(_ connection: any DownstreamConnection) { isClosed = true }
 }
 
 extension HTTP1ServerConnection {
     /// The test is over.
-    fileprivate func exchangeIfOpen() { if isOpen { abort() } }
+    fileprivate func exchangeIfOpen() { if isOpen { exchangeAborted() } }
 }

@@ -27,7 +27,7 @@ open class LocalServer: ConnectionOwner {
     public var patience = TimeAmount.seconds(60)
     private let listener: CInt
     private var acceptor: Acceptor!
-    private var connections: [ObjectIdentifier: HTTP1ServerConnection] = [:]
+    private var connections: [ObjectIdentifier: any DownstreamConnection] = [:]
     private var exchanges: [ObjectIdentifier: LocalExchange] = [:]
     fileprivate var date = HTTPDate()
 
@@ -83,22 +83,22 @@ open class LocalServer: ConnectionOwner {
 
     private func adopt(_ fd: consuming OwnedFD, _ peer: SocketAddress) {
         if connections.count >= Self.connectionLimit {
-            guard let idle = connections.values.first(where: { $0.phase == .idle }) else { return }
+            guard let idle = connections.values.first(where: { $0.isIdle }) else { return }
             idle.drain()
         }
-        let connection = HTTP1ServerConnection(
-            adopting: fd, peer: peer, socketID: 0, acceptor: self, resources: resources)
+        let origin = ConnectionOrigin(peer: peer, socketID: 0, acceptedAt: resources.loop.now)
+        let connection = HTTP1ServerConnection(adopting: fd, origin: origin, acceptor: self, resources: resources)
         connections[ObjectIdentifier(connection)] = connection
     }
 
-    public final override func requestReceived(on connection: HTTP1ServerConnection) {
+    public final override func requestReceived(on connection: ServerStream) {
         let exchange = LocalExchange(connection, server: self)
         exchanges[ObjectIdentifier(exchange)] = exchange
         connection.owner = exchange
         exchange.begin()
     }
 
-    public final override func refused(on connection: HTTP1ServerConnection, status: UInt16, reason: StaticString) {
+    public final override func refused(on connection: ServerStream, status: UInt16, reason: StaticString) {
         let exchange = LocalExchange(connection, server: self)
         exchanges[ObjectIdentifier(exchange)] = exchange
         connection.owner = exchange
@@ -106,7 +106,7 @@ open class LocalServer: ConnectionOwner {
         exchange.respond(status: status, text: "\(reason)\n")
     }
 
-    public final override func closed(_ connection: HTTP1Connection) {
+    public final override func closed(_ connection: any DownstreamConnection) {
         connections[ObjectIdentifier(connection)] = nil
     }
 
@@ -132,7 +132,7 @@ private final class Acceptor: EventSource {
 public final class LocalExchange: ConnectionOwner {
     private enum State { case receiving, waiting, sending, tunnel, ended }
 
-    public let connection: HTTP1ServerConnection
+    public let connection: ServerStream
     /// The request's body, unless it is discarded; complete when the server is asked to respond.
     public private(set) var body: [UInt8] = []
     private let server: LocalServer
@@ -143,7 +143,7 @@ public final class LocalExchange: ConnectionOwner {
     fileprivate var isRefusal = false
     private var tunnel: ((inout ByteBuffer, inout ByteBuffer) -> Bool)?
 
-    fileprivate init(_ connection: HTTP1ServerConnection, server: LocalServer) {
+    fileprivate init(_ connection: ServerStream, server: LocalServer) {
         self.connection = connection
         self.server = server
     }
@@ -362,30 +362,23 @@ public final class LocalExchange: ConnectionOwner {
 
     // MARK: events
 
-    public override func readable(_ connection: HTTP1Connection) {
+    public override func readable(_ connection: MessageStream) {
         switch state {
         case .receiving: receive()
         case .tunnel: runTunnel()
         case .waiting, .sending:
             // Pipelined requests wait. A peer that has reset is noticed here, so that nothing is kept for nobody.
-            if Socket.pendingError(connection.fd) != nil { abort() }
+            if self.connection.isPeerLost { abort() }
         case .ended: break
         }
     }
 
-    public override func writable(_ connection: HTTP1Connection) {
+    public override func writable(_ connection: MessageStream) {
         switch state {
         case .sending: send()
         case .tunnel: runTunnel()
         case .receiving, .waiting: _ = connection.flush()
         case .ended: break
         }
-    }
-
-    public override func closed(_ connection: HTTP1Connection) {
-        state = .ended
-        server.resources.loop.clearDeadline(self)
-        server.closed(connection)
-        server.ended(self)
     }
 }

@@ -22,14 +22,8 @@ extension Exchange {
     }
 
     private func giveBackUpstream() {
-        guard let upstream, let endpoint else { return }
-        if upstreamPersists, requestSent {
-            upstream.incoming.dropTrailers(from: &upstream.input)
-            endpoint.giveBack(upstream)
-        } else {
-            upstream.close()
-        }
-        self.upstream = nil
+        upstream?.release(keeps: upstreamPersists && requestSent)
+        upstream = nil
     }
 
     /// The exchange breaks off: nobody is there to answer, or a response that has begun cannot be completed.
@@ -37,7 +31,7 @@ extension Exchange {
         guard phase != .over, let downstream else { return }
         self.reason = reason
         if phase == .tunnel { worker.statistics.decrement(.upgradesNow) }
-        let hadAttempt = upstream != nil
+        let hadAttempt = upstream != nil || phase == .connecting
         dropUpstream()
         if hadAttempt { endAttempt(status: status) }
         recorder?.broken()
@@ -58,7 +52,7 @@ extension Exchange {
         if orderly { downstream.exchangeClosed() } else { downstream.exchangeAborted() }
     }
 
-    private func record(_ downstream: HTTP1ServerConnection) {
+    private func record(_ downstream: ServerStream) {
         let duration = worker.loop.now - startedAt
         worker.statistics.decrement(.requestsNow)
         worker.statistics.requestEnded(
@@ -67,7 +61,7 @@ extension Exchange {
         if worker.accessLog.isOn { writeRecord(downstream, duration) }
     }
 
-    private func writeRecord(_ downstream: HTTP1ServerConnection, _ duration: TimeAmount) {
+    private func writeRecord(_ downstream: ServerStream, _ duration: TimeAmount) {
         var record = AccessRecord()
         record.start = startedWall
         record.duration = duration

@@ -47,19 +47,20 @@ extension Exchange {
     }
 
     /// 1xx responses pass, except to HTTP/1.0 clients, which do not know them (RFC 9110, section 15.2).
-    private func passInterim(_ response: ResponseMessage, to downstream: HTTP1ServerConnection, minorVersion: UInt8) {
+    private func passInterim(_ response: ResponseMessage, to downstream: ServerStream, minorVersion: UInt8) {
         guard let upstream else { return }
         if minorVersion >= 1, downstream.output.count < ExchangeLimits.interimOctets {
             worker.resources.buffers.supply(&downstream.output)
             downstream.output.compact()
             writeResponseHead(response, upstream.headBytes, framing: .none, to: &downstream.output)
+            downstream.headWritten(framing: nil)
             _ = downstream.flush()
         }
         upstream.dropHead()
     }
 
     private func beginResponse(
-        _ response: ResponseMessage, on downstream: HTTP1ServerConnection, from upstream: HTTP1ClientConnection,
+        _ response: ResponseMessage, on downstream: ServerStream, from upstream: ClientStream,
         to message: RequestMessage
     ) {
         status = response.head.status
@@ -78,7 +79,7 @@ extension Exchange {
         if !requestSent || worker.isDraining { downstream.closesAfterResponse = true }
         worker.resources.buffers.supply(&downstream.output)
         writeResponseHead(response, upstream.headBytes, framing: framing, to: &downstream.output)
-        downstream.outgoing = framing
+        downstream.headWritten(framing: framing)
         upstream.dropHead()
         phase = .relaying
         relayResponse()
@@ -109,11 +110,11 @@ extension Exchange {
         headAt = worker.loop.now
         worker.resources.buffers.supply(&downstream.output)
         writeResponseHead(response, upstream.headBytes, framing: .none, to: &downstream.output)
+        downstream.headWritten(framing: .untilClose)
         upstream.dropHead()
-        for side in [downstream, upstream] as [HTTP1Connection] {
-            side.incoming.begin(.untilClose)
-            side.outgoing = .untilClose
-        }
+        upstream.outgoing = .untilClose
+        downstream.incoming.begin(.untilClose)
+        upstream.incoming.begin(.untilClose)
         phase = .tunnel
         requestDeadline = .distantFuture
         attemptDeadline = .distantFuture
@@ -150,10 +151,10 @@ extension Exchange {
 
     /// False: one direction is broken, and with it the tunnel.
     private func tunnelGoesOn(
-        _ progress: Relay.Progress, from source: HTTP1Connection, to sink: HTTP1Connection
+        _ progress: Relay.Progress, from source: MessageStream, to sink: MessageStream
     ) -> Bool {
         switch progress {
-        case .complete: Socket.shutdownWrite(sink.fd)
+        case .complete: sink.finishSending()
         case .waiting: break
         case .unfinished: worker.loop.again(source)
         case .sourceFailed, .sinkFailed, .sourceRefused: return false
@@ -189,6 +190,7 @@ extension Exchange {
                 isForHead: message?.head.method == .head, minorVersion: message?.head.minorVersion ?? 1
             ).write(date: &worker.date, unixSeconds: seconds, extraFields: fields, to: &downstream.output)
         }
+        downstream.answerWritten()
         finishAnswer()
     }
 
@@ -204,7 +206,7 @@ extension Exchange {
     }
 
     private func writeEmptyAnswer(
-        _ status: UInt16, _ fields: ByteView, to downstream: HTTP1ServerConnection, _ seconds: Int64
+        _ status: UInt16, _ fields: ByteView, to downstream: ServerStream, _ seconds: Int64
     ) {
         StatusLine.write(status: status, to: &downstream.output)
         downstream.output.append("server: sluice\r\ndate: ")
@@ -215,10 +217,12 @@ extension Exchange {
         downstream.output.append("\r\n")
     }
 
-    private func skipRequestBody(_ downstream: HTTP1ServerConnection) {
+    private func skipRequestBody(_ downstream: ServerStream) {
         skipping: while true {
             switch downstream.incoming.next(&downstream.input) {
-            case .data(let run): downstream.incoming.consume(run.count, from: &downstream.input)
+            case .data(let run):
+                downstream.incoming.consume(run.count, from: &downstream.input)
+                downstream.contentTaken(run.count)
             case .needMore, .complete, .refused: break skipping
             }
         }

@@ -84,7 +84,7 @@ extension Exchange {
     }
 
     private func writePersistence(
-        _ downstream: HTTP1ServerConnection, _ message: RequestMessage, to out: inout ByteBuffer
+        _ downstream: ServerStream, _ message: RequestMessage, to out: inout ByteBuffer
     ) {
         if downstream.closesAfterResponse {
             out.append("Connection: close\r\n")

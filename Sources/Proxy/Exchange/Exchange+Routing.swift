@@ -7,9 +7,9 @@ import Telemetry
 
 /// From a request's head to the backend it goes to, or to the answer that the gateway gives itself.
 extension Exchange {
-    func route(_ connection: HTTP1ServerConnection) {
+    func route(_ connection: ServerStream) {
         guard let message = connection.request, let configuration,
-            let socket = configuration.index(ofSocket: connection.socketID)
+            let socket = configuration.index(ofSocket: connection.origin.socketID)
         else {
             // The listener is gone, or nothing was ever published: nobody serves this.
             connection.closesAfterResponse = true

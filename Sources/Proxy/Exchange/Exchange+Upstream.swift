@@ -44,54 +44,50 @@ extension Exchange {
         }
         worker.liveState.requestBegan(target.slot)
         worker.statistics.increment(.upstreamRequestsNow)
-        if !fresh, let connection = target.takeIdle(for: self) {
+        if !fresh, let stream = target.lease(for: self) {
             worker.statistics.increment(.upstreamReuses)
-            upstream = connection
+            upstream = stream
             phase = .awaitingHead
             // Always: a backoff or a connection's deadline that has just fired was the only one that was set.
             armDeadline()
-            sendHead(on: connection)
+            sendHead(on: stream)
             return advance()
         }
         phase = .connecting
         attemptDeadline = min(attemptDeadline, attemptStarted + worker.limits.connect)
         armDeadline()
         do throws(Errno) {
-            upstream = try connect(to: target)
+            try connect(to: target, fresh: fresh)
         } catch {
             connectFailed(target)
         }
     }
 
     /// Where no descriptor is left, the connections that nobody uses go first.
-    private func connect(to target: Endpoint) throws(Errno) -> HTTP1ClientConnection {
+    private func connect(to target: Endpoint, fresh: Bool) throws(Errno) {
         do throws(Errno) {
-            return try HTTP1ClientConnection(to: target.address, owner: self, resources: worker.resources)
+            try target.connect(for: self, alone: fresh)
         } catch {
             guard error.code == EMFILE || error.code == ENFILE else { throw error }
             worker.clusters.closeIdle()
-            return try HTTP1ClientConnection(to: target.address, owner: self, resources: worker.resources)
+            try target.connect(for: self, alone: fresh)
         }
     }
 
-    func connectEnded(_ connection: HTTP1ClientConnection, _ error: Errno?) {
-        guard phase == .connecting, let endpoint else { return }
-        if error != nil {
-            upstream = nil
-            return connectFailed(endpoint)
-        }
-        worker.statistics.upstreamConnected(endpoint: endpoint.slot)
+    func begin(on stream: ClientStream) {
+        precondition(phase == .connecting, "a stream that nobody waits for")
+        upstream = stream
         attemptDeadline = .distantFuture
         if let timeout = rule?.pointee.backendRequestTimeout, timeout > .zero {
             attemptDeadline = attemptStarted + timeout
         }
         phase = .awaitingHead
-        sendHead(on: connection)
+        sendHead(on: stream)
         advance()
     }
 
     /// Nothing of the request was sent, so another endpoint may have it whatever its method (RFC 9110, section 9.2.2).
-    private func connectFailed(_ failed: Endpoint, timedOut: Bool = false) {
+    func connectFailed(_ failed: Endpoint, timedOut: Bool = false) {
         worker.statistics.upstreamConnectFailed(endpoint: failed.slot)
         endAttempt(status: 0)
         connectFailures += 1
@@ -102,7 +98,7 @@ extension Exchange {
         answer(503, .upstreamConnectionFailure, "no connection to the backend could be made")
     }
 
-    private func sendHead(on connection: HTTP1ClientConnection) {
+    private func sendHead(on connection: ClientStream) {
         guard let message = downstream?.request else { preconditionFailure("a request without its head") }
         worker.resources.buffers.supply(&connection.output)
         writeRequestHead(to: &connection.output)
@@ -111,11 +107,7 @@ extension Exchange {
         requestSent = false
         sendingHasFailed = false
         replayed = 0
-        switch message.head.framing {
-        case .none, .untilClose: connection.outgoing = .none
-        case .length(let octets): connection.outgoing = octets == 0 ? .none : .length(remaining: octets)
-        case .chunked: connection.outgoing = .chunked
-        }
+        connection.headWritten(framing: message.head.framing.outgoing)
     }
 
     /// Hands on what the client has sent, as far as the endpoint takes it.
@@ -142,7 +134,7 @@ extension Exchange {
     }
 
     /// Sends what an earlier attempt had of the body. True: all of it is on its way.
-    private func replay(_ recorder: BodyRecorder, to upstream: HTTP1ClientConnection) -> Bool {
+    private func replay(_ recorder: BodyRecorder, to upstream: ClientStream) -> Bool {
         while replayed < recorder.kept.count {
             replayed += upstream.write(body: recorder.kept.from(replayed))
             // A chunk is bounded by one block. No event would tell that there is room for the next: it must be made now.
@@ -170,7 +162,7 @@ extension Exchange {
         // An interim response counts: the client may have it already.
         let hasBegun = upstream.octetsReceived != receivedBefore
         let wasReused = upstream.served > 0
-        let nothingSent = upstream.octetsSent == sentBefore
+        let nothingSent = upstream.octetsSent == sentBefore || !upstream.mayHaveBeenProcessed
         dropUpstream()
         endAttempt(status: 0)
         // A connection that was idle may have been closed by its peer as the request was on its way (RFC 9112, 9.3.1).
@@ -229,15 +221,16 @@ extension Exchange {
         case .relaying, .tunnel: abandon(reason)
         case .answering, .over: abandon(reason)
         case .routing, .connecting, .awaitingHead, .backingOff:
-            let hadAttempt = upstream != nil
+            let hadAttempt = upstream != nil || phase == .connecting
             dropUpstream()
             if hadAttempt { endAttempt(status: 0) }
             answer(status, reason, text)
         }
     }
 
-    /// Closes the upstream connection: what is on it belongs to an exchange that broke off.
+    /// Gives the upstream stream up, or the waiting for one: what is on it belongs to an exchange that broke off.
     func dropUpstream() {
+        if phase == .connecting { endpoint?.cancel(self) }
         upstream?.close()
         upstream = nil
     }
@@ -250,5 +243,16 @@ extension Exchange {
         worker.statistics.upstreamRequestEnded(
             status: status, duration: worker.loop.now - attemptStarted, sent: requestBody, received: responseBody,
             endpoint: endpoint.slot)
+    }
+}
+
+extension BodyFraming {
+    /// As the request's body goes on to the endpoint.
+    var outgoing: OutgoingFraming {
+        switch self {
+        case .none, .untilClose: .none
+        case .length(let octets): octets == 0 ? .none : .length(remaining: octets)
+        case .chunked: .chunked
+        }
     }
 }

@@ -23,8 +23,8 @@ final class Exchange: ConnectionOwner {
     let worker: Worker
     var whileActive: Exchange?
     var phase = Phase.over
-    var downstream: HTTP1ServerConnection?
-    var upstream: HTTP1ClientConnection?
+    var downstream: ServerStream?
+    var upstream: ClientStream?
 
     // What was decided.
     var configuration: LiveConfiguration?
@@ -87,18 +87,18 @@ final class Exchange: ConnectionOwner {
 
     // MARK: the beginning
 
-    func begin(on connection: HTTP1ServerConnection) {
+    func begin(on connection: ServerStream) {
         start(connection)
         route(connection)
     }
 
     /// Answers what the parser refused.
-    func refuse(on connection: HTTP1ServerConnection, status: UInt16, reason: StaticString) {
+    func refuse(on connection: ServerStream, status: UInt16, reason: StaticString) {
         start(connection)
         answer(status, .downstreamProtocolError, reason)
     }
 
-    private func start(_ connection: HTTP1ServerConnection) {
+    private func start(_ connection: ServerStream) {
         precondition(phase == .over, "an exchange began before its last one ended")
         whileActive = self
         phase = .routing
@@ -113,7 +113,7 @@ final class Exchange: ConnectionOwner {
 
     // MARK: events
 
-    override func readable(_ connection: HTTP1Connection) {
+    override func readable(_ connection: MessageStream) {
         if connection === downstream {
             if connection.isGone, phase != .tunnel { return abandon(.downstreamTermination) }
             if connection.peerFinished, phase != .tunnel, halfClosedDeadline == .distantFuture {
@@ -125,9 +125,17 @@ final class Exchange: ConnectionOwner {
         advance()
     }
 
-    override func writable(_ connection: HTTP1Connection) { advance() }
+    override func writable(_ connection: MessageStream) { advance() }
 
-    override func connected(_ connection: HTTP1ClientConnection, error: Errno?) { connectEnded(connection, error) }
+    override func connected(_ stream: ClientStream) { begin(on: stream) }
+
+    override func connectFailed(_ failure: ConnectFailure) {
+        guard phase == .connecting, let endpoint else { return }
+        if case .timedOut = failure { return connectFailed(endpoint, timedOut: true) }
+        connectFailed(endpoint)
+    }
+
+    override func cut(on stream: ServerStream) { abandon(.localReset) }
 
     /// Does whatever both sides allow now.
     func advance() {

@@ -13,8 +13,10 @@ final class Mirror: ConnectionOwner {
     private let worker: Worker
     private let endpoint: Endpoint
     private let method: Method
-    private var connection: HTTP1ClientConnection?
+    private var connection: ClientStream?
     private var whileActive: Mirror?
+    private var head = ByteBuffer()
+    private let framing: OutgoingFraming
     private var backlog = ByteBuffer()
     private var isConnected: Bool
     private var isBodyComplete: Bool
@@ -23,7 +25,7 @@ final class Mirror: ConnectionOwner {
     private var isHeadTaken = false
     private var persists = false
 
-    /// - Parameter writeHead: appends the request's head to the connection's output.
+    /// - Parameter writeHead: appends the request's head.
     init?(
         to endpoint: Endpoint, worker: Worker, method: Method, framing: BodyFraming,
         writeHead: (inout ByteBuffer) -> Void
@@ -33,36 +35,39 @@ final class Mirror: ConnectionOwner {
         self.method = method
         isBodyComplete = framing == .none || framing == .length(octets: 0)
         isConnected = false
+        self.framing = framing.outgoing
         super.init()
-        if let idle = endpoint.takeIdle(for: self) {
-            connection = idle
-            isConnected = true
-        } else {
-            guard let made = try? HTTP1ClientConnection(to: endpoint.address, owner: self, resources: worker.resources)
-            else {
+        connection = endpoint.lease(for: self)
+        isConnected = connection != nil
+        if !isConnected {
+            do throws(Errno) {
+                try endpoint.connect(for: self)
+            } catch {
                 worker.statistics.increment(.mirrorFailures)
                 return nil
             }
-            connection = made
         }
-        guard let connection else { return nil }
         worker.mirrorsNow += 1
         worker.statistics.increment(.mirroredRequests)
-        worker.resources.buffers.supply(&connection.output)
-        writeHead(&connection.output)
-        switch framing {
-        case .none, .untilClose: connection.outgoing = .none
-        case .length(let octets): connection.outgoing = octets == 0 ? .none : .length(remaining: octets)
-        case .chunked: connection.outgoing = .chunked
-        }
+        writeHead(&head)
         whileActive = self
         worker.loop.setDeadline(
             self, worker.loop.now + (isConnected ? worker.limits.streamIdle : worker.limits.connect))
-        if isConnected { pump() }
+        if let connection {
+            sendHead(connection)
+            pump()
+        }
+    }
+
+    private func sendHead(_ connection: ClientStream) {
+        worker.resources.buffers.supply(&connection.output)
+        connection.output.append(head.view)
+        head.release()
+        connection.headWritten(framing: framing)
     }
 
     func append(_ content: ByteView) {
-        guard connection != nil else { return }
+        guard whileActive != nil else { return }
         if backlog.count + content.count > ExchangeLimits.mirrorBacklog { return abandon() }
         if backlog.start > 0 { backlog.compact() }
         backlog.append(content)
@@ -78,8 +83,9 @@ final class Mirror: ConnectionOwner {
 
     /// Gives up: the original broke off, or the mirror failed.
     func abandon() {
-        guard connection != nil else { return }
+        guard whileActive != nil else { return }
         worker.statistics.increment(.mirrorFailures)
+        if !isConnected { endpoint.cancel(self) }
         connection?.close()
         end()
     }
@@ -94,20 +100,21 @@ final class Mirror: ConnectionOwner {
 
     // MARK: events
 
-    override func connected(_ connection: HTTP1ClientConnection, error: Errno?) {
-        if error != nil {
-            self.connection = nil
-            worker.statistics.increment(.mirrorFailures)
-            return end()
-        }
+    override func connected(_ stream: ClientStream) {
+        connection = stream
         isConnected = true
-        worker.statistics.upstreamConnected(endpoint: endpoint.slot)
         worker.loop.setDeadline(self, worker.loop.now + worker.limits.streamIdle)
+        sendHead(stream)
         pump()
     }
 
-    override func readable(_ connection: HTTP1Connection) { pump() }
-    override func writable(_ connection: HTTP1Connection) { pump() }
+    override func connectFailed(_ failure: ConnectFailure) {
+        worker.statistics.increment(.mirrorFailures)
+        end()
+    }
+
+    override func readable(_ connection: MessageStream) { pump() }
+    override func writable(_ connection: MessageStream) { pump() }
     override func deadlinePassed(now: Instant) { abandon() }
 
     private func pump() {
@@ -117,7 +124,7 @@ final class Mirror: ConnectionOwner {
         discardResponse(connection)
     }
 
-    private func send(_ connection: HTTP1ClientConnection) {
+    private func send(_ connection: ClientStream) {
         // A chunk is bounded by one block: what is left needs another, and no event would tell that there is room.
         while !backlog.isEmpty, connection.failure == nil {
             backlog.consume(connection.write(body: backlog.view))
@@ -131,7 +138,7 @@ final class Mirror: ConnectionOwner {
     }
 
     /// Reads the response away, so much a turn.
-    private func discardResponse(_ connection: HTTP1ClientConnection) {
+    private func discardResponse(_ connection: ClientStream) {
         var interims = 0
         while !isHeadTaken {
             if interims == ExchangeLimits.interimsPerTurn { return worker.loop.again(connection) }
@@ -153,6 +160,7 @@ final class Mirror: ConnectionOwner {
             case .data(let run):
                 discarded += run.count
                 connection.incoming.consume(run.count, from: &connection.input)
+                connection.contentTaken(run.count)
                 if discarded > Relay.octetsPerTurn { return worker.loop.again(connection) }
             case .needMore:
                 switch connection.fill() {
@@ -163,8 +171,7 @@ final class Mirror: ConnectionOwner {
                 }
             case .refused: return abandon()
             case .complete:
-                connection.incoming.dropTrailers(from: &connection.input)
-                if persists, isSent { endpoint.giveBack(connection) } else { connection.close() }
+                connection.release(keeps: persists && isSent)
                 return end()
             }
         }

@@ -12,7 +12,7 @@ final class DownstreamRegistry {
     /// connections would push itself out, and nobody of it were served.
     static let firstRequestGrace = TimeAmount.seconds(1)
 
-    private var connections: [HTTP1ServerConnection] = []
+    private var connections: [any DownstreamConnection] = []
     private let worker: Worker
     let limit: Int
     /// Where the search for an idle connection goes on.
@@ -30,8 +30,13 @@ final class DownstreamRegistry {
     func makeRoom() -> Bool { connections.count < limit || closeOldestIdle(count: 1) > 0 }
 
     func adopt(_ fd: consuming OwnedFD, peer: SocketAddress, socket: UInt32) {
-        let connection = HTTP1ServerConnection(
-            adopting: fd, peer: peer, socketID: socket, acceptor: worker, resources: worker.resources)
+        let origin = ConnectionOrigin(peer: peer, socketID: socket, acceptedAt: worker.loop.now)
+        adopt(
+            HTTP1ServerConnection(
+                adopting: fd, origin: origin, acceptor: worker, resources: worker.resources))
+    }
+
+    func adopt(_ connection: any DownstreamConnection) {
         connection.registryIndex = connections.count
         connections.append(connection)
         worker.statistics.increment(.downstreamConnections)
@@ -39,7 +44,7 @@ final class DownstreamRegistry {
     }
 
     /// A connection has closed.
-    func forget(_ connection: HTTP1ServerConnection) {
+    func forget(_ connection: any DownstreamConnection) {
         let index = connection.registryIndex
         precondition(index >= 0 && connections[index] === connection, "an unknown connection")
         connection.registryIndex = -1
@@ -61,9 +66,9 @@ final class DownstreamRegistry {
             if hand >= connections.count { hand = 0 }
             let connection = connections[hand]
             looked += 1
-            let justCame = connection.isFresh && worker.loop.now - connection.acceptedAt < Self.firstRequestGrace
-            if connection.phase == .idle, !justCame { connection.drain() }
-            if connection.phase == .closed {
+            let justCame = connection.isFresh && worker.loop.now - connection.origin.acceptedAt < Self.firstRequestGrace
+            if connection.isIdle, !justCame { connection.drain() }
+            if connection.isClosed {
                 worker.statistics.increment(.idleConnectionsClosed)
                 closed += 1
             } else {
@@ -76,13 +81,11 @@ final class DownstreamRegistry {
     /// Asks connections to end: idle ones close now, busy ones after their response.
     /// - Parameter socket: those of one listening socket; nil: all.
     func drain(socket: UInt32?) {
-        for connection in connections where socket == nil || connection.socketID == socket { connection.drain() }
+        for connection in connections where socket == nil || connection.origin.socketID == socket { connection.drain() }
     }
 
     /// Breaks off every exchange under way: its client sees a reset, its record says that the gateway did it.
     func cut() {
-        for connection in connections where connection.phase == .exchange {
-            (connection.owner as? Exchange)?.abandon(.localReset)
-        }
+        for connection in connections { connection.cut() }
     }
 }

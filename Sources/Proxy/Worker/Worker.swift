@@ -110,20 +110,17 @@ public final class Worker: ConnectionOwner {
 
     // MARK: connections between exchanges
 
-    public override func requestReceived(on connection: HTTP1ServerConnection) {
+    public override func requestReceived(on connection: ServerStream) {
         let exchange = spareExchanges.popLast() ?? Exchange(worker: self)
         exchange.begin(on: connection)
     }
 
-    public override func refused(on connection: HTTP1ServerConnection, status: UInt16, reason: StaticString) {
+    public override func refused(on connection: ServerStream, status: UInt16, reason: StaticString) {
         let exchange = spareExchanges.popLast() ?? Exchange(worker: self)
         exchange.refuse(on: connection, status: status, reason: reason)
     }
 
-    public override func closed(_ connection: HTTP1Connection) {
-        guard let connection = connection as? HTTP1ServerConnection else { return }
-        registry.forget(connection)
-    }
+    public override func closed(_ connection: any DownstreamConnection) { registry.forget(connection) }
 
     /// An exchange is over and may serve another.
     func release(_ exchange: Exchange) {

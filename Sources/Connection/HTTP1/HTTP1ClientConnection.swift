@@ -4,39 +4,43 @@ import IO
 
 /// An upstream connection: requests go out, responses come in, one after the other.
 ///
-///     connecting ─▶ busy ◀─▶ idle (in its endpoint's pool) ─▶ closed
-public final class HTTP1ClientConnection: HTTP1Connection {
-    public enum Phase: UInt8 { case connecting, busy, idle, closed }
+///     busy ◀─▶ idle (in its endpoint's pool) ─▶ closed
+public final class HTTP1ClientConnection: ClientStream {
+    public enum Phase: UInt8 { case busy, idle, closed }
 
-    public private(set) var phase = Phase.connecting
-    public unowned(unsafe) var owner: ConnectionOwner
-    public let peer: SocketAddress
-    /// Set from the first octet of a response until its head is used.
-    public private(set) var response: ResponseMessage?
-    /// Requests that were sent on it before the present one.
-    public private(set) var served = 0
-    /// The endpoint that the connection belongs to; the pool's alone.
-    public var poolIndex = -1
+    public private(set) var phase = Phase.busy
+    private var wire: HTTP1Wire
+    /// Who keeps the connection between exchanges.
+    private unowned(unsafe) let pool: ConnectionOwner
 
-    /// Begins to connect; `owner.connected` tells the outcome.
-    public init(to peer: SocketAddress, owner: ConnectionOwner, resources: ConnectionResources) throws(Errno) {
-        self.peer = peer
-        self.owner = owner
-        let fd = try Socket.connect(peer)
-        super.init(adopting: fd, resources: resources)
-        resources.loop.add(self.fd, self)
+    /// Takes an established connection over, for `owner`'s exchange.
+    public init(_ connector: Connector, owner: ConnectionOwner, pool: ConnectionOwner, resources: ConnectionResources) {
+        wire = HTTP1Wire(adopting: OwnedFD(adopting: connector.take()))
+        self.pool = pool
+        super.init(peer: connector.peer, owner: owner, resources: resources)
+        spliceable = wire.fd
+        wire.note(connector.events, self)
+        resources.loop.replace(wire.fd, self)
     }
 
-    override func handle(_ events: ReadyEvents) {
+    public override var isOpen: Bool { wire.isOpen }
+
+    // MARK: the socket
+
+    public override func ready(_ events: ReadyEvents) {
+        guard wire.isOpen else { return }
+        wire.note(events, self)
+        handle(events)
+    }
+
+    public override func fill() -> Fill { wire.fill(self) }
+    public override func write(body data: ByteView, more: Bool) -> Int { wire.write(body: data, more: more, self) }
+    public override func endBody(after source: MessageStream?) { wire.endBody(after: source, self) }
+    public override func flush() -> Bool { wire.flush(self) }
+    public override func finishSending() { Socket.shutdownWrite(wire.fd) }
+
+    private func handle(_ events: ReadyEvents) {
         switch phase {
-        case .connecting:
-            guard mayWrite else { return }
-            if let error = Socket.pendingError(fd) {
-                close()
-                return owner.connected(self, error: error)
-            }
-            phase = .busy
-            owner.connected(self, error: nil)
         case .busy:
             if events.has(.writable) { owner.writable(self) }
             if phase == .busy, events.has(.anyForReading) || events.rawValue == 0 {
@@ -54,19 +58,14 @@ public final class HTTP1ClientConnection: HTTP1Connection {
         case .nothing: reclaimMemory()
         case .more, .endOfFile, .failed, .full:
             close()
-            owner.closed(self)
+            pool.closed(self)
         }
     }
 
     // MARK: responses
 
-    public enum HeadEvent {
-        case complete, waiting, endOfFile, failed
-        case refused(HeadRefusal)
-    }
-
     /// Reads on until a response's head is complete: `response` then holds it, its octets are ``headBytes``.
-    public func readHead(for method: Method) -> HeadEvent {
+    public override func readHead(for method: Method) -> HeadEvent {
         let message: ResponseMessage
         if let response {
             message = response
@@ -103,22 +102,19 @@ public final class HTTP1ClientConnection: HTTP1Connection {
         }
     }
 
-    /// The octets that the head's offsets count from. Valid until ``dropHead()``.
-    public var headBytes: ByteView { input.view.upTo(response?.head.length ?? 0) }
-
-    /// The head was used; what follows it in the input is the body, or the next head after a 1xx.
-    public func dropHead() {
-        guard let message = response else { preconditionFailure("no head to drop") }
-        input.consume(message.head.length)
-        resources.giveBack(message)
-        response = nil
-    }
-
     // MARK: between requests
+
+    public override func release(keeps: Bool) {
+        guard keeps else { return close() }
+        incoming.dropTrailers(from: &input)
+        lookBehindResponse()
+        guard isReusable, pool.returned(self) else { return close() }
+        becomeIdle()
+    }
 
     /// Looks whether octets lie behind the response that was just read: nobody asked for them, and the next request must
     /// not get them for its response. Costs a read only where the last one did not already tell.
-    public func lookBehindResponse() {
+    private func lookBehindResponse() {
         guard mayRead, input.isEmpty, incoming.isComplete else { return }
         if fill() == .nothing { input.clear() }
     }
@@ -129,11 +125,10 @@ public final class HTTP1ClientConnection: HTTP1Connection {
             && outgoing == .none && pipe == nil
     }
 
-    public func becomeIdle(owner: ConnectionOwner) {
-        precondition(isReusable)
+    private func becomeIdle() {
         phase = .idle
         served += 1
-        self.owner = owner
+        owner = pool
         if let response {
             resources.giveBack(response)
             self.response = nil
@@ -142,6 +137,7 @@ public final class HTTP1ClientConnection: HTTP1Connection {
         resources.loop.setDeadline(self, resources.loop.now + resources.limits.upstreamIdle)
     }
 
+    /// The pool lends it to another exchange.
     public func becomeBusy(owner: ConnectionOwner) {
         precondition(phase == .idle)
         phase = .busy
@@ -155,12 +151,12 @@ public final class HTTP1ClientConnection: HTTP1Connection {
             resources.giveBack(response)
             self.response = nil
         }
-        super.close()
+        wire.close(self)
     }
 
     public override func deadlinePassed(now: Instant) {
         guard phase == .idle else { return }
         close()
-        owner.closed(self)
+        pool.closed(self)
     }
 }

@@ -7,25 +7,15 @@ import IO
 ///     idle ─ first octet ─▶ head ─ complete ─▶ exchange ─ response sent ─▶ idle, or lingering ─▶ closed
 ///
 /// Owned by its worker's (or the admin's) registry; `owner` is told what happens and changes with each exchange.
-public final class HTTP1ServerConnection: HTTP1Connection {
+public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
     public enum Phase: UInt8 { case idle, head, exchange, lingering, closed }
 
     public private(set) var phase = Phase.idle
-    public unowned(unsafe) var owner: ConnectionOwner
-    /// Who owns the connection between exchanges.
-    private unowned(unsafe) let acceptor: ConnectionOwner
-    public let peer: SocketAddress
-    /// Set while a head is received and its exchange runs.
-    public private(set) var request: RequestMessage?
-    /// The connection closes after the response under way: asked for by a peer, by a drain, or by a broken request.
-    public var closesAfterResponse = false
     /// The registry's place for this connection; the registry's alone.
     public var registryIndex = -1
-    /// Which listening socket it came from (the supervisor's number).
-    public let socketID: UInt32
-    public let acceptedAt: Instant
     /// Its first request has not begun.
     public private(set) var isFresh = true
+    private var wire: HTTP1Wire
     private var isReadingHeads = false
     private var lingered = 0
     /// Octets that a body has at least behind a head that stays in the input: a trailer section must fit
@@ -35,23 +25,37 @@ public final class HTTP1ServerConnection: HTTP1Connection {
     private static let lingeringOctets = 1 << 20
 
     public init(
-        adopting fd: consuming OwnedFD, peer: SocketAddress, socketID: UInt32, acceptor: ConnectionOwner,
+        adopting fd: consuming OwnedFD, origin: ConnectionOrigin, acceptor: ConnectionOwner,
         resources: ConnectionResources
     ) {
-        self.peer = peer
-        self.socketID = socketID
-        self.acceptor = acceptor
-        owner = acceptor
-        acceptedAt = resources.loop.now
-        super.init(adopting: fd, resources: resources)
-        resources.loop.add(self.fd, self)
+        wire = HTTP1Wire(adopting: fd)
+        super.init(origin: origin, acceptor: acceptor, resources: resources)
+        spliceable = wire.fd
+        resources.loop.add(wire.fd, self)
         resources.loop.setDeadline(self, resources.loop.now + resources.limits.headReceived)
     }
 
-    /// The head's octets; its offsets count from their start. Valid until the exchange ends.
-    public var headBytes: ByteView { input.written.upTo(pinned) }
+    public var isIdle: Bool { phase == .idle }
+    public var isClosed: Bool { phase == .closed }
+    public override var isOpen: Bool { wire.isOpen }
 
-    override func handle(_ events: ReadyEvents) {
+    // MARK: the socket
+
+    public override func ready(_ events: ReadyEvents) {
+        guard wire.isOpen else { return }
+        wire.note(events, self)
+        handle(events)
+    }
+
+    public override func fill() -> Fill { wire.fill(self) }
+    public override func write(body data: ByteView, more: Bool) -> Int { wire.write(body: data, more: more, self) }
+    public override func endBody(after source: MessageStream?) { wire.endBody(after: source, self) }
+    public override func flush() -> Bool { wire.flush(self) }
+    public override func finishSending() { Socket.shutdownWrite(wire.fd) }
+    /// Asks the kernel: an edge may have come that was taken for octets.
+    public override var isPeerLost: Bool { Socket.pendingError(wire.fd) != nil }
+
+    private func handle(_ events: ReadyEvents) {
         switch phase {
         case .idle, .head:
             // A pipelining client's next requests wait until it takes our answers.
@@ -154,7 +158,7 @@ public final class HTTP1ServerConnection: HTTP1Connection {
 
     /// The response is sent to its last octet. Goes on with the next request, or closes.
     /// The owner gives the connection up with this call.
-    public func exchangeEnded() {
+    public override func exchangeEnded() {
         precondition(phase == .exchange, "no exchange to end")
         precondition(output.isEmpty, "the response is not sent yet")
         owner = acceptor
@@ -178,14 +182,14 @@ public final class HTTP1ServerConnection: HTTP1Connection {
 
     /// Gives the connection up after a broken exchange: nothing more can be said on it. The peer sees a reset also when it
     /// has finished itself: our FIN would be the end of a body without length.
-    public func exchangeAborted() {
+    public override func exchangeAborted() {
         owner = acceptor
-        Socket.resetOnClose(fd)
+        Socket.resetOnClose(wire.fd)
         lost()
     }
 
     /// Gives the connection up after a tunnel that both ends have closed.
-    public func exchangeClosed() {
+    public override func exchangeClosed() {
         owner = acceptor
         lost()
     }
@@ -207,7 +211,7 @@ public final class HTTP1ServerConnection: HTTP1Connection {
     private func closeGently() {
         guard mayRead || !input.isEmpty || !incoming.isComplete || peerFinished == false else { return lost() }
         phase = .lingering
-        Socket.shutdownWrite(fd)
+        Socket.shutdownWrite(wire.fd)
         input.clear()
         pinned = 0
         resources.loop.setDeadline(self, resources.loop.now + resources.limits.lingering)
@@ -231,20 +235,25 @@ public final class HTTP1ServerConnection: HTTP1Connection {
         }
     }
 
+    /// Breaks the exchange under way off.
+    public func cut() {
+        if phase == .exchange { owner.cut(on: self) }
+    }
+
     /// The connection is over: closed, and the owner told.
     private func lost() {
         guard phase != .closed else { return }
         close()
-        owner.closed(self)
+        acceptor.closed(self)
     }
 
-    override func close() {
+    private func close() {
         phase = .closed
         if let request {
             resources.giveBack(request)
             self.request = nil
         }
-        super.close()
+        wire.close(self)
     }
 
     public override func deadlinePassed(now: Instant) {

@@ -1,0 +1,72 @@
+import Core
+import HTTP
+import IO
+
+/// The downstream side of an exchange: a request came in, its response goes out. An ``HTTP1ServerConnection`` is its own
+/// only stream; an HTTP/2 connection has many.
+open class ServerStream: MessageStream {
+    /// Who is told what happens; changes with each exchange.
+    public final unowned(unsafe) var owner: ConnectionOwner
+    /// Who owns the connection between exchanges.
+    final unowned(unsafe) let acceptor: ConnectionOwner
+    public final var origin: ConnectionOrigin
+    /// Set while a head is received and its exchange runs.
+    public final internal(set) var request: RequestMessage?
+    /// The connection closes after the response under way: asked for by a peer, by a drain, or by a broken request.
+    public final var closesAfterResponse = false
+
+    init(origin: ConnectionOrigin, acceptor: ConnectionOwner, resources: ConnectionResources) {
+        self.origin = origin
+        self.acceptor = acceptor
+        owner = acceptor
+        super.init(resources: resources)
+    }
+
+    /// The head's octets; its offsets count from their start. Valid until the exchange ends.
+    public final var headBytes: ByteView { input.written.upTo(pinned) }
+
+    public final var peer: SocketAddress { origin.peer }
+
+    /// The response is sent to its last octet. The owner gives the stream up with this call.
+    open func exchangeEnded() { preconditionFailure("an abstract stream") }
+
+    /// Gives the stream up after a broken exchange: nothing more can be said on it, and the peer sees that.
+    open func exchangeAborted() { preconditionFailure("an abstract stream") }
+
+    /// Gives the stream up after a tunnel that both ends have closed.
+    open func exchangeClosed() { preconditionFailure("an abstract stream") }
+
+    /// The client is gone without a word, as far as its socket knows.
+    open var isPeerLost: Bool { isGone }
+}
+
+/// Where a downstream connection came from: the same for all its streams.
+public struct ConnectionOrigin {
+    /// The client, as the socket or a PROXY header says.
+    public var peer: SocketAddress
+    /// Which listening socket accepted it (the supervisor's number).
+    public var socketID: UInt32
+    public var acceptedAt: Instant
+
+    public init(peer: SocketAddress, socketID: UInt32, acceptedAt: Instant) {
+        self.peer = peer
+        self.socketID = socketID
+        self.acceptedAt = acceptedAt
+    }
+}
+
+/// A live downstream connection as its registry sees it, whatever is spoken on it.
+public protocol DownstreamConnection: AnyObject {
+    var origin: ConnectionOrigin { get }
+    /// The registry's place for it; the registry's alone.
+    var registryIndex: Int { get set }
+    /// Nobody waits for anything on it.
+    var isIdle: Bool { get }
+    /// Its first request has not begun.
+    var isFresh: Bool { get }
+    var isClosed: Bool { get }
+    /// Asks it to end: at once when idle, else after what is under way.
+    func drain()
+    /// Breaks off what is under way.
+    func cut()
+}
