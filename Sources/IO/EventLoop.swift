@@ -95,13 +95,6 @@ public final class EventLoop {
         precondition(result == 0, "epoll_ctl failed on a descriptor of ours")
     }
 
-    /// From now on `source` gets the descriptor's events: a connection passes from one stage of its life to the next
-    /// without a system call. What the earlier source was told and did not use, it hands over itself.
-    public func replace(_ fd: CInt, _ source: EventSource) {
-        precondition(registrations[Int(fd)].source != nil, "the descriptor is not registered")
-        registrations[Int(fd)].source = Unmanaged.passUnretained(source)
-    }
-
     /// Forgets the descriptor. To be called before it is closed: closing alone leaves it registered while a copy lives.
     /// - Parameter closing: the descriptor is closed at once and nobody else holds a copy, so the kernel forgets it too.
     public func remove(_ fd: CInt, closing: Bool = true) {
