@@ -14,7 +14,7 @@ import Testing
 
     static let advice = [
         ("gateway.envoyproxy.io/v1alpha1", "EnvoyProxy", "options of 'sluice run'"),
-        ("gateway.envoyproxy.io/v1alpha1", "SecurityPolicy", "does not serve it yet"),
+        ("gateway.envoyproxy.io/v1alpha1", "SecurityPolicys", "did you mean 'SecurityPolicy'?"),
         ("gateway.networking.k8s.io/v1", "HttpRoute", "did you mean 'HTTPRoute'?"),
         ("networking.k8s.io/v1", "HTTPRoute", "did you mean the one of 'gateway.networking.k8s.io'?"),
         ("v1", "Pod", "does not need them"),

@@ -16,6 +16,7 @@ package enum Resolver {
     ) -> Resolution {
         var findings = FindingLog()
         let index = ResourceIndex(set, findings: &findings)
+        AppliedFields.warn(index, findings: &findings)
         let grants = GrantTable(index)
         tellClasses(index, findings: &findings)
         let (gateways, foreign) = findGateways(index, findings: &findings)

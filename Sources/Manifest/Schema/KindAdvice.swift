@@ -5,7 +5,6 @@ enum KindAdvice {
         if group == "gateway.envoyproxy.io", kind == "EnvoyProxy" {
             return "what it sets are options of 'sluice run' (--workers, --log-level, --access-log, --drain-timeout)"
         }
-        if isPromised(group, kind) { return "this version does not serve it yet" }
         let known = ResourceKind.allCases.map(\.name.description)
         if !known.contains(kind), let nearest = NearestName.of(kind, among: known) {
             return "did you mean '\(nearest)'?"
@@ -15,14 +14,5 @@ enum KindAdvice {
             return "did you mean the one of '\(group.isEmpty ? "v1" : group)'?"
         }
         return "the gateway does not need them"
-    }
-
-    private static func isPromised(_ group: String, _ kind: String) -> Bool {
-        switch group {
-        case "gateway.envoyproxy.io":
-            ["Backend", "BackendTrafficPolicy", "ClientTrafficPolicy", "SecurityPolicy", "HTTPRouteFilter"].contains(
-                kind)
-        default: false
-        }
     }
 }

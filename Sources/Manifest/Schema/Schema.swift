@@ -5,6 +5,7 @@ public enum ResourceKind: UInt8, CaseIterable, Sendable {
     case gatewayClass, gateway, httpRoute, referenceGrant
     case listenerSet, grpcRoute, tlsRoute, tcpRoute, udpRoute, backendTLSPolicy
     case namespace, service, secret, configMap, endpointSlice
+    case backend, backendTrafficPolicy, clientTrafficPolicy, securityPolicy, httpRouteFilter
 
     /// The name in `kind`.
     public var name: StaticString { definition.name }

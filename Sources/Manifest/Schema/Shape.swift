@@ -167,5 +167,6 @@ extension Shape {
 
     static let boolean = Shape(.boolean)
     static let int64 = Shape(.integer)
+    static let number = Shape(.number)
     static let integerOrString = Shape(.integerOrString)
 }

@@ -103,7 +103,7 @@ extension TextFormat {
     private static func isNameOctet(_ byte: UInt8) -> Bool {
         isAlphanumeric(byte) || byte == 0x2D || byte == 0x5F || byte == ASCII.dot
     }
-    private static func isLowerAlphanumeric(_ byte: UInt8) -> Bool { byte &- 0x61 < 26 || ASCII.isDigit(byte) }
+    static func isLowerAlphanumeric(_ byte: UInt8) -> Bool { byte &- 0x61 < 26 || ASCII.isDigit(byte) }
 
     static func isLabel(_ text: ByteView, _ start: Int, _ end: Int) -> Bool {
         guard end > start, isLowerAlphanumeric(text[start]), isLowerAlphanumeric(text[end - 1]) else { return false }

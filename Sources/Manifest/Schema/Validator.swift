@@ -45,6 +45,8 @@ struct Validator {
             guard record.kind == .string || Node(file, index, .any).integer != nil else {
                 return refuse(index, "is \(record.kind.text), but must be a whole number or a string")
             }
+            // Bounds and formats are those of the text.
+            if record.kind == .string { table.pointee.shape._withUnsafeGuaranteedRef { checkText(index, record, $0) } }
         }
         if table.pointee.hasRules, findings.count == before {
             table.pointee.shape._withUnsafeGuaranteedRef { ask($0, index) }
@@ -176,16 +178,14 @@ struct Validator {
                     index,
                     isInteger
                         ? "\(shortened(record)) is out of range" : "\(shortened(record)) must be a whole number")
-            } else if let number = node.number,
-                number < Double(shape.bounds.lowerBound) || number > Double(shape.bounds.upperBound)
-            {
-                refuse(index, "\(shortened(record)) is out of range; \(Self.allowed(shape.bounds))")
+            } else if let number = node.number, !Self.contains(shape.bounds, number) {
+                refuse(index, "\(shortened(record)) is out of range; \(Self.allowed(shape.bounds, number))")
             }
             return
         }
         if !shape.choices.isEmpty { return String(value).withView { checkChoice(index, $0, shape) } }
         if !shape.bounds.contains(value) {
-            refuse(index, "\(shortened(record)) is out of range; \(Self.allowed(shape.bounds))")
+            refuse(index, "\(shortened(record)) is out of range; \(Self.allowed(shape.bounds, Double(value)))")
         }
     }
 
@@ -266,8 +266,17 @@ struct Validator {
             ? "must not be empty" : "\(has); at least \(bounds.lowerBound) must be there"
     }
 
-    private static func allowed(_ bounds: ClosedRange<Int64>) -> String {
-        if bounds.upperBound >= Int64(Int32.max) { return "\(bounds.lowerBound) is the least" }
+    /// As for numbers with a fraction, of which those past 64 bits are within bounds that are not given.
+    private static func contains(_ bounds: ClosedRange<Int64>, _ number: Double) -> Bool {
+        (bounds.lowerBound == .min || number >= Double(bounds.lowerBound))
+            && (bounds.upperBound == .max || number <= Double(bounds.upperBound))
+    }
+
+    private static func allowed(_ bounds: ClosedRange<Int64>, _ value: Double) -> String {
+        if bounds.upperBound >= Int64(Int32.max) {
+            return value < 0 || value < Double(bounds.lowerBound)
+                ? "\(bounds.lowerBound) is the least" : "\(bounds.upperBound) is the most"
+        }
         return "write a number from \(bounds.lowerBound) to \(bounds.upperBound)"
     }
 

@@ -2,11 +2,27 @@ import Core
 
 /// Writes `.status` as Gateway API's schemas have it.
 enum StatusWriter {
+    /// What the status of a resource holds that nothing was decided about.
+    private static func emptyList(of kind: ResourceKind) -> StaticString? {
+        switch kind {
+        case .clientTrafficPolicy, .backendTrafficPolicy, .securityPolicy: "ancestors"
+        case .backend: "conditions"
+        default: nil
+        }
+    }
+
     /// Nothing for kinds without a status, or whose status is another controller's.
     static func write(_ resource: Resolution.Shown, to json: inout JSONWriter) {
         let generation = resource.generation
         switch resource.status {
-        case .none: return
+        case .none:
+            guard let list = emptyList(of: resource.kind) else { return }
+            json.key("status")
+            json.beginObject()
+            json.key(list)
+            json.beginArray()
+            json.endArray()
+            json.endObject()
         case .gatewayClass(let conditions):
             json.key("status")
             json.beginObject()

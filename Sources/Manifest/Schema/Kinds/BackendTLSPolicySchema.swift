@@ -22,7 +22,7 @@ enum BackendTLSPolicySchema {
         [
             required("hostname", .preciseHostname),
             optional("caCertificateRefs", .list(ReferenceShapes.localObject, 0...8)),
-            optional("wellKnownCACertificates", .text(1...253, wellKnown)),
+            optional("wellKnownCACertificates", .text(1...253, .wellKnownAuthorities)),
             optional("subjectAltNames", .list(alternativeName, 0...5)),
         ], rules: [authorities])
 
@@ -32,13 +32,6 @@ enum BackendTLSPolicySchema {
             optional("hostname", .hostname),
             optional("uri", .text(1...253, uri)),
         ], rules: [FilterRules.typeAndField([("Hostname", "hostname"), ("URI", "uri")])])
-
-    private static let wellKnown = TextFormat(
-        description: "a set of CA certificates: 'System', or a name of one's own such as 'example.com/set'",
-        matches: { text in
-            if text.equals("System") { return true }
-            return text.firstIndex(of: ASCII.slash) != nil && TextFormat.isQualifiedName(text)
-        })
 
     /// A scheme and an authority (RFC 3986, appendix B); what follows them is not looked at.
     private static let uri = TextFormat(

@@ -15,26 +15,34 @@ enum FilterRules {
             } else {
                 return false
             }
-            if let colon = rest.firstIndex(of: ASCII.colon) {
-                let port = rest.from(colon + 1)
-                guard (1...5).contains(port.count), port.decimal != nil else { return false }
-                rest = rest.upTo(colon)
-            }
-            if rest.equals("*") { return true }
-            if rest.hasPrefix(ByteView("*.")) { rest = rest.from(2) }
-            // Labels of letters, digits and '-', none of them empty.
-            var length = 0
-            for index in rest.indices {
-                if rest[index] == ASCII.dot {
-                    guard length > 0 else { return false }
-                    length = 0
-                } else {
-                    guard TextFormat.isAlphanumeric(rest[index]) || rest[index] == 0x2D else { return false }
-                    length += 1
-                }
-            }
-            return length > 0
+            return isOriginHost(rest)
         })
+
+    /// `*`, or a host whose first label may be `*`, with a port at most.
+    /// - Parameter extra: an octet that names may have besides letters, digits and `-`.
+    static func isOriginHost(_ text: ByteView, alsoWith extra: UInt8 = 0x2D) -> Bool {
+        var rest = text
+        if let colon = rest.firstIndex(of: ASCII.colon) {
+            let port = rest.from(colon + 1)
+            guard (1...5).contains(port.count), port.decimal != nil else { return false }
+            rest = rest.upTo(colon)
+        }
+        if rest.equals("*") { return true }
+        if rest.hasPrefix(ByteView("*.")) { rest = rest.from(2) }
+        // Labels of letters, digits and '-', none of them empty.
+        var length = 0
+        for index in rest.indices {
+            if rest[index] == ASCII.dot {
+                guard length > 0 else { return false }
+                length = 0
+            } else {
+                let byte = rest[index]
+                guard TextFormat.isAlphanumeric(byte) || byte == 0x2D || byte == extra else { return false }
+                length += 1
+            }
+        }
+        return length > 0
+    }
 
     /// A union: for each value of `type` one field must be there, and for all others it must not.
     static func typeAndField(_ pairs: [(type: StaticString, field: StaticString)], type: StaticString = "type") -> Rule

@@ -1,5 +1,6 @@
 extension KindDefinition {
     static let gatewayAPI: StaticString = "gateway.networking.k8s.io"
+    static let envoyGateway: StaticString = "gateway.envoyproxy.io"
 
     /// Every kind that is understood. A new one is a line here, a case in ``ResourceKind``, and a file beside this one.
     static let all: [KindDefinition] = [
@@ -53,5 +54,20 @@ extension KindDefinition {
         .init(
             .endpointSlice, group: "discovery.k8s.io", name: "EndpointSlice",
             versions: [.version("v1", EndpointSliceSchema.fields)], rules: [EndpointSliceSchema.addressesFit]),
+        .init(
+            .backend, group: envoyGateway, name: "Backend",
+            versions: [.version("v1alpha1", BackendSchema.fields)]),
+        .init(
+            .httpRouteFilter, group: envoyGateway, name: "HTTPRouteFilter",
+            versions: [.version("v1alpha1", HTTPRouteFilterSchema.fields)]),
+        .init(
+            .clientTrafficPolicy, group: envoyGateway, name: "ClientTrafficPolicy",
+            versions: [.version("v1alpha1", ClientTrafficPolicySchema.fields)]),
+        .init(
+            .backendTrafficPolicy, group: envoyGateway, name: "BackendTrafficPolicy",
+            versions: [.version("v1alpha1", BackendTrafficPolicySchema.fields)]),
+        .init(
+            .securityPolicy, group: envoyGateway, name: "SecurityPolicy",
+            versions: [.version("v1alpha1", SecurityPolicySchema.fields)]),
     ]
 }
