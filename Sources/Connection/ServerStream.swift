@@ -9,7 +9,7 @@ open class ServerStream: MessageStream {
     public final unowned(unsafe) var owner: ConnectionOwner
     /// Who owns the connection between exchanges.
     final unowned(unsafe) let acceptor: ConnectionOwner
-    public final var origin: ConnectionOrigin
+    public final internal(set) var origin: ConnectionOrigin
     /// Set while a head is received and its exchange runs.
     public final internal(set) var request: RequestMessage?
     /// The connection closes after the response under way: asked for by a peer, by a drain, or by a broken request.
@@ -47,6 +47,11 @@ public struct ConnectionOrigin {
     /// Which listening socket accepted it (the supervisor's number).
     public var socketID: UInt32
     public var acceptedAt: Instant
+    /// The identity of the listener whose certificate was shown; 0: clear text.
+    public var listenerIdentity: UInt64 = 0
+
+    /// Everything on it came over TLS.
+    public var isSecure: Bool { listenerIdentity != 0 }
 
     public init(peer: SocketAddress, socketID: UInt32, acceptedAt: Instant) {
         self.peer = peer

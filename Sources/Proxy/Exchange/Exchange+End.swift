@@ -68,7 +68,7 @@ extension Exchange {
         if headAt > startedAt { record.upstreamHead = headAt - startedAt }
         record.bodyReceived = requestBody
         record.bodySent = responseBody
-        record.scheme = ByteView("http")
+        record.scheme = ByteView(scheme.text)
         record.status = status
         record.reason = reason
         record.peer = downstream.peer
@@ -114,6 +114,7 @@ extension Exchange {
         backend = nil
         cluster = nil
         endpoint = nil
+        isGRPC = false
         normalisedPath.clear()
         ownRequestID.clear()
         requestSent = false

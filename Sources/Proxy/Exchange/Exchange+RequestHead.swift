@@ -106,7 +106,9 @@ extension Exchange {
             downstream.peer.ip.write(to: &out)
             out.append("\r\n")
         }
-        if !edits.replaces(.xForwardedProto) { out.append("X-Forwarded-Proto: http\r\n") }
+        if !edits.replaces(.xForwardedProto) {
+            out.append(downstream.origin.isSecure ? "X-Forwarded-Proto: https\r\n" : "X-Forwarded-Proto: http\r\n")
+        }
         if !edits.replaces(.xForwardedHost), !message.head.authority.isEmpty {
             out.append("X-Forwarded-Host: ")
             out.append(message.head.authority.of(bytes))

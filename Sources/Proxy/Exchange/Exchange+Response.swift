@@ -180,7 +180,12 @@ extension Exchange {
         recorder?.broken()
         worker.resources.buffers.supply(&downstream.output)
         let seconds = startedWall / 1_000_000_000
-        if status == CORSFilter.preflightStatus {
+        if isGRPC, status >= 400 {
+            // What the client's library reads (gRPC over HTTP/2, "Trailers-Only"); a status of HTTP it would only guess at.
+            GRPCStatus(answering: status, isTimeout: reason == .upstreamTimeout)
+                .writeAnswer(text, date: &worker.date, unixSeconds: seconds, to: &downstream.output)
+            self.status = 200
+        } else if status == CORSFilter.preflightStatus {
             writeEmptyAnswer(status, fields, to: downstream, seconds)
         } else {
             let message = downstream.request

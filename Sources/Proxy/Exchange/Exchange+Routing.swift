@@ -16,6 +16,7 @@ extension Exchange {
             return answer(404, .noRoute, "no listener serves this address any more")
         }
         let bytes = connection.headBytes
+        isGRPC = GRPCStatus.isGRPC(message.head.fields, bytes)
         worker.trapIfAsked(message.head.target.of(bytes))
         guard message.head.method != .connect else {
             return answer(501, .downstreamProtocolError, "CONNECT is not served")
@@ -30,6 +31,12 @@ extension Exchange {
         decision = configuration.routes.decide(
             socket: socket, head: message.head, bytes: bytes, host: message.head.host.of(bytes),
             path: path(message, bytes))
+        if connection.origin.isSecure, decision.outcome != .noListener,
+            listener.pointee.identity != connection.origin.listenerIdentity
+        {
+            // The certificate that was shown is another listener's (Gateway API, listeners[].hostname; RFC 9110, 15.5.20).
+            return answer(421, .noRoute, "this host is served under another certificate: connect anew")
+        }
         switch decision.outcome {
         case .noListener: answer(404, .noRoute, "no listener has this host")
         case .noRoute: answer(404, .noRoute, "no route matches this request")
@@ -50,6 +57,9 @@ extension Exchange {
         self.rule = rule
         if rule.pointee.requestTimeout > .zero {
             requestDeadline = startedAt + rule.pointee.requestTimeout
+        }
+        if isGRPC, let timeout = GRPCTimeout.parse(message.head.fields, bytes) {
+            requestDeadline = min(requestDeadline, startedAt + timeout)
         }
         if !rule.pointee.filters.cors.isEmpty, CORSFilter.isPreflight(message.head) {
             return answerPreflight(rule.pointee.filters, message, bytes)
@@ -79,7 +89,7 @@ extension Exchange {
         RedirectFilter.writeLocation(
             config, in: snapshot,
             RedirectFilter.Request(
-                scheme: .http, host: message.head.host.of(bytes), listenerPort: listenerPort,
+                scheme: scheme, host: message.head.host.of(bytes), listenerPort: listenerPort,
                 path: path(message, bytes), query: query(message, bytes),
                 matchedPrefixLength: decision.matchedPrefixLength),
             to: &location)
@@ -115,7 +125,12 @@ extension Exchange {
         CORSFilter(rule.pointee.filters, in: snapshot)?.writeActual(message.head, bytes, to: &buffer)
     }
 
-    var listenerPort: UInt16 {
-        snapshot[snapshot.header.pointee.listeners, Int(decision.listener)].pointee.port
+    var listener: UnsafePointer<ListenerConfig> {
+        snapshot[snapshot.header.pointee.listeners, Int(decision.listener)]
     }
+
+    var listenerPort: UInt16 { listener.pointee.port }
+
+    /// As the client sees it.
+    var scheme: RequestScheme { downstream?.origin.isSecure == true ? .https : .http }
 }

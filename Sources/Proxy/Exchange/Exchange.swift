@@ -33,6 +33,8 @@ final class Exchange: ConnectionOwner {
     var backend: UnsafePointer<BackendConfig>?
     var cluster: Cluster?
     var endpoint: Endpoint?
+    /// The client speaks gRPC: our own answers must, too.
+    var isGRPC = false
     /// The normalised path when it differs from the one sent; else empty.
     var normalisedPath = ByteBuffer()
     /// A request id of our own, when the client sent none that can be used.

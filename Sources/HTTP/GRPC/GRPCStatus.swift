@@ -1,0 +1,51 @@
+import Core
+
+/// The status of a gRPC call, where the gateway itself answers one (gRPC, "Status codes and their use").
+public enum GRPCStatus: UInt8, BitwiseCopyable, Sendable {
+    case unknown = 2
+    case deadlineExceeded = 4
+    case permissionDenied = 7
+    case unimplemented = 12
+    case `internal` = 13
+    case unavailable = 14
+    case unauthenticated = 16
+
+    /// Whether a request is one of gRPC's: by its content type, whatever route it takes.
+    public static func isGRPC(_ fields: borrowing FieldTable, _ head: ByteView) -> Bool {
+        guard let line = fields.first(.contentType) else { return false }
+        let value = line.value(in: head)
+        let name = ByteView("application/grpc")
+        guard value.count >= name.count, value.upTo(name.count).equalsIgnoringCase(name) else { return false }
+        // `application/grpc-web` is another protocol.
+        return value.count == name.count || value[name.count] == UInt8(ascii: "+")
+            || value[name.count] == ASCII.semicolon
+    }
+
+    /// What an answer with this status of HTTP means to a client of gRPC (gRPC, "HTTP to gRPC status code mapping"); that
+    /// the gateway has waited in vain is said as what it is.
+    public init(answering status: UInt16, isTimeout: Bool) {
+        self =
+            switch status {
+            case 400: .internal
+            case 401: .unauthenticated
+            case 403: .permissionDenied
+            case 404: .unimplemented
+            case 504 where isTimeout: .deadlineExceeded
+            case 429, 502, 503, 504: .unavailable
+            default: .unknown
+            }
+    }
+
+    /// Appends the whole answer: a response without content whose head is its trailers.
+    public func writeAnswer(_ text: StaticString, date: inout HTTPDate, unixSeconds: Int64, to out: inout ByteBuffer) {
+        StatusLine.write(status: 200, to: &out)
+        out.append("server: sluice\r\ndate: ")
+        date.write(unixSeconds: unixSeconds, to: &out)
+        out.append("\r\ncontent-type: application/grpc\r\ncontent-length: 0\r\ngrpc-status: ")
+        out.append(decimal: UInt64(rawValue))
+        out.append("\r\ngrpc-message: ")
+        // Our own words need no percent-encoding: they are printable ASCII without `%`.
+        out.append(text)
+        out.append("\r\n\r\n")
+    }
+}
