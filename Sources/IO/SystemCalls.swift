@@ -106,6 +106,12 @@ public enum SystemCalls {
         return seed
     }
 
+    /// Likewise, as many as the buffer holds; at most 256, which the kernel never cuts short.
+    public static func fillWithChance(_ buffer: UnsafeMutableRawBufferPointer) {
+        precondition(buffer.count <= 256, "more chance than comes in one piece")
+        while getrandom(buffer.baseAddress, buffer.count, 0) != buffer.count {}
+    }
+
     /// Waits until a process has ended, its own parent's wait or not (pidfd_open(2)); at once when there is none.
     public static func waitForEnd(of pid: Int32) {
         let raw = clinux_pidfd_open(pid)

@@ -26,6 +26,7 @@ public final class Controller {
     let statistics: ControllerStatistics
     let statisticsBase: UnsafeMutableRawPointer
     private let liveStateBase: UnsafeMutableRawPointer
+    private var ticketKeys: TicketKeyRotation?
     let routeSlots: SlotTable
     let endpointSlots: SlotTable
     let names: BackendNames
@@ -87,6 +88,8 @@ public final class Controller {
         linkSource = LinkSource(self)
         loop.addReader(link.descriptor, linkSource)
         names.onChange = { [unowned self] in namesChanged() }
+        ticketKeys = TicketKeyRotation(
+            ring: TicketKeyRing(base: liveStateBase + LiveState.size(workers: options.workers)), loop: loop)
         if let socket { admin = AdminServer(controller: self, socket: socket) }
         while exitCode == nil { loop.turn() }
         return exitCode ?? RoleExit.done

@@ -28,7 +28,7 @@ extension Command {
         let options = try RunOptions(arguments: arguments)
         let log = Log(level: options.logLevel, speaker: "supervisor")
         let plan = FamilyPlan(
-            options: options, liveStateSize: LiveState.size(workers: options.workers),
+            options: options, liveStateSize: LiveState.size(workers: options.workers) + TicketKeyRing.size,
             statisticsSize: StatisticsRegion.size(workers: options.workers)
         ) { role, identity in RoleArguments.make(role, identity, arguments) }
         return Supervisor.run(plan) { notice in

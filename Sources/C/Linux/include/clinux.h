@@ -60,3 +60,8 @@ const char *clinux_signal_name(int signal);  // without its SIG; NULL: unknown
 
 void clinux_malloc_trim(void);
 void clinux_malloc_arena_limit(void);  // One arena, freed memory returned early: for processes that hold much for a moment.
+
+// Orders plain loads and stores of shared memory between processes.
+static inline void clinux_release_fence(void) { __atomic_thread_fence(__ATOMIC_RELEASE); }
+static inline void clinux_acquire_fence(void) { __atomic_thread_fence(__ATOMIC_ACQUIRE); }
+
