@@ -117,7 +117,7 @@ extension RouteTable {
 
     /// Octets that the match's path has in common with the request's; 0 for an expression.
     private func shared(_ match: MatchConfig, _ path: ByteView) -> Int {
-        guard match.pathKind != .regularExpression else { return 0 }
+        guard match.pathKind == .exact || match.pathKind == .prefix else { return 0 }
         let wanted = snapshot.text(match.path)
         var count = 0
         while count < min(wanted.count, path.count), wanted[count] == path[count] { count += 1 }
@@ -155,8 +155,11 @@ extension RouteTable {
         for i in 0..<Int(paths.regularExpressions.count) {
             add(snapshot[paths.regularExpressions, i].pointee.candidates)
         }
+        for i in 0..<Int(paths.lateExpressions.count) {
+            add(snapshot[paths.lateExpressions, i].pointee.candidates)
+        }
         for i in 0..<Int(paths.prefixes.count) { add(snapshot[paths.prefixes, i].pointee.candidates) }
-        return found.map { ($0, MatchRank($0.pointee, in: snapshot)) }
+        return found.map { ($0, MatchRank($0.pointee)) }
             .sorted { a, b in
                 if a.1 != b.1 { return a.1 > b.1 }
                 // Rules are numbered in the order of routes.

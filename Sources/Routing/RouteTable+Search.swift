@@ -48,22 +48,19 @@ extension RouteTable {
         {
             return true
         }
-        if !paths.pointee.regularExpressions.isEmpty {
-            let runs = snapshot.records(paths.pointee.regularExpressions)
-            for i in 0..<Int(paths.pointee.regularExpressions.count) {
-                let run = runs + i
-                guard path.hasPrefix(snapshot.text(run.pointee.literalPrefix)) else { continue }
-                probes += 1
-                if pattern(run.pointee.pattern).matches(path),
-                    scan(run.pointee.candidates, head, bytes, 0, &decision, &tracer)
-                {
-                    return true
-                }
-            }
+        if !paths.pointee.regularExpressions.isEmpty,
+            scan(expressions: paths.pointee.regularExpressions, head, bytes, path, &probes, &decision, &tracer)
+        {
+            return true
         }
-        guard !paths.pointee.prefixes.isEmpty else { return false }
+        guard !paths.pointee.prefixes.isEmpty || !paths.pointee.lateExpressions.isEmpty else { return false }
         var depth = min(key.depth, Int(paths.pointee.longestPrefix))
         while depth >= 0 {
+            if depth == 0, !paths.pointee.lateExpressions.isEmpty,
+                scan(expressions: paths.pointee.lateExpressions, head, bytes, path, &probes, &decision, &tracer)
+            {
+                return true
+            }
             if paths.pointee.prefixDepths & DepthMask.bit(depth) != 0 {
                 let prefix = pathPrefixes[depth]
                 if let bucket = snapshot.find(
@@ -74,6 +71,27 @@ extension RouteTable {
                 }
             }
             depth -= 1
+        }
+        return false
+    }
+
+    /// Expressions in order of rank, and the candidates of each that matches.
+    /// - Returns: true when the search is over.
+    @inline(__always)
+    private func scan<Tracer: MatchTracer>(
+        expressions: Table<RegexCandidates>, _ head: borrowing RequestHead, _ bytes: ByteView, _ path: ByteView,
+        _ probes: inout Int, _ decision: inout RouteDecision, _ tracer: inout Tracer
+    ) -> Bool {
+        let runs = snapshot.records(expressions)
+        for i in 0..<Int(expressions.count) {
+            let run = runs + i
+            guard path.hasPrefix(snapshot.text(run.pointee.literalPrefix)) else { continue }
+            probes += 1
+            if pattern(run.pointee.pattern).matches(path),
+                scan(run.pointee.candidates, head, bytes, 0, &decision, &tracer)
+            {
+                return true
+            }
         }
         return false
     }

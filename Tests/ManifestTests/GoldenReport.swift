@@ -107,6 +107,7 @@ struct GoldenReport {
         case .exact(let path): parts.append("= \(path)")
         case .prefix(let path): parts.append("^ \(path)")
         case .regularExpression(let path): parts.append("~ \(path)")
+        case .lateExpression(let path): parts.append("~~ \(path)")
         }
         if let method = match.method { parts.append(method) }
         for header in match.headers { parts.append("\(header.name): \(sign(header)) \(header.value)") }

@@ -27,9 +27,10 @@ import Testing
 
     @Test func aKindWithoutEffectIsCheckedAndSaid() {
         let set = read(
-            "apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: a}\nspec: {ruls: []}\n")
+            "apiVersion: gateway.networking.k8s.io/v1\nkind: BackendTLSPolicy\nmetadata: {name: a}\nspec: {target: []}\n"
+        )
         #expect(set.findings.map(\.kind) == [.warning, .malformed])
-        #expect(!ResourceKind.grpcRoute.isServed && ResourceKind.httpRoute.isServed)
+        #expect(!ResourceKind.backendTLSPolicy.isServed && ResourceKind.httpRoute.isServed)
     }
 
     @Test func listsAreUnfolded() {

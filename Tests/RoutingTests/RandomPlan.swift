@@ -34,9 +34,14 @@ struct RandomPlan {
             switch Int.random(in: 0..<10, using: &random) {
             case 0..<3: .exact(trailing(self.path()))
             case 3..<5: .regularExpression(pick(Self.expressions))
+            case 5: .lateExpression(pick(Self.expressions))
             default: .prefix(trailing(self.path()))
             }
         var match = MatchPlan(path: path, method: chance(20) ? pick(["GET", "POST", "PURGE"]) : nil)
+        switch path {
+        case .regularExpression, .lateExpression: if chance(30) { match.rankLength = pick([1, 9, 1 << 22]) }
+        case .exact, .prefix: break
+        }
         for name in ["a", "b", "origin"] where chance(15) { match.headers.append(value(name)) }
         for name in ["p", "q"] where chance(15) { match.queryParams.append(value(name)) }
         return match

@@ -83,9 +83,11 @@ struct ReferenceMatcher {
     static func rank(_ match: MatchPlan) -> [Int] {
         let path: [Int] =
             switch match.path {
-            case .exact(let path): [2, path.count]
-            case .regularExpression(let expression): [1, expression.count]
-            case .prefix(let prefix): [0, prefix.hasSuffix("/") ? prefix.count - 1 : prefix.count]
+            case .exact(let path): [4, path.count]
+            case .regularExpression(let expression): [3, match.rankLength ?? expression.count]
+            case .prefix("/"): [0, 0]
+            case .prefix(let prefix): [2, prefix.hasSuffix("/") ? prefix.count - 1 : prefix.count]
+            case .lateExpression(let expression): [1, match.rankLength ?? expression.count]
             }
         return path + [match.method == nil ? 0 : 1, match.headers.count, match.queryParams.count]
     }
@@ -110,7 +112,8 @@ struct ReferenceMatcher {
     static func matches(_ wanted: MatchPlan.Path, _ path: String) -> Bool {
         switch wanted {
         case .exact(let exact): return path == exact
-        case .regularExpression(let expression): return wholeMatch(expression, path)
+        case .regularExpression(let expression), .lateExpression(let expression):
+            return wholeMatch(expression, path)
         case .prefix(let prefix):
             let wantedSegments = prefix.split(separator: "/")
             return path.split(separator: "/").starts(with: wantedSegments)

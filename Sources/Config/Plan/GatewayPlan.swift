@@ -157,8 +157,12 @@ public struct MatchPlan: Equatable, Sendable {
         /// By segments; without trailing slash except `/` itself.
         case prefix(String)
         case regularExpression(String)
+        /// An expression that is asked after every prefix but `/`: a GRPCRoute's method of any service.
+        case lateExpression(String)
     }
     public var path: Path
+    /// What counts as the length of an expression's path; nil: its own. Below 2²⁴.
+    public var rankLength: Int?
     /// Nil: any.
     public var method: String?
     /// Names in lower case.

@@ -1,6 +1,7 @@
 /// How specific a match is; the greater wins (Gateway API, HTTPRouteRule.matches): exact path, longest prefix, method,
 /// number of headers, number of query parameters. Where regular expressions stand is ours to say: between exact and
-/// prefix, the longer expression first, as in Envoy Gateway. Ties go to the earlier route of the plan, then to the
+/// prefix, the longer expression first, as in Envoy Gateway; some of a GRPCRoute's behind all prefixes that say anything.
+/// Ties go to the earlier route of the plan, then to the
 /// earlier rule, then to the earlier match.
 ///
 /// One number, because some 10,000 of them are sorted in a reload.
@@ -16,22 +17,21 @@ public struct MatchRank: Comparable, BitwiseCopyable, Sendable {
     public init(kind: MatchConfig.PathKind, length: Int, hasMethod: Bool, headers: Int, queryParams: Int) {
         let specificity: UInt64 =
             switch kind {
-            case .prefix: 0
-            case .regularExpression: 1
-            case .exact: 2
+            case .prefix: length == 0 ? 0 : 2
+            case .lateExpression: 1
+            case .regularExpression: 3
+            case .exact: 4
             }
         packed =
             specificity << 56 | UInt64(min(length, 0xFF_FFFF)) << 32 | (hasMethod ? 1 << 24 : 0)
             | UInt64(min(headers, 0xFFF)) << 12 | UInt64(min(queryParams, 0xFFF))
     }
 
-    /// The rank of a record. A prefix's path is kept as written, so its trailing slash is not counted.
-    public init(_ match: MatchConfig, in snapshot: Snapshot) {
-        let path = snapshot.text(match.path)
+    /// The rank of a record.
+    public init(_ match: MatchConfig) {
         self.init(
-            kind: match.pathKind, length: match.pathKind == .prefix ? path.withoutTrailingSlash.count : path.count,
-            hasMethod: match.method != MatchConfig.anyMethod, headers: Int(match.headers.count),
-            queryParams: Int(match.queryParams.count))
+            kind: match.pathKind, length: Int(match.rankLength), hasMethod: match.method != MatchConfig.anyMethod,
+            headers: Int(match.headers.count), queryParams: Int(match.queryParams.count))
     }
 
     @inlinable public static func < (a: Self, b: Self) -> Bool { a.packed < b.packed }

@@ -115,6 +115,8 @@ public struct PathIndex: BitwiseCopyable, Sendable {
     public var prefixes: Table<PathBucket>  // Likewise; `/` is entered as the empty path.
     /// In order of rank; consecutive matches with one expression are together.
     public var regularExpressions: Table<RegexCandidates>
+    /// Likewise; asked when every prefix but `/` has been.
+    public var lateExpressions: Table<RegexCandidates>
     /// The longest prefix, in segments: probing starts there.
     public var longestPrefix: UInt32
     /// Bit n: some prefix has n segments (bit 63: 63 or more). Only those are probed.
@@ -148,10 +150,16 @@ public struct MatchConfig: BitwiseCopyable, Sendable {
     /// As written, for `explain` and for ReplacePrefixMatch.
     public var path: TextRef
     public var pathKind: PathKind
+    /// What counts as the path's length when matches are ranked.
+    public var rankLength: UInt32
     public var position: SourcePosition
     public static let anyMethod: UInt8 = .max
 
-    public enum PathKind: UInt8, BitwiseCopyable, Sendable { case exact, regularExpression, prefix }
+    public enum PathKind: UInt8, BitwiseCopyable, Sendable {
+        case exact, regularExpression, prefix
+        /// An expression that ranks behind every prefix but `/`.
+        case lateExpression
+    }
 }
 
 public struct ValueMatchConfig: BitwiseCopyable, Sendable {

@@ -36,13 +36,16 @@ extension SnapshotWriter {
         for (i, key) in order.enumerated() { block[records, i] = matches[Int(key.match)].config }
 
         var index = PathIndex(
-            exact: Table(), prefixes: Table(), regularExpressions: Table(), longestPrefix: 0, prefixDepths: 0)
+            exact: Table(), prefixes: Table(), regularExpressions: Table(), lateExpressions: Table(), longestPrefix: 0,
+            prefixDepths: 0)
         let expressions = order.firstIndex { $0.kind != .exact } ?? order.count
-        let prefixes = order[expressions...].firstIndex { $0.kind == .prefix } ?? order.count
+        let prefixes = order[expressions...].firstIndex { $0.kind != .regularExpression } ?? order.count
+        let late = order[prefixes...].firstIndex { $0.kind != .prefix } ?? order.count
         index.exact = buckets(order[0..<expressions], records)
         index.regularExpressions = expressionRuns(order[expressions..<prefixes], records)
-        index.prefixes = buckets(order[prefixes...], records)
-        for key in order[prefixes...] {
+        index.prefixes = buckets(order[prefixes..<late], records)
+        index.lateExpressions = expressionRuns(order[late...], records)
+        for key in order[prefixes..<late] {
             let depth = matches[Int(key.match)].depth
             index.longestPrefix = max(index.longestPrefix, UInt32(depth))
             index.prefixDepths |= DepthMask.bit(depth)
@@ -97,7 +100,7 @@ extension SnapshotWriter {
     }
 }
 
-/// Where a match stands in its index: exact paths, expressions, prefixes; equal paths together; then by rank, then by
+/// Where a match stands in its index: exact paths, expressions, prefixes, late expressions; equal paths together; then by rank, then by
 /// place in the plan. Expressions are tried one after the other, so they stand by rank alone.
 private struct SortKey: Comparable {
     let group: UInt64
@@ -105,8 +108,9 @@ private struct SortKey: Comparable {
     let match: UInt32
 
     init(_ compiled: CompiledMatch, _ index: Int) {
-        let path = compiled.config.pathKind == .regularExpression ? 0 : compiled.key.offset
-        group = UInt64(compiled.config.pathKind.rawValue) << 32 | UInt64(path)
+        let kind = compiled.config.pathKind
+        let path = kind == .exact || kind == .prefix ? compiled.key.offset : 0
+        group = UInt64(kind.rawValue) << 32 | UInt64(path)
         rank = ~compiled.rank.packed
         match = UInt32(index)
     }

@@ -145,6 +145,11 @@ extension SnapshotWriter {
             path = text(expression)
             pattern = self.pattern(expression)
             key = path
+        case .lateExpression(let expression):
+            kind = .lateExpression
+            path = text(expression)
+            pattern = self.pattern(expression)
+            key = path
         case .prefix(let text):
             kind = .prefix
             path = self.text(text)
@@ -155,11 +160,12 @@ extension SnapshotWriter {
             }
             depth = Self.segments(of: block.text(key))
         }
+        let rankLength = UInt32(clamping: plan.rankLength ?? Int(key.length))
         var config = MatchConfig(
             rule: UInt32(rule), match: UInt16(index), method: MatchConfig.anyMethod, methodText: TextRef(),
             headers: valueMatches(plan.headers, isHeader: true),
             queryParams: valueMatches(plan.queryParams, isHeader: false),
-            path: path, pathKind: kind, position: plan.position)
+            path: path, pathKind: kind, rankLength: rankLength, position: plan.position)
         if let method = plan.method {
             config.method = method.withView { view in
                 for known in Method.allCases where known != .other && view.equals(known.text) { return known.rawValue }
@@ -170,7 +176,7 @@ extension SnapshotWriter {
         return CompiledMatch(
             config: config, key: key, hash: RollingHash.of(block.text(key)),
             rank: MatchRank(
-                kind: kind, length: Int(key.length), hasMethod: plan.method != nil, headers: plan.headers.count,
+                kind: kind, length: Int(rankLength), hasMethod: plan.method != nil, headers: plan.headers.count,
                 queryParams: plan.queryParams.count),
             depth: depth, pattern: pattern)
     }

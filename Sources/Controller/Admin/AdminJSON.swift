@@ -110,8 +110,6 @@ enum AdminJSON {
         case .http2: json.field("protocol", "http2")
         case .negotiated: json.field("protocol", "http1 or http2")
         case .opaque: json.field("protocol", "tcp or udp")
-        case .negotiated: json.field("protocol", "negotiated")
-        case .opaque: json.field("protocol", "opaque")
         }
         json.key("endpoints")
         json.beginArray()

@@ -1,7 +1,7 @@
 import Config
 import Core
 
-/// Turns Service references into clusters, each Service port once.
+/// Turns Service references into clusters, each Service port once for every way of using it.
 struct ClusterTable {
     /// What became of a reference.
     enum Outcome {
@@ -11,9 +11,12 @@ struct ClusterTable {
     private struct Key: Hashable {
         var service: Int
         var port: UInt16
+        var setting: BackendSetting
     }
 
     private(set) var clusters: [ClusterPlan] = []
+    /// `namespace/name:port` of each, as backendRefs are called in logs.
+    private(set) var backendNames: [String] = []
     private var outcomes: [Key: Outcome] = [:]
     /// Numbers of EndpointSlices by their Service.
     private var slices: [ResourceName: [Int]] = [:]
@@ -43,8 +46,8 @@ struct ClusterTable {
 
     /// The cluster for `reference`, made by a `kind` in `home`.
     mutating func resolve(
-        _ reference: ObjectReference, from kind: String, in home: String, index: ResourceIndex, grants: GrantTable,
-        findings: inout FindingLog
+        _ reference: ObjectReference, _ setting: BackendSetting, from kind: String, in home: String,
+        index: ResourceIndex, grants: GrantTable, findings: inout FindingLog
     ) -> Outcome {
         guard reference.isService else {
             let group = reference.group.isEmpty ? "core" : reference.group
@@ -65,23 +68,26 @@ struct ClusterTable {
         guard let port = reference.port else {
             return .invalid(.unsupportedValue, "a reference to a Service needs a port")
         }
-        let key = Key(service: service, port: port)
+        let key = Key(service: service, port: port, setting: setting)
         if let known = outcomes[key] { return known }
-        let made = make(service, port, index: index, findings: &findings)
+        let made = make(service, port, setting, index: index, findings: &findings)
         outcomes[key] = made
         return made
     }
 
     private mutating func make(
-        _ number: Int, _ port: UInt16, index: ResourceIndex, findings: inout FindingLog
+        _ number: Int, _ port: UInt16, _ setting: BackendSetting, index: ResourceIndex, findings: inout FindingLog
     ) -> Outcome {
         let resource = index.resources[number]
         let service = services[number] ?? Service(resource.node)
         services[number] = service
         let name = "\(resource.name):\(port)"
-        let servicePort = service.ports.first { $0.number == port && $0.protocolName == "TCP" }
+        let transport = setting.use.serviceProtocol
+        let servicePort = service.ports.first { $0.number == port && $0.protocolName == transport }
 
-        if let policy = wantTLS[resource.name]?.first(where: { $0.port == nil || $0.port == servicePort?.name })?.policy
+        if setting.use != .passthrough, setting.use != .datagrams,
+            let policy = wantTLS[resource.name]?.first(where: { $0.port == nil || $0.port == servicePort?.name })?
+                .policy
         {
             return .invalid(
                 .unsupportedProtocol,
@@ -94,31 +100,45 @@ struct ClusterTable {
             }
             // Kubernetes ignores the ports of such a Service; one that is written and has a number is honoured.
             let target = servicePort?.targetNumber ?? port
-            clusters.append(ClusterPlan(name: name, endpoints: [], dnsName: service.externalName, dnsPort: target))
-            return .cluster(clusters.count - 1, hasEndpoints: true)
+            return .cluster(
+                add(
+                    ClusterPlan(name: name, endpoints: [], dnsName: service.externalName, dnsPort: target),
+                    servicePort?.appProtocol, setting), hasEndpoints: true)
         }
         guard let servicePort else {
             let known = service.ports.map { "\($0.number)/\($0.protocolName)" }.joined(separator: ", ")
             return .invalid(
                 .portNotFound,
-                "Service '\(resource.name)' has no TCP port \(port)" + (known.isEmpty ? "" : "; it has \(known)"))
+                "Service '\(resource.name)' has no \(transport) port \(port)"
+                    + (known.isEmpty ? "" : "; it has \(known)"))
         }
-        if let refusal = Self.refusal(of: servicePort.appProtocol, name: name) { return refusal }
+        if setting.use == .http, servicePort.appProtocol == "kubernetes.io/wss" {
+            return .invalid(
+                .unsupportedProtocol,
+                "'\(name)' speaks WebSocket over TLS (kubernetes.io/wss), but no BackendTLSPolicy says whom to trust there"
+            )
+        }
         let endpoints = endpoints(of: resource.name, servicePort, index: index, findings: &findings)
-        clusters.append(ClusterPlan(name: name, endpoints: endpoints))
-        return .cluster(clusters.count - 1, hasEndpoints: !endpoints.isEmpty)
+        return .cluster(
+            add(ClusterPlan(name: name, endpoints: endpoints), servicePort.appProtocol, setting),
+            hasEndpoints: !endpoints.isEmpty)
     }
 
-    /// Kubernetes' own protocol names say what must be spoken (GEP-1911); others, such as `http`, only describe.
-    private static func refusal(of appProtocol: String?, name: String) -> Outcome? {
-        switch appProtocol {
-        case "kubernetes.io/h2c" where !ServedProtocols.backends.contains(.http2):
-            .invalid(
-                .unsupportedProtocol, "'\(name)' speaks HTTP/2 without TLS (h2c), which is not served to backends yet")
-        case "kubernetes.io/wss":
-            .invalid(.unsupportedProtocol, "'\(name)' speaks WebSocket over TLS, which is not served to backends yet")
-        default: nil
+    /// Adds a cluster for one way of using a Service port. The way that HTTPRoutes use it keeps the plain name, under
+    /// which live state is kept; every other way is another identity.
+    private mutating func add(_ plan: ClusterPlan, _ appProtocol: String?, _ setting: BackendSetting) -> Int {
+        var plan = plan
+        backendNames.append(plan.name)
+        // Kubernetes' own names say what must be spoken (GEP-1911); others, such as `http` or `https`, only describe.
+        let own: BackendProtocol = appProtocol == "kubernetes.io/h2c" ? .http2 : .http1
+        switch setting.use {
+        case .http: plan.backendProtocol = own
+        case .grpc: plan.backendProtocol = .http2
+        case .octets, .passthrough, .datagrams: plan.backendProtocol = .opaque
         }
+        if plan.backendProtocol != own { plan.name += " (\(setting.use.label))" }
+        clusters.append(plan)
+        return clusters.count - 1
     }
 
     /// Ready endpoints in the order of the files; when none is ready, those that still serve.

@@ -169,7 +169,7 @@ package enum Resolver {
             ])
         }
         for gateway in gateways { statuses[gateway.number] = .gateway(gateway.status) }
-        for number in index.httpRoutes { statuses[number] = .route(routes[number] ?? []) }
+        for number in index.routes { statuses[number] = .route(routes[number] ?? []) }
         return statuses
     }
 }

@@ -25,7 +25,8 @@ struct ResourceIndex {
     /// Numbers in `resources`, in the order of the files.
     private(set) var gatewayClasses: [Int] = []
     private(set) var gateways: [Int] = []
-    private(set) var httpRoutes: [Int] = []
+    /// Routes of all kinds.
+    private(set) var routes: [Int] = []
     private(set) var referenceGrants: [Int] = []
     private(set) var endpointSlices: [Int] = []
     private(set) var namespaces: [Int] = []
@@ -58,7 +59,7 @@ struct ResourceIndex {
         }
         gatewayClasses = all(.gatewayClass)
         gateways = all(.gateway)
-        httpRoutes = all(.httpRoute)
+        routes = resources.indices.filter { RouteKind(resources[$0].kind) != nil && !resources[$0].isReplaced }
         referenceGrants = all(.referenceGrant)
         endpointSlices = all(.endpointSlice)
         namespaces = all(.namespace)

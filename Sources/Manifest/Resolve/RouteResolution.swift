@@ -9,6 +9,7 @@ struct RouteResolution {
     private let namespaces: NamespaceTable
     private var rules: RuleResolver
     private var overlap = RuleOverlap()
+    private var hostnames = RouteHostnames()
     private(set) var plans: [RoutePlan] = []
     /// By number among the set's resources.
     private(set) var statuses: [Int: [RouteParentStatus]] = [:]
@@ -45,71 +46,108 @@ struct RouteResolution {
         tellOverlaps(order, index, findings: &findings)
     }
 
-    /// creationTimestamp, a missing one being the newest, then namespace/name.
+    /// creationTimestamp, a missing one being the newest, then namespace/name, then the kind.
     private static func byPrecedence(_ index: ResourceIndex) -> [Int] {
         struct Entry {
             var created: Int64
             var number: Int
         }
-        var entries = index.httpRoutes.map { number in
+        var entries = index.routes.map { number in
             let text = index.resources[number].node[.metadata][.creationTimestamp].text
             return Entry(created: Timestamp.nanoseconds(text) ?? Timestamp.newest, number: number)
         }
         entries.sort { a, b in
             if a.created != b.created { return a.created < b.created }
-            return index.resources[a.number].name < index.resources[b.number].name
+            let (first, second) = (index.resources[a.number], index.resources[b.number])
+            return first.name == second.name
+                ? first.kind.rawValue < second.kind.rawValue : first.name < second.name
         }
         return entries.map(\.number)
     }
 
+    /// What a route is where its backends are used in one way.
+    private struct Version {
+        var setting: BackendSetting
+        var verdict = RouteVerdict()
+        var rules: [RulePlan] = []
+        /// Its number among the plans, when it serves somewhere.
+        var number: Int?
+    }
+
     private mutating func resolve(_ number: Int, _ resource: LoadedResource, findings: inout FindingLog) {
-        let route = HTTPRoute(resource.node, file: resource.file)
+        guard let kind = RouteKind(resource.kind) else { preconditionFailure("not a route: \(resource.kind)") }
+        let route = Route(resource.node, kind: kind, file: resource.file)
         var parents = parents(of: route, resource, findings: &findings)
         guard !parents.isEmpty else { return }
-        for index in parents.indices { choose(&parents[index], route, resource) }
+        for index in parents.indices { choose(&parents[index], route, resource, findings: &findings) }
 
-        var verdict = RouteVerdict()
-        var planned: [RulePlan] = []
-        planned.reserveCapacity(route.rules.count)
-        for rule in route.rules {
-            let resolved = rules.resolve(rule, of: resource, findings: &findings)
-            verdict.add(resolved)
-            if !resolved.plan.matches.isEmpty { planned.append(resolved.plan) }
+        var versions: [Version] = []
+        /// The version of the route for a setting, made when it is first wanted.
+        func version(_ setting: BackendSetting) -> Int {
+            if let known = versions.firstIndex(where: { $0.setting == setting }) { return known }
+            var version = Version(setting: setting)
+            version.rules.reserveCapacity(route.rules.count)
+            for rule in route.rules {
+                let resolved = rules.resolve(rule, of: resource, kind, setting, findings: &findings)
+                version.verdict.add(resolved)
+                if !kind.hasMatches || !resolved.plan.matches.isEmpty { version.rules.append(resolved.plan) }
+            }
+            version.verdict.tell(resource, into: &findings)
+            versions.append(version)
+            return versions.count - 1
         }
-        verdict.tell(resource, into: &findings)
 
-        let planNumber = plans.count
-        var isPlanned = false
-        let signatures = verdict.isRefused ? [] : route.rules.flatMap { $0.matches.map(RuleOverlap.signature) }
+        let signatures = kind.hasMatches ? route.rules.flatMap { $0.matches.map(RuleOverlap.signature) } : []
         var status: [RouteParentStatus] = []
         status.reserveCapacity(parents.count)
         for (position, parent) in parents.enumerated() {
-            if let refusal = parent.refusal {
-                findings.unresolved(resource, parent.node, refusal.message)
-            }
+            if let refusal = parent.refusal { findings.unresolved(resource, parent.node, refusal.message) }
             for (listener, hostnames) in parent.listeners {
-                listener.attach(route: planNumber, hostnames: hostnames, isCounted: !verdict.isRefused)
-                let place = RuleOverlap.Place(route: UInt32(number), parent: UInt32(position))
-                overlap.add(signatures, listener: listener, hostnames: hostnames, place: place)
-                isPlanned = true
+                let chosen = version(setting(of: kind, on: listener, of: parent.gateway))
+                let plan = plan(&versions[chosen], of: resource, kind)
+                let isRefused = versions[chosen].verdict.isRefused
+                listener.attach(route: plan, hostnames: hostnames, isCounted: !isRefused)
+                self.hostnames.add(hostnames, of: kind, on: listener)
+                if !isRefused {
+                    let place = RuleOverlap.Place(route: UInt32(number), parent: UInt32(position))
+                    overlap.add(signatures, listener: listener, hostnames: hostnames, place: place)
+                }
             }
+            var wanted = versions.first?.setting ?? BackendSetting(use: BackendSetting.Use(kind))
+            if let first = parent.listeners.first {
+                wanted = setting(of: kind, on: first.listener, of: parent.gateway)
+            }
+            let judged = version(wanted)
             status.append(
                 RouteParentStatus(
                     reference: parent.reference, identity: identity(of: parent),
-                    conditions: verdict.conditions(refusal: parent.refusal)))
+                    conditions: versions[judged].verdict.conditions(refusal: parent.refusal)))
         }
         statuses[number] = status
-        guard isPlanned else { return }
+    }
+
+    /// The number of the version's plan, which is made when the route first serves somewhere.
+    private mutating func plan(_ version: inout Version, of resource: LoadedResource, _ kind: RouteKind) -> Int {
+        if let known = version.number { return known }
         plans.append(
             RoutePlan(
-                kind: "HTTPRoute", namespace: resource.name.namespace, name: resource.name.name,
-                rules: planned, position: resource.node.position(in: resource.file)))
+                kind: kind.name, namespace: resource.name.namespace, name: resource.name.name, rules: version.rules,
+                position: resource.node.position(in: resource.file)))
+        version.number = plans.count - 1
+        return plans.count - 1
+    }
+
+    /// How a route of `kind` uses its backends for what comes in at `listener`.
+    private func setting(of kind: RouteKind, on listener: ListenerState, of gateway: GatewayState) -> BackendSetting {
+        var setting = BackendSetting(use: BackendSetting.Use(kind))
+        if kind == .tls, listener.listener.isPassthrough { setting.use = .passthrough }
+        return setting
     }
 
     // MARK: parents
 
     private func parents(
-        of route: HTTPRoute, _ resource: LoadedResource, findings: inout FindingLog
+        of route: Route, _ resource: LoadedResource, findings: inout FindingLog
     ) -> [Parent] {
         var parents: [Parent] = []
         for (position, reference) in route.parentRefs.enumerated() {
@@ -147,7 +185,9 @@ struct RouteResolution {
     }
 
     /// Which listeners take the route: by name and port, then by kind and namespace, then by hostname.
-    private func choose(_ parent: inout Parent, _ route: HTTPRoute, _ resource: LoadedResource) {
+    private func choose(
+        _ parent: inout Parent, _ route: Route, _ resource: LoadedResource, findings: inout FindingLog
+    ) {
         let selected = parent.gateway.selected(sectionName: parent.sectionName, port: parent.port)
         guard !selected.isEmpty else {
             let section = parent.sectionName.map { " named '\($0)'" } ?? ""
@@ -158,23 +198,39 @@ struct RouteResolution {
             return
         }
         let home = parent.gateway.name.namespace
-        var isAllowed = false
+        var allowing: [ListenerState] = []
+        var taken: ListenerState?
         for listener in selected
         where listener.allows(
-            kind: "HTTPRoute", in: resource.name.namespace, home: home, namespaces: namespaces)
+            kind: route.kind.name, in: resource.name.namespace, home: home, namespaces: namespaces)
         {
-            isAllowed = true
+            allowing.append(listener)
             let common = Hostname.intersections(listener: listener.listener.hostname, route: route.hostnames)
-            if !common.isEmpty { parent.listeners.append((listener, common)) }
+            if common.isEmpty { continue }
+            if hostnames.areTaken(common, for: route.kind, on: listener) {
+                taken = taken ?? listener
+            } else {
+                parent.listeners.append((listener, common))
+            }
         }
-        if !isAllowed {
+        if allowing.isEmpty {
             parent.refusal = (
                 .notAllowedByListeners,
-                "no listener of Gateway '\(parent.gateway.name)' allows HTTPRoutes of namespace "
-                    + "'\(resource.name.namespace)'; see its allowedRoutes"
+                "no listener of Gateway '\(parent.gateway.name)' allows \(route.kind.name)s of namespace "
+                    + "'\(resource.name.namespace)'; see its protocol and its allowedRoutes"
             )
+        } else if let taken {
+            let other = route.kind == .http ? RouteKind.grpc : .http
+            let message =
+                "an older \(other.name) has some of these hosts on listener '\(taken.listener.name)'; a host belongs "
+                + "to routes of one kind (GRPCRoute.spec.hostnames)"
+            if parent.listeners.isEmpty {
+                parent.refusal = (.conflicted, message)
+            } else {
+                findings.unresolved(resource, parent.node, message)
+            }
         } else if parent.listeners.isEmpty {
-            let names = StatusMessage.list(Set(selected.map { "'\($0.listener.hostname)'" }).sorted())
+            let names = StatusMessage.list(Set(allowing.map { "'\($0.listener.hostname)'" }).sorted())
             parent.refusal = (
                 .noMatchingListenerHostname,
                 "no hostname of the route is one of its listeners' (\(names))"
@@ -201,7 +257,8 @@ struct RouteResolution {
             statuses[number]?[Int(place.parent)].conditions.append(
                 Condition(
                     .routeRulesOverlap, true, .routeRulesOverlap,
-                    "Some matches are those of HTTPRoute '\(name)' too; the older route gets their requests"))
+                    "Some matches are those of \(index.resources[Int(other)].kind.name) '\(name)' too; the older route gets their requests"
+                ))
         }
     }
 }

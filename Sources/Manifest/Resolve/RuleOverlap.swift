@@ -19,6 +19,7 @@ struct RuleOverlap {
         case .exact(let path): hasher.add(1, path)
         case .prefix(let path): hasher.add(2, path)
         case .regularExpression(let path): hasher.add(3, path)
+        case .lateExpression(let path): hasher.add(7, path)
         }
         if let method = match.method { hasher.add(4, method) }
         // The order of header and query matches means nothing.

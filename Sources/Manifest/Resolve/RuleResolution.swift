@@ -26,22 +26,28 @@ struct RuleResolver {
     let grants: GrantTable
     var clusters: ClusterTable
 
-    /// The status of a request that no backend can take (interface: "a rule with no valid backend").
-    static let noBackendStatus: UInt16 = 500
+    /// Who refers to backends, and what for.
+    private struct User {
+        var resource: LoadedResource
+        var kind: RouteKind
+        var setting: BackendSetting
+    }
 
     mutating func resolve(
-        _ rule: HTTPRoute.Rule, of resource: LoadedResource, findings: inout FindingLog
+        _ rule: Route.Rule, of resource: LoadedResource, _ kind: RouteKind, _ setting: BackendSetting,
+        findings: inout FindingLog
     ) -> RuleResolution {
+        let user = User(resource: resource, kind: kind, setting: setting)
         var result = RuleResolution(
             plan: RulePlan(
                 name: rule.name, matches: rule.matches, requestTimeout: rule.requestTimeout,
                 backendRequestTimeout: rule.backendRequestTimeout, retry: rule.retry,
                 position: rule.node.position(in: resource.file)))
         result.checkPatterns(rule)
-        result.plan.filters = filters(rule.filters, of: resource, into: &result, findings: &findings)
+        result.plan.filters = filters(rule.filters, of: user, into: &result, findings: &findings)
         result.plan.backends.reserveCapacity(rule.backendRefs.count)
         for backend in rule.backendRefs {
-            result.plan.backends.append(resolve(backend, of: resource, into: &result, findings: &findings))
+            result.plan.backends.append(resolve(backend, of: user, into: &result, findings: &findings))
         }
         if rule.sessionPersistence.exists {
             result.unsupported = RuleResolution.Problem(
@@ -49,65 +55,65 @@ struct RuleResolver {
                 message: "sessionPersistence is not supported yet; requests are served without it",
                 node: rule.sessionPersistence)
         }
-        if let invalid = result.invalid { result.refuse(invalid, file: resource.file) }
+        if let invalid = result.invalid { result.refuse(invalid, setting.noBackendStatus, file: resource.file) }
         return result
     }
 
     private mutating func resolve(
-        _ backend: HTTPRoute.BackendReference, of resource: LoadedResource, into result: inout RuleResolution,
+        _ backend: Route.BackendReference, of user: User, into result: inout RuleResolution,
         findings: inout FindingLog
     ) -> BackendPlan {
         let reference = backend.reference
-        let position = reference.node.position(in: resource.file)
+        let position = reference.node.position(in: user.resource.file)
         func refused() -> BackendPlan {
-            let target = reference.target(from: resource.name.namespace)
+            let target = reference.target(from: user.resource.name.namespace)
             return BackendPlan(
-                target: .answer(Self.noBackendStatus), weight: backend.weight,
+                target: .answer(user.setting.noBackendStatus), weight: backend.weight,
                 name: reference.port.map { "\(target):\($0)" } ?? "\(target)", position: position)
         }
         if let problem = Self.firstBackendFilterProblem(backend) {
             result.unresolved.append(problem)
             return refused()
         }
-        switch outcome(of: reference, resource, &findings) {
+        switch outcome(of: reference, user, &findings) {
         case .invalid(let reason, let message):
             result.unresolved.append(.init(reason: reason, message: message, node: reference.node))
             return refused()
         case .cluster(let cluster, let hasEndpoints):
-            let name = clusters.clusters[cluster].name
+            let name = clusters.backendNames[cluster]
             if !hasEndpoints { result.noEndpoints(name, reference.node) }
-            let filters = filters(backend.filters, of: resource, into: &result, findings: &findings)
+            let filters = filters(backend.filters, of: user, into: &result, findings: &findings)
             return BackendPlan(
                 target: .cluster(cluster), weight: backend.weight, filters: filters, name: name, position: position)
         }
     }
 
     private mutating func outcome(
-        of reference: ObjectReference, _ resource: LoadedResource, _ findings: inout FindingLog
+        of reference: ObjectReference, _ user: User, _ findings: inout FindingLog
     ) -> ClusterTable.Outcome {
         clusters.resolve(
-            reference, from: "HTTPRoute", in: resource.name.namespace, index: index, grants: grants, findings: &findings
-        )
+            reference, user.setting, from: user.kind.name, in: user.resource.name.namespace, index: index,
+            grants: grants, findings: &findings)
     }
 
     private mutating func filters(
-        _ filters: [HTTPRoute.Filter], of resource: LoadedResource, into result: inout RuleResolution,
+        _ filters: [Route.Filter], of user: User, into result: inout RuleResolution,
         findings: inout FindingLog
     ) -> FilterPlan {
         var plan = FilterPlan()
         for filter in filters {
             switch filter.action {
             case .requestHeaders(let edits):
-                plan.requestHeaders += Self.applied(edits, of: resource, findings: &findings)
+                plan.requestHeaders += Self.applied(edits, of: user.resource, findings: &findings)
             case .responseHeaders(let edits):
-                plan.responseHeaders += Self.applied(edits, of: resource, findings: &findings)
+                plan.responseHeaders += Self.applied(edits, of: user.resource, findings: &findings)
             case .redirect(let redirect): plan.redirect = redirect
             case .rewrite(let rewrite): plan.rewrite = rewrite
             case .cors(let cors): plan.cors = cors
             case .mirror(let reference, let numerator, let denominator):
-                switch outcome(of: reference, resource, &findings) {
+                switch outcome(of: reference, user, &findings) {
                 case .cluster(let cluster, let hasEndpoints):
-                    if !hasEndpoints { result.noEndpoints(clusters.clusters[cluster].name, reference.node) }
+                    if !hasEndpoints { result.noEndpoints(clusters.backendNames[cluster], reference.node) }
                     plan.mirrors.append(
                         MirrorPlan(cluster: cluster, numerator: numerator, denominator: denominator))
                 case .invalid(let reason, let message):
@@ -127,7 +133,7 @@ struct RuleResolver {
 
     /// The edits without those that no message may undergo; the rule works nevertheless.
     private static func applied(
-        _ edits: [HTTPRoute.Filter.HeaderEdit], of resource: LoadedResource, findings: inout FindingLog
+        _ edits: [Route.Filter.HeaderEdit], of resource: LoadedResource, findings: inout FindingLog
     ) -> [HeaderEditPlan] {
         var applied: [HeaderEditPlan] = []
         applied.reserveCapacity(edits.count)
@@ -143,7 +149,7 @@ struct RuleResolver {
     }
 
     /// A backend is chosen when the path and the answer's source are settled already, so neither can be changed for it.
-    private static func firstBackendFilterProblem(_ backend: HTTPRoute.BackendReference) -> RuleResolution.Problem? {
+    private static func firstBackendFilterProblem(_ backend: Route.BackendReference) -> RuleResolution.Problem? {
         for filter in backend.filters {
             let what: String
             switch filter.action {
@@ -167,16 +173,21 @@ extension RuleResolution {
     }
 
     /// A match with a bad pattern can match nothing, and is left out of the plan.
-    fileprivate mutating func checkPatterns(_ rule: HTTPRoute.Rule) {
+    fileprivate mutating func checkPatterns(_ rule: Route.Rule) {
+        for bad in rule.badPatterns {
+            plan.matches.removeAll { $0 == rule.matches[bad.match] }
+            invalid = invalid ?? Self.problem(bad.pattern, bad.problem, bad.node)
+        }
         for (number, match) in rule.matches.enumerated() {
             guard let (pattern, problem, field) = Self.badPattern(match) else { continue }
             plan.matches.removeAll { $0 == match }
-            invalid =
-                invalid
-                ?? Problem(
-                    reason: .unsupportedValue, message: "'\(pattern)' is no regular expression: \(problem)",
-                    node: rule.node[.matches][number][field])
+            invalid = invalid ?? Self.problem(pattern, problem, rule.node[.matches][number][field])
         }
+    }
+
+    private static func problem(_ pattern: String, _ problem: String, _ node: WrittenNode) -> Problem {
+        Problem(
+            reason: .unsupportedValue, message: "'\(pattern)' is no regular expression: \(problem)", node: node)
     }
 
     private static func badPattern(_ match: MatchPlan) -> (pattern: String, problem: String, field: FieldKey)? {
@@ -193,12 +204,12 @@ extension RuleResolution {
     }
 
     /// The rule keeps its matches, so that no other route gets its requests, and answers them 500.
-    fileprivate mutating func refuse(_ problem: Problem, file: UInt32) {
+    fileprivate mutating func refuse(_ problem: Problem, _ status: UInt16, file: UInt32) {
         plan.filters = FilterPlan()
         plan.retry = nil
         plan.backends = [
             BackendPlan(
-                target: .answer(RuleResolver.noBackendStatus), weight: 1, name: "invalid rule",
+                target: .answer(status), weight: 1, name: "invalid rule",
                 position: problem.node.position(in: file))
         ]
     }

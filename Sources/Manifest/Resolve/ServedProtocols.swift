@@ -5,7 +5,7 @@ import Config
 enum ServedProtocols {
     static let listeners: [ListenerProtocol] = [.http]
     static let backends: [BackendProtocol] = [.http1]
-    static let routeKinds = ["HTTPRoute"]
+    static let routeKinds = ["HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"]
 }
 
 /// `listeners[].protocol`, as far as Gateway API knows it.

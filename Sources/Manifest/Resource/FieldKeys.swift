@@ -79,6 +79,7 @@ extension FieldKey {
     static let scheme = FieldKey("scheme")
     static let sectionName = FieldKey("sectionName")
     static let selector = FieldKey("selector")
+    static let service = FieldKey("service")
     static let serving = FieldKey("serving")
     static let sessionPersistence = FieldKey("sessionPersistence")
     static let set = FieldKey("set")

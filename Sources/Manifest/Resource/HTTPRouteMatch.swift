@@ -1,20 +1,23 @@
 import Config
 
 extension MatchPlan {
-    /// One entry of `rules[].matches`.
-    init(_ node: WrittenNode, file: UInt32) {
+    /// One entry of an HTTPRoute's `rules[].matches`.
+    init(http node: WrittenNode, file: UInt32) {
         self.init(path: Self.path(node[.path]), method: node[.method].string, position: node.position(in: file))
-        for item in node[.headers].items {
-            // Names that differ only in case are one name, and the first entry counts (HTTPHeaderMatch.name).
-            let name = (item[.name].string ?? "").lowercased()
-            guard !headers.contains(where: { $0.name == name }) else { return }
-            headers.append(ValueMatchPlan(item, name: name))
-        }
+        for item in node[.headers].items { addHeader(item) }
         for item in node[.queryParams].items {
             let name = item[.name].string ?? ""
-            guard !queryParams.contains(where: { $0.name == name }) else { return }
+            guard !queryParams.contains(where: { $0.name == name }) else { continue }
             queryParams.append(ValueMatchPlan(item, name: name))
         }
+    }
+
+    /// One entry of `headers`. Names that differ only in case are one name, and the first entry counts
+    /// (HTTPHeaderMatch.name, GRPCHeaderMatch.name).
+    mutating func addHeader(_ node: WrittenNode) {
+        let name = (node[.name].string ?? "").lowercased()
+        guard !headers.contains(where: { $0.name == name }) else { return }
+        headers.append(ValueMatchPlan(node, name: name))
     }
 
     private static func path(_ node: WrittenNode) -> Path {

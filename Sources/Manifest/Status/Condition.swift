@@ -29,6 +29,7 @@ package enum ConditionReason: UInt8, Sendable {
     // Routes.
     case noMatchingParent, notAllowedByListeners, noMatchingListenerHostname, unsupportedValue
     case backendNotFound, invalidKind, portNotFound, unsupportedRefValue, endpointsNotFound, routeRulesOverlap
+    case conflicted
 
     package var text: StaticString {
         switch self {
@@ -63,6 +64,7 @@ package enum ConditionReason: UInt8, Sendable {
         case .unsupportedRefValue: "UnsupportedRefValue"
         case .endpointsNotFound: "EndpointsNotFound"
         case .routeRulesOverlap: "RouteRulesOverlap"
+        case .conflicted: "Conflicted"
         }
     }
 }

@@ -193,7 +193,7 @@ private struct SnapshotReading {
         switch match.pathKind {
         case .exact: parts.append("path \(path)")
         case .prefix: parts.append("prefix \(path.isEmpty ? "/" : path)")
-        case .regularExpression: parts.append("path ~ \(path)")
+        case .regularExpression, .lateExpression: parts.append("path ~ \(path)")
         }
         if !match.methodText.isEmpty { parts.append("method \(snapshot.text(match.methodText).string)") }
         for i in 0..<Int(match.headers.count) { parts.append("header " + words(snapshot[match.headers, i].pointee)) }

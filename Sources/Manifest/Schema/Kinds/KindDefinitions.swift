@@ -20,21 +20,21 @@ extension KindDefinition {
             .listenerSet, group: gatewayAPI, name: "ListenerSet", isServed: false,
             versions: [.version("v1", ListenerSetSchema.fields)]),
         .init(
-            .grpcRoute, group: gatewayAPI, name: "GRPCRoute", isServed: false,
+            .grpcRoute, group: gatewayAPI, name: "GRPCRoute",
             versions: [.version("v1", GRPCRouteSchema.fields)]),
         .init(
-            .tlsRoute, group: gatewayAPI, name: "TLSRoute", isServed: false,
+            .tlsRoute, group: gatewayAPI, name: "TLSRoute",
             versions: [
                 .version("v1", TLSRouteSchema.fields), .version("v1alpha3", TLSRouteSchema.fields),
                 .version("v1alpha2", TLSRouteSchema.alphaFields),
             ]),
         .init(
-            .tcpRoute, group: gatewayAPI, name: "TCPRoute", isServed: false,
+            .tcpRoute, group: gatewayAPI, name: "TCPRoute",
             versions: [
                 .version("v1", StreamRouteSchema.fields), .version("v1alpha2", StreamRouteSchema.alphaFields),
             ]),
         .init(
-            .udpRoute, group: gatewayAPI, name: "UDPRoute", isServed: false,
+            .udpRoute, group: gatewayAPI, name: "UDPRoute",
             versions: [
                 .version("v1", StreamRouteSchema.fields), .version("v1alpha2", StreamRouteSchema.alphaFields),
             ]),

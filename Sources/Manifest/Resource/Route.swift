@@ -1,9 +1,10 @@
 import Config
 import Core
 
-/// HTTPRoute as written. Matches and the filters that name nothing are already in the words of the plan; what refers to
-/// other resources waits to be resolved.
-struct HTTPRoute {
+/// A route of any kind as written. Matches and the filters that name nothing are already in the words of the plan; what
+/// refers to other resources waits to be resolved.
+struct Route {
+    var kind: RouteKind
     var parentRefs: [ParentReference] = []
     /// Lower case; empty: every host of the listener.
     var hostnames: [String] = []
@@ -21,6 +22,16 @@ struct HTTPRoute {
         var backendRequestTimeout: TimeAmount?
         var retry: RetryPlan?
         var sessionPersistence: WrittenNode
+        /// Expressions that a match is made of and that are none (GRPCRoute, whose paths are put together).
+        var badPatterns: [BadPattern] = []
+        var node: WrittenNode
+    }
+
+    struct BadPattern {
+        /// Index of the match in its rule.
+        var match: Int
+        var pattern: String
+        var problem: String
         var node: WrittenNode
     }
 
@@ -51,43 +62,58 @@ struct HTTPRoute {
     }
 
     /// - Parameter file: the number of its file in the plan.
-    init(_ node: WrittenNode, file: UInt32) {
+    init(_ node: WrittenNode, kind: RouteKind, file: UInt32) {
         let spec = node[.spec]
+        self.kind = kind
         usesDefaultGateways = spec[.useDefaultGateways].string == "All"
         self.node = node
         for item in spec[.parentRefs].items { parentRefs.append(ParentReference(item)) }
         for item in spec[.hostnames].items { if let name = item.string { hostnames.append(name.lowercased()) } }
-        for item in spec[.rules].items { rules.append(Rule(item, file: file)) }
-        // The schema's default: one rule that takes every path.
-        if !spec[.rules].exists { rules.append(Rule(spec[.rules], file: file)) }
+        func rule(_ node: WrittenNode) -> Rule {
+            switch kind {
+            case .http: Rule(http: node, file: file)
+            case .grpc: Rule(grpc: node, file: file)
+            case .tls, .tcp, .udp: Rule(stream: node)
+            }
+        }
+        for item in spec[.rules].items { rules.append(rule(item)) }
+        // HTTPRoute's default: one rule that takes every path.
+        if kind == .http, !spec[.rules].exists { rules.append(rule(spec[.rules])) }
     }
 }
 
-extension HTTPRoute.Rule {
-    init(_ node: WrittenNode, file: UInt32) {
+extension Route.Rule {
+    /// What the rules of every kind have.
+    init(empty node: WrittenNode) {
         self.node = node
         name = node[.name].string ?? ""
         matches = []
-        for item in node[.matches].items { matches.append(MatchPlan(item, file: file)) }
-        if matches.isEmpty { matches = [MatchPlan(path: .prefix("/"), position: node.position(in: file))] }
         filters = []
-        for item in node[.filters].items { filters.append(HTTPRoute.Filter(item)) }
         backendRefs = []
-        for item in node[.backendRefs].items { backendRefs.append(HTTPRoute.BackendReference(item)) }
+        // Fields of other kinds are absent.
+        sessionPersistence = node[.sessionPersistence]
+    }
+
+    /// One entry of an HTTPRoute's `rules`.
+    init(http node: WrittenNode, file: UInt32) {
+        self.init(empty: node)
+        for item in node[.matches].items { matches.append(MatchPlan(http: item, file: file)) }
+        if matches.isEmpty { matches = [MatchPlan(path: .prefix("/"), position: node.position(in: file))] }
+        for item in node[.filters].items { filters.append(Route.Filter(item)) }
+        for item in node[.backendRefs].items { backendRefs.append(Route.BackendReference(item)) }
         let timeouts = node[.timeouts]
         requestTimeout = timeouts[.request].string.flatMap { GatewayDuration.parse($0) }
         backendRequestTimeout = timeouts[.backendRequest].string.flatMap { GatewayDuration.parse($0) }
         retry = node[.retry].exists ? RetryPlan(node[.retry]) : nil
-        sessionPersistence = node[.sessionPersistence]
     }
 }
 
-extension HTTPRoute.BackendReference {
+extension Route.BackendReference {
     init(_ node: WrittenNode) {
         reference = ObjectReference(node)
         weight = node[.weight].integer.flatMap { UInt32(exactly: $0) } ?? 1
         filters = []
-        for item in node[.filters].items { filters.append(HTTPRoute.Filter(item)) }
+        for item in node[.filters].items { filters.append(Route.Filter(item)) }
     }
 }
 

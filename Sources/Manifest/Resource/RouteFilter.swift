@@ -1,6 +1,6 @@
 import Config
 
-extension HTTPRoute.Filter {
+extension Route.Filter {
     /// One entry of `filters`, of a rule or of a backendRef.
     init(_ node: WrittenNode) {
         self.node = node
@@ -66,7 +66,7 @@ extension RedirectPlan {
     fileprivate init(_ node: WrittenNode) {
         self.init(
             scheme: node[.scheme].string, hostname: node[.hostname].string,
-            path: HTTPRoute.Filter.pathModifier(node[.path]),
+            path: Route.Filter.pathModifier(node[.path]),
             port: node[.port].integer.flatMap { UInt16(exactly: $0) },
             statusCode: UInt16(clamping: node[.statusCode].integer ?? 302))
     }

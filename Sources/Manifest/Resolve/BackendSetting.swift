@@ -1,0 +1,43 @@
+import Config
+
+/// How a route uses its backends on some of its listeners: what one and the same backendRef may mean several clusters by.
+struct BackendSetting: Hashable {
+    enum Use: Hashable {
+        case http, grpc
+        /// Octets of a connection (TCPRoute; TLSRoute, where TLS ends at the listener).
+        case octets
+        /// TLS that goes through as it is: the backend is the client's peer, so no policy adds TLS of ours.
+        case passthrough
+        case datagrams
+
+        init(_ kind: RouteKind) {
+            self =
+                switch kind {
+                case .http: .http
+                case .grpc: .grpc
+                case .tls, .tcp: .octets
+                case .udp: .datagrams
+                }
+        }
+
+        /// What distinguishes it in a cluster's name.
+        var label: String {
+            switch self {
+            case .http: "http"
+            case .grpc: "grpc"
+            case .octets: "tcp"
+            case .passthrough: "tls passthrough"
+            case .datagrams: "udp"
+            }
+        }
+
+        /// `spec.ports[].protocol` of the Services that fit.
+        var serviceProtocol: String { self == .datagrams ? "UDP" : "TCP" }
+    }
+    var use: Use
+
+    /// What a request is answered with that no backend can take. gRPC wants UNAVAILABLE, which is 503 to the clients that
+    /// map HTTP's codes (GRPCRouteRule.backendRefs); for all others it is 500 (HTTPRouteRule.backendRefs). Connections
+    /// are closed and datagrams dropped, whatever the number.
+    var noBackendStatus: UInt16 { use == .grpc ? 503 : 500 }
+}
