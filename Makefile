@@ -115,8 +115,8 @@ install: build ## Places the binary in $(PREFIX)/bin.
 uninstall: ## Removes it again.
 	rm -f $(DESTDIR)$(PREFIX)/bin/sluice
 
-bench: deps-bench build ## Measures Sluice beside nginx and HAProxy (BENCH='--quick small' for less).
-	python3 loadtest/bench.py --sluice $(BIN) $(BENCH)
+bench: deps-bench build ## Measures Sluice beside nginx, HAProxy and Envoy (BENCH='--quick small' for less).
+	SLUICE_BENCH_VENV=$(CURDIR)/$(BENCH_VENV) python3 loadtest/bench.py --sluice $(BIN) $(BENCH)
 
 bench-instructions: ## Instructions of a worker for each exchange, against loadtest/instructions.budget.
 	@test -x $(BIN) || $(SWIFT) build -c release $(CHECKED)

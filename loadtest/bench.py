@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Measures Sluice beside nginx and HAProxy: `make bench`, or `loadtest/bench.py --help`.
+"""Measures Sluice beside nginx, HAProxy and Envoy: `make bench`, or `loadtest/bench.py --help`.
 
 Every gateway has one worker pinned to one processor; the load generator and the backend have another. Rounds are
 interleaved: in each round every gateway is measured once, in an order that rotates, so that what disturbs the machine
 disturbs all. A figure is the median of its rounds; a ratio is the median of the rounds' ratios to the best peer of the
-same round. The primary figure is the processor time that the gateway's own processes use for a request.
+same round, and to each peer. The primary figure is the processor time that the gateway's own processes use for a request.
 """
 
 import argparse
@@ -20,7 +20,8 @@ import time
 from pathlib import Path
 
 import gateways
-from gateways import Scenario
+from gateway import GRPC_MESSAGE
+from gateways import Lacks, Scenario
 from measure import IdleConnections, Tools, cpu_seconds, free_port, pss_kib
 
 BROWSER = """User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36
@@ -46,11 +47,15 @@ class Bench:
         self.gateway_core, self.load_core = (cores[0], cores[1]) if len(cores) > 1 else (None, None)
         self.tools = Tools(Path(__file__).parent / "build", self.load_core)
         self.running = []
+        self.broken = []  # What should have been measured and could not.
         self.results = {}
         self.v1, self.v2, self.kib64, self.mib10 = (free_port() for _ in range(4))
         self.backend = self.tools.backend([
             f"127.0.0.1:{self.v1}={SMALL},v1", f"127.0.0.1:{self.v2}={SMALL},v2",
             f"127.0.0.1:{self.kib64}={KIB64}", f"127.0.0.1:{self.mib10}={MIB10}"])
+        self.backend_h2, self.h2c = None, free_port()
+        self.message = self.folder / "grpc-message"
+        self.message.write_bytes(GRPC_MESSAGE)
         self.fields = self.folder / "browser"
         self.fields.write_text(BROWSER.replace("\n", "\r\n"))
 
@@ -60,16 +65,32 @@ class Bench:
         """One backend with small answers."""
         return Scenario([(self.v1, 1)], **more)
 
-    def start(self, scenario, names, pinned=True):
-        started = []
+    def start(self, scenario, names, pinned=True, absent=None):
+        """Starts gateways and waits until each answers rightly. `absent`: a dictionary for those that cannot, with the
+        reason; without it they are an error."""
+        started, path = [], "/bench.Echo/Unary" if scenario.grpc else "/" if scenario.routes == 1 else "/r/00000"
         for name in names:
             gateway = gateways.ALL[name](scenario, self.folder, self.gateway_core if pinned else None)
             self.running.append(gateway)
-            gateway.start()
-            started.append(gateway)
-        for gateway in started:
-            gateway.wait_ready("/" if scenario.routes == 1 else "/r/00000")
+            try:
+                gateway.start()
+                gateway.wait_ready(path, 20 if absent is None else 10)
+                started.append(gateway)
+            except (Lacks, RuntimeError, OSError) as reason:
+                if absent is None:
+                    raise
+                gateway.stop()
+                self.running.remove(gateway)
+                words = " ".join(str(reason).split())
+                absent[name] = words if len(words) < 300 else f"{words[:80]} … {words[-200:]}"
+                if not isinstance(reason, Lacks):
+                    self.broken.append(f"{name}: {absent[name]}")
         return started
+
+    def http2_backend(self):
+        if self.backend_h2 is None:
+            self.backend_h2 = self.tools.backend([f"127.0.0.1:{self.h2c}={SMALL},v1"], "backend_h2")
+        return [(self.h2c, 1)]
 
     def stop(self):
         for gateway in self.running:
@@ -78,8 +99,9 @@ class Bench:
 
     def close(self):
         self.stop()
-        self.backend.kill()
-        self.backend.wait()
+        for backend in filter(None, (self.backend, self.backend_h2)):
+            backend.kill()
+            backend.wait()
 
     def paths(self, routes):
         path = self.folder / f"paths-{routes}"
@@ -88,50 +110,60 @@ class Bench:
 
     # Scenarios. Each fills self.results[NAME] with rows of figures by gateway.
 
-    def cost(self, name, scenario, unit="request", connections=64, wrk=False, **load):
-        """Processor time for a request (or a MiB) in a closed loop, and the throughput of the one processor."""
-        names = self.options.gateways
-        started = self.start(scenario, names)
+    def cost(self, name, scenario, unit="request", connections=64, generate=None, best_of=None, **load):
+        """Processor time for a request (or a MiB) in a closed loop, and the throughput of the one processor.
+
+        `generate`: the load, as Tools.load. `best_of`: the peers whose best is the measure; None: all.
+        """
+        names, absent = self.options.gateways, {}
+        started = self.start(scenario, names, absent=absent)
+        generate = generate or self.tools.load
         if scenario.routes > 1:
             load["paths"] = self.paths(scenario.routes)
-        rounds = {n: [] for n in names}
+        rounds = {gateway.name: [] for gateway in started}
         for gateway in started:
-            self.tools.load(gateway.port, connections=connections, duration=0.5, **load)
+            generate(gateway.port, connections=connections, duration=0.5, **load)
         for number in range(self.options.rounds):
-            turn = number % len(started)
+            turn = number % len(started) if started else 0
             for gateway in started[turn:] + started[:turn]:
                 before = cpu_seconds(gateway.pids())
-                generate = self.tools.wrk if wrk else self.tools.load
                 seen = generate(gateway.port, connections=connections, duration=self.options.duration, **load)
                 used = cpu_seconds(gateway.pids()) - before
-                amount = seen["requests"] if unit == "request" else seen["octets"] / (1 << 20)
+                amount = seen["requests"] if unit != "MiB" else seen["octets"] / (1 << 20)
                 seen["cpu_us"] = used * 1e6 / max(amount, 1)
                 seen["busy"] = used / seen["seconds"]
                 rounds[gateway.name].append(seen)
         self.stop()
-        self.results[name] = {"unit": unit, "rows": summarise(rounds)}
-        self.print_cost(name)
+        self.results[name] = {"unit": unit, "rows": summarise(rounds, best_of), "absent": absent}
+        self.print_cost(name, best_of)
 
-    def print_cost(self, name):
+    def print_cost(self, name, best_of):
         result = self.results[name]
-        print(f"\n{name}: processor time for a {result['unit']}, one worker on one core, closed loop")
-        print(f"  {'gateway':<14} {'us/' + result['unit']:>12} {'x best peer':>12} {'requests/s':>12} {'busy':>6} "
+        rivals = "" if best_of is None else f"; best peer: of {' and '.join(best_of)}"
+        rate = "handshakes/s" if result["unit"] == "handshake" else "requests/s"
+        print(f"\n{name}: processor time for a {result['unit']}, one worker on one core, closed loop{rivals}")
+        print(f"  {'gateway':<14} {'us/' + result['unit']:>12} {'x best peer':>12} {rate:>12} {'busy':>6} "
               f"{'p50 us':>8} {'p99 us':>8} {'errors':>7}")
         for gateway, row in result["rows"].items():
             ratio = f"{row['ratio']:.3f}" if row["ratio"] else "-"
+            p50, p99 = ("-" if row[key] is None else f"{row[key]:.0f}" for key in ("p50", "p99"))
             print(f"  {gateway:<14} {row['cpu_us']:>12.2f} {ratio:>12} {row['rps']:>12.0f} {row['busy']:>6.2f} "
-                  f"{row['p50']:>8.0f} {row['p99']:>8.0f} {row['errors']:>7}", flush=True)
+                  f"{p50:>8} {p99:>8} {row['errors']:>7}", flush=True)
             if len(row["backends"]) > 1:
                 total = sum(row["backends"].values())
                 print("  " + " " * 15 + "shares: " + ", ".join(
                     f"{n} {100 * c / total:.2f} %" for n, c in sorted(row["backends"].items())), flush=True)
+        for gateway, row in result["rows"].items():
+            if gateway.startswith("sluice") and row["ratio_to"]:
+                print(f"  {gateway} to " + ", ".join(f"{peer} {ratio:.3f}" for peer, ratio in row["ratio_to"].items()))
+        print_absent(result["absent"])
 
     def small(self):
         self.cost("small", self.plain())
 
     def wrk(self):
         """`small` once more with the load of another hand, to hold our own generator to account."""
-        self.cost("wrk", self.plain(), wrk=True)
+        self.cost("wrk", self.plain(), generate=self.tools.wrk)
 
     def browser(self):
         self.cost("browser", self.plain(), fields=self.fields)
@@ -150,6 +182,65 @@ class Bench:
 
     def canary(self):
         self.cost("canary", Scenario([(self.v1, 90), (self.v2, 10)]))
+
+    # TLS, HTTP/2, gRPC. All speak TLS 1.3 with X25519, TLS_AES_128_GCM_SHA256 and the same ECDSA P-256 certificate.
+
+    def tls(self):
+        """`small` over TLS."""
+        self.cost("tls", self.plain(tls=True), tls="localhost")
+
+    def h2tls(self):
+        """HTTP/2 over TLS, HTTP/1.1 to the backend."""
+        self.cost("h2tls", self.plain(tls=True), connections=10, generate=self.tools.h2load, tls=True, octets=SMALL)
+
+    def h2c_up(self):
+        """HTTP/2 in clear text on both sides."""
+        scenario = Scenario(self.http2_backend(), http2=True, h2c_up=True)
+        self.cost("h2c-up", scenario, connections=10, generate=self.tools.h2load, octets=SMALL)
+
+    def grpc(self):
+        """Unary gRPC in clear text: a message of 10 octets, one of 101 and a trailer back."""
+        scenario = Scenario(self.http2_backend(), http2=True, grpc=True)
+        self.cost("grpc", scenario, connections=10, generate=self.tools.h2load, message=self.message, octets=SMALL + 5)
+
+    # Envoy signs with BoringSSL, the others with the same OpenSSL: those are each other's measure.
+    SAME_LIBRARY = ("nginx", "haproxy")
+
+    def handshake(self):
+        self.cost("handshake", self.plain(tls=True), unit="handshake", connections=16, generate=self.tools.handshakes,
+                  best_of=self.SAME_LIBRARY)
+
+    def resume(self):
+        self.cost("resume", self.plain(tls=True), unit="handshake", connections=16, generate=self.tools.handshakes,
+                  best_of=self.SAME_LIBRARY, resume=True)
+
+    def tls_idle(self):
+        """PSS that an idle keep-alive connection over TLS holds, after one exchange."""
+        rows, absent, idle = {}, {}, self.options.idle
+        print(f"\ntls-idle: PSS of an idle TLS connection, the difference of {idle} of them; wanted: at most 12 KiB")
+        for name in self.options.gateways:
+            for gateway in self.start(self.plain(tls=True), [name], absent=absent):
+                self.tools.load(gateway.port, duration=0.5, tls="localhost")
+                octets, failed = self.idle_connection(gateway, tls="localhost")
+                self.stop()
+                rows[name] = {"idle_connection_octets": octets, "failed": failed}
+                print(f"  {name:<14} {octets / 1024:>8.2f} KiB" + (f", {failed} failed" if failed else ""), flush=True)
+        ours = rows.get("sluice", {}).get("idle_connection_octets")
+        to = {n: ours / row["idle_connection_octets"] for n, row in rows.items() if ours and not n.startswith("sluice")}
+        if to:
+            print("  sluice to " + ", ".join(f"{peer} {ratio:.3f}" for peer, ratio in to.items()))
+        print_absent(absent)
+        self.results["tls-idle"] = {"rows": rows, "ratio_to": to, "absent": absent}
+
+    def idle_connection(self, gateway, **options):
+        """Octets of PSS for an idle connection, and how many could not be opened or were closed."""
+        # Two steps, so that what a first connection sets up once is in neither end of the difference.
+        first = IdleConnections(self.tools, gateway.port, 200, **options)
+        low = pss_kib(gateway.pids())
+        second = IdleConnections(self.tools, gateway.port, self.options.idle, **options)
+        high = pss_kib(gateway.pids())
+        ends = second.finish(), first.finish()
+        return (high - low) * 1024 / self.options.idle, sum(end["failed"] + end["closed"] for end in ends)
 
     def scaling(self):
         """Sluice alone: 10,000 routes beside one route, in the same rounds."""
@@ -204,12 +295,7 @@ class Bench:
             gateway = self.start(self.plain(), [name])[0]
             self.tools.load(gateway.port, duration=0.5)
             rest = pss_kib(gateway.pids())
-            # Two steps, so that what a first connection sets up once is in neither end of the difference.
-            first = IdleConnections(self.tools, gateway.port, 200)
-            low = pss_kib(gateway.pids())
-            second = IdleConnections(self.tools, gateway.port, idle)
-            high = pss_kib(gateway.pids())
-            second.finish(), first.finish()
+            octets, _ = self.idle_connection(gateway)
             self.stop()
             gateway = self.start(self.plain(routes=10000, workers=2), [name], pinned=False)[0]
             time.sleep(0.5)
@@ -217,7 +303,7 @@ class Bench:
             self.tools.load(gateway.port, duration=1, paths=self.paths(10000))
             warm = pss_kib(gateway.pids())
             self.stop()
-            rows[name] = {"one_route_kib": rest, "idle_connection_octets": (high - low) * 1024 / idle,
+            rows[name] = {"one_route_kib": rest, "idle_connection_octets": octets,
                           "routes10000_kib": cold, "routes10000_warm_kib": warm}
             print(f"  {name:<14} {rest:>10} {rows[name]['idle_connection_octets']:>18.0f} {cold:>26} {warm:>8}",
                   flush=True)
@@ -292,31 +378,44 @@ def sluice_generation(gateway):
         return json.load(answer)["generation"]
 
 
-def summarise(rounds):
+def print_absent(absent):
+    for gateway, reason in absent.items():
+        print(f"  {gateway:<14} not measured: {reason}", flush=True)
+
+
+def summarise(rounds, best_of=None):
     rows = {}
     peers = [n for n in rounds if not n.startswith("sluice")]
+    rivals = [n for n in peers if best_of is None or n in best_of]
     for name, seen in rounds.items():
         ratios = []
         for number, one in enumerate(seen):
-            best = min((rounds[p][number]["cpu_us"] for p in peers), default=None)
+            best = min((rounds[p][number]["cpu_us"] for p in rivals), default=None)
             if best:
                 ratios.append(one["cpu_us"] / best)
+        to = {p: statistics.median(a["cpu_us"] / b["cpu_us"] for a, b in zip(seen, rounds[p]) if b["cpu_us"])
+              for p in peers if p != name}
         shares = {}
         for one in seen:
             for backend, count in one["backends"].items():
                 shares[backend] = shares.get(backend, 0) + count
         rows[name] = {
             "cpu_us": statistics.median(s["cpu_us"] for s in seen), "all_cpu_us": [s["cpu_us"] for s in seen],
-            "ratio": statistics.median(ratios) if ratios else None,
+            "ratio": statistics.median(ratios) if ratios else None, "ratio_to": to,
             "rps": statistics.median(s["rps"] for s in seen), "busy": statistics.median(s["busy"] for s in seen),
-            "p50": statistics.median(s["latency"]["p50"] for s in seen),
-            "p99": statistics.median(s["latency"]["p99"] for s in seen),
-            "errors": sum(errors(s) for s in seen), "backends": shares}
+            "p50": median_if_known(s["latency"]["p50"] for s in seen),
+            "p99": median_if_known(s["latency"]["p99"] for s in seen),
+            "errors": sum(errors(s) for s in seen), "backends": shares, "agreed": seen[-1].get("agreed")}
     return rows
 
 
-SCENARIOS = ["small", "wrk", "browser", "body64k", "body10m", "routes1000", "routes10000", "canary", "scaling", "latency",
-             "memory", "reload", "startup"]
+def median_if_known(values):
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
+
+
+SCENARIOS = ["small", "wrk", "browser", "body64k", "body10m", "routes1000", "routes10000", "canary", "tls", "h2tls",
+             "h2c-up", "grpc", "handshake", "resume", "tls-idle", "scaling", "latency", "memory", "reload", "startup"]
 
 
 def machine():
@@ -327,10 +426,10 @@ def machine():
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Measures Sluice beside nginx and HAProxy.")
+    parser = argparse.ArgumentParser(description="Measures Sluice beside nginx, HAProxy and Envoy.")
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"of {', '.join(SCENARIOS)} (default: all)")
     parser.add_argument("--sluice", default=".build/release/sluice", help="the binary to measure")
-    parser.add_argument("--gateways", default="sluice,nginx,haproxy",
+    parser.add_argument("--gateways", default="sluice,nginx,haproxy,envoy",
                         help="which to compare, also sluice-log, nginx-equal, haproxy-equal")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--duration", type=float, default=2, help="seconds a measurement")
@@ -361,7 +460,7 @@ def main():
             if name == "scaling" and "sluice" not in options.gateways:
                 continue
             try:
-                getattr(bench, name)()
+                getattr(bench, name.replace("-", "_"))()
             except (RuntimeError, OSError, subprocess.SubprocessError) as error:
                 failed.append(name)
                 print(f"\n{name}: could not be measured: {error}", flush=True)
@@ -377,7 +476,9 @@ def main():
     path = results / time.strftime("%Y%m%d-%H%M%S.json")
     path.write_text(json.dumps({"machine": machine(), "results": bench.results}, indent=1))
     print(f"\nwritten to {os.path.relpath(path)}")
-    return 1 if failed else 0
+    for what in bench.broken:
+        print(f"not measured: {what}")
+    return 1 if failed or bench.broken else 0
 
 
 if __name__ == "__main__":

@@ -1,103 +1,17 @@
-"""The gateways that are compared: how each is configured for a scenario, started, reloaded and ended.
+"""The gateways that are compared: how each is configured for a scenario.
 
 Each is tuned as its own documentation and its experts would for this work: one worker, keep-alive on both sides, no
 access log, buffers that hold what is sent. The `-equal` variants do what Sluice does by default beside forwarding: an
 access log, X-Forwarded-*, a request id.
 """
 
-import os
 import signal
-import subprocess
-import time
-import urllib.request
-from dataclasses import dataclass
-from pathlib import Path
 
+from envoy import Envoy
+from gateway import Gateway, Lacks, Scenario
 from measure import free_port
 
-
-@dataclass
-class Scenario:
-    """What a gateway is asked to do."""
-
-    # (port of a backend on loopback, weight)
-    backends: list
-    routes: int = 1
-    workers: int = 1
-
-
-class Gateway:
-    """One gateway under test, listening on a port of its own on 127.0.0.1. `core` is the processor it is pinned to; None: any."""
-
-    name = ""
-
-    def __init__(self, scenario, folder, core):
-        self.scenario, self.port, self.core = scenario, free_port(), core
-        self.folder = Path(folder) / f"{self.name}-{self.port}"
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.process = None
-
-    def start(self):
-        command = self.configure()
-        if self.core is not None:
-            command = ["taskset", "-c", str(self.core)] + command
-        self.output = open(self.folder / "output", "wb")
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output, start_new_session=True)
-
-    def wait_ready(self, path="/", seconds=20):
-        """Until the first right answer; returns how long that took since now, in seconds."""
-        begun = time.monotonic()
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers={"Host": "localhost"})
-        while time.monotonic() - begun < seconds:
-            if self.process.poll() is not None:
-                break
-            try:
-                with urllib.request.urlopen(request, timeout=5) as answer:
-                    if answer.status == 200:
-                        return time.monotonic() - begun
-            except OSError:
-                time.sleep(0.001)
-        raise RuntimeError(f"{self.name} gave no right answer: {(self.folder / 'output').read_text()[-2000:]}")
-
-    def pids(self):
-        """The whole family, ours first."""
-        family, todo = [], [self.process.pid]
-        while todo:
-            pid = todo.pop()
-            family.append(pid)
-            for task in _tasks(pid):
-                try:
-                    todo += map(int, Path(f"/proc/{pid}/task/{task}/children").read_text().split())
-                except OSError:
-                    pass
-        return family
-
-    def stop(self):
-        if self.process is None or self.process.poll() is not None:
-            return
-        family = self.pids()
-        self.process.send_signal(signal.SIGINT if self.name.startswith("sluice") else signal.SIGTERM)
-        try:
-            self.process.wait(3)
-        except subprocess.TimeoutExpired:
-            for pid in family:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
-            self.process.wait()
-        self.output.close()
-
-    def reload(self):
-        self.process.send_signal(signal.SIGHUP)
-
-
-def _tasks(pid):
-    try:
-        return os.listdir(f"/proc/{pid}/task")
-    except OSError:
-        return []
+__all__ = ["ALL", "Lacks", "Scenario", "Sluice"]
 
 
 class Nginx(Gateway):
@@ -108,10 +22,18 @@ class Nginx(Gateway):
         s = self.scenario
         upstream = "\n".join(
             f"server 127.0.0.1:{port} weight={weight} max_fails=0;" for port, weight in s.backends)
-        locations = "location / { proxy_pass http://app; }"
+        if s.h2c_up and not s.grpc:
+            raise Lacks("no HTTP/2 to backends but for gRPC (grpc_pass)")
+        to = "grpc_pass grpc://app;" if s.grpc else "proxy_pass http://app;"
+        locations = f"location / {{ {to} }}"
         if s.routes > 1:
-            locations = "\n".join(f"location /r/{n:05} {{ proxy_pass http://app; }}" for n in range(s.routes))
-            locations += "\nlocation = / { proxy_pass http://app; }"
+            locations = "\n".join(f"location /r/{n:05} {{ {to} }}" for n in range(s.routes))
+            locations += f"\nlocation = / {{ {to} }}"
+        listen, tls = "http2" if s.http2 else "", ""
+        if s.tls:
+            certificate, key, _ = self.certificate()
+            listen = "ssl http2"
+            tls = f"ssl_certificate {certificate}; ssl_certificate_key {key}; ssl_protocols TLSv1.3;"
         log, extra = "access_log off;", ""
         if self.equal:
             log = (f"log_format full '$remote_addr [$time_iso8601] \"$request\" $status $body_bytes_sent $request_time "
@@ -140,7 +62,8 @@ class Nginx(Gateway):
                 proxy_request_buffering off;
                 {extra}
                 server {{
-                    listen 127.0.0.1:{self.port} reuseport backlog=4096;
+                    listen 127.0.0.1:{self.port} {listen} reuseport backlog=4096;
+                    {tls}
                     {locations}
                 }}
             }}"""
@@ -160,8 +83,11 @@ class HAProxy(Gateway):
     def configure(self):
         s = self.scenario
         servers = "\n    ".join(
-            f"server s{n} 127.0.0.1:{port} weight {weight} pool-purge-delay 1h"
+            f"server s{n} 127.0.0.1:{port} weight {weight} pool-purge-delay 1h{' proto h2' if s.upstream_http2 else ''}"
             for n, (port, weight) in enumerate(s.backends))
+        bind = "proto h2" if s.http2 else ""
+        if s.tls:
+            bind = f"ssl crt {self.certificate()[2]} ssl-min-ver TLSv1.3 alpn h2,http/1.1"
         choice = "default_backend app"
         if s.routes > 1:
             # A prefix map is a tree: the look-up does not grow with the number of routes.
@@ -196,7 +122,7 @@ defaults
     option splice-response
     http-reuse always
 frontend front
-    bind 127.0.0.1:{self.port} backlog 4096
+    bind 127.0.0.1:{self.port} backlog 4096 {bind}
     {extra}
     {choice}
 backend app
@@ -231,21 +157,15 @@ class Sluice(Gateway):
 
     def write_manifests(self, mark="0"):
         s = self.scenario
-        parts = [f"""apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {{name: bench}}
-spec:
-  gatewayClassName: sluice
-  addresses: [{{type: IPAddress, value: 127.0.0.1}}]
-  listeners: [{{name: http, protocol: HTTP, port: {self.port}}}]
-"""]
+        parts = [self.gateway()]
         refs = ""
+        protocol = ", appProtocol: kubernetes.io/h2c" if s.upstream_http2 else ""
         for n, (port, weight) in enumerate(s.backends):
             refs += f"    - {{name: app{n}, port: 80, weight: {weight}}}\n"
             parts.append(f"""apiVersion: v1
 kind: Service
 metadata: {{name: app{n}}}
-spec: {{ports: [{{name: http, port: 80}}]}}
+spec: {{ports: [{{name: http, port: 80{protocol}}}]}}
 """)
             parts.append(f"""apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice
@@ -256,18 +176,41 @@ endpoints: [{{addresses: [127.0.0.1]}}]
 """)
         paths = ["/"] if s.routes == 1 else [f"/r/{n:05}" for n in range(s.routes)]
         for n, path in enumerate(paths):
+            match = "" if s.grpc else f"matches: [{{path: {{type: PathPrefix, value: {path}}}}}]\n    "
             parts.append(f"""apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
+kind: {"GRPCRoute" if s.grpc else "HTTPRoute"}
 metadata: {{name: route-{n:05}, labels: {{mark: '{mark if n == 0 else 0}'}}}}
 spec:
   parentRefs: [{{name: bench}}]
   rules:
-  - matches: [{{path: {{type: PathPrefix, value: {path}}}}}]
-    backendRefs:
+  - {match}backendRefs:
 {refs}""")
         temporary = self.folder / "new"
         temporary.write_text("---\n".join(parts))
         temporary.replace(self.manifests / "bench.yaml")
+
+    def gateway(self):
+        listener, secret = "name: front, protocol: HTTP", ""
+        if self.scenario.tls:
+            certificate, key, _ = self.certificate()
+            listener = "name: front, protocol: HTTPS, tls: {certificateRefs: [{name: bench}]}"
+            secret = f"""---
+apiVersion: v1
+kind: Secret
+metadata:
+  name: bench
+  annotations: {{sluice.dev/cert-file: {certificate}, sluice.dev/key-file: {key}}}
+type: kubernetes.io/tls
+data: {{tls.crt: "", tls.key: ""}}
+"""
+        return f"""apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: bench}}
+spec:
+  gatewayClassName: sluice
+  addresses: [{{type: IPAddress, value: 127.0.0.1}}]
+  listeners: [{{{listener}, port: {self.port}}}]
+{secret}"""
 
 
 class SluiceLog(Sluice):
@@ -278,4 +221,4 @@ class SluiceLog(Sluice):
         return "text"
 
 
-ALL = {kind.name: kind for kind in (Sluice, Nginx, HAProxy, SluiceLog, NginxEqual, HAProxyEqual)}
+ALL = {kind.name: kind for kind in (Sluice, Nginx, HAProxy, Envoy, SluiceLog, NginxEqual, HAProxyEqual)}

@@ -1,4 +1,5 @@
-// A load generator: one thread, one epoll loop, HTTP/1.1 keep-alive.
+// A load generator: one thread, one epoll loop, HTTP/1.1 keep-alive, in clear text or (--tls SNI) over TLS 1.3 with X25519 and
+// TLS_AES_128_GCM_SHA256, so that every peer does the same work; certificates are not verified.
 //
 // Closed loop (no --rate): each connection sends its next request when the last answer is complete.
 // Constant rate: requests fall due at start + n / rate whether or not earlier ones were answered, and a latency counts
@@ -12,6 +13,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -29,6 +31,7 @@ enum { HEAD_LIMIT = 16384, SCRATCH = 1 << 20, EVENTS = 512, SUBBUCKETS = 64, BUC
 
 struct connection {
     int fd;
+    SSL *tls;               // NULL in clear text.
     int busy;
     int64_t due;            // When the request in flight was due, ns.
     int64_t body_left;      // -1 while the head is being read.
@@ -46,6 +49,8 @@ struct request {
 };
 
 static struct sockaddr_in target;
+static SSL_CTX *tls_settings;
+static const char *tls_name;
 static struct connection *connections;
 static int *free_list, free_count, poller, connection_count = 64, idle_count;
 static struct request *requests;
@@ -91,13 +96,58 @@ static double percentile(double share) {
     return 0;
 }
 
+static void set_tls(const char *name) {
+    tls_name = name;
+    tls_settings = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_min_proto_version(tls_settings, TLS1_3_VERSION);
+    SSL_CTX_set_ciphersuites(tls_settings, "TLS_AES_128_GCM_SHA256");
+    SSL_CTX_set1_groups_list(tls_settings, "X25519");
+    SSL_CTX_set_alpn_protos(tls_settings, (const unsigned char *)"\x08http/1.1", 9);
+    SSL_CTX_set_mode(tls_settings,
+                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+}
+
+// As send(2) and recv(2), over TLS too.
+static ssize_t take_out(struct connection *c, const void *octets, size_t length) {
+    if (!c->tls) return send(c->fd, octets, length, MSG_NOSIGNAL);
+    size_t written;
+    int result = SSL_write_ex(c->tls, octets, length, &written);
+    if (result == 1) return (ssize_t)written;
+    int error = SSL_get_error(c->tls, result);
+    errno = error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE ? EAGAIN : ECONNRESET;
+    return -1;
+}
+
+static ssize_t take_in(struct connection *c, void *into, size_t room) {
+    if (!c->tls) return recv(c->fd, into, room, 0);
+    size_t count;
+    int result = SSL_read_ex(c->tls, into, room, &count);
+    if (result == 1) return (ssize_t)count;
+    int error = SSL_get_error(c->tls, result);
+    if (error == SSL_ERROR_ZERO_RETURN) return 0;
+    errno = error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE ? EAGAIN : ECONNRESET;
+    return -1;
+}
+
+// The handshake, while the socket still blocks. False when it failed.
+static int handshake(struct connection *c, int fd) {
+    if (!tls_settings) return 1;
+    c->tls = SSL_new(tls_settings);
+    SSL_set_fd(c->tls, fd);
+    SSL_set_tlsext_host_name(c->tls, tls_name);
+    if (SSL_connect(c->tls) == 1) return 1;
+    SSL_free(c->tls);
+    c->tls = NULL;
+    return 0;
+}
+
 static void connect_one(struct connection *c) {
     for (int attempt = 0; attempt < 200; attempt++) {
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
         if (fd < 0) break;
-        if (connect(fd, (struct sockaddr *)&target, sizeof target) == 0) {
+        if (connect(fd, (struct sockaddr *)&target, sizeof target) == 0 && handshake(c, fd)) {
             setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-            // Non-blocking only now: a connect on loopback is done at once.
+            // Non-blocking only now: a connect on loopback is done at once, and a handshake soon.
             if (ioctl(fd, FIONBIO, &one)) break;
             c->fd = fd;
             c->busy = 0;
@@ -125,7 +175,7 @@ static const struct request *next_request(void) {
 
 static void push_request(struct connection *c) {
     while (c->request_left > 0) {
-        ssize_t n = send(c->fd, c->request_at, c->request_left, MSG_NOSIGNAL);
+        ssize_t n = take_out(c, c->request_at, c->request_left);
         if (n < 0) return;  // EAGAIN waits for EPOLLOUT; anything else is seen by the next read.
         c->request_at += n;
         c->request_left -= (size_t)n;
@@ -183,6 +233,8 @@ static void finish(struct connection *c, int64_t now) {
 }
 
 static void reopen(struct connection *c) {
+    SSL_free(c->tls);
+    c->tls = NULL;
     close(c->fd);
     reconnects++;
     connect_one(c);
@@ -194,7 +246,7 @@ static int read_answer(struct connection *c) {
         int in_head = c->busy && c->body_left < 0;
         char *into = in_head ? c->head + c->head_length : scratch;
         size_t room = in_head ? HEAD_LIMIT - 1 - c->head_length : SCRATCH;
-        ssize_t n = recv(c->fd, into, room, 0);
+        ssize_t n = take_in(c, into, room);
         if (n < 0 && errno == EAGAIN) return 0;
         if (n <= 0) return -1;
         octets_in += (uint64_t)n;
@@ -216,7 +268,8 @@ static int read_answer(struct connection *c) {
             c->body_left -= n;
         }
         if (c->body_left == 0) return 1;
-        if ((size_t)n < room) return 0;
+        // TLS gives a record at a time, so less than asked for does not mean that the socket is empty.
+        if ((size_t)n < room && !c->tls) return 0;
     }
 }
 
@@ -297,7 +350,8 @@ static int hold_idle(void) {
         connections[i].request_at = requests[0].octets;
         push_request(&connections[i]);
         // One exchange at a time; the answer is small and is read in blocking steps of a millisecond.
-        shared = (struct connection){.fd = connections[i].fd, .busy = 1, .body_left = -1};
+        shared = (struct connection){
+            .fd = connections[i].fd, .tls = connections[i].tls, .busy = 1, .body_left = -1};
         int state = 0;
         for (int wait = 0; wait < 5000 && !(state = read_answer(&shared)); wait++) usleep(wait < 100 ? 20 : 1000);
         if (state != 1 || shared.status != 200) failed++;
@@ -338,7 +392,8 @@ int main(int argc, char **argv) {
     static const struct option options[] = {
         {"target", 1, 0, 't'}, {"connections", 1, 0, 'c'}, {"duration", 1, 0, 'd'}, {"warmup", 1, 0, 'w'},
         {"rate", 1, 0, 'r'},   {"host", 1, 0, 'h'},        {"path", 1, 0, 'p'},     {"paths", 1, 0, 'P'},
-        {"fields", 1, 0, 'f'}, {"idle", 1, 0, 'i'},        {"count", 1, 0, 'n'},    {0}};
+        {"fields", 1, 0, 'f'}, {"idle", 1, 0, 'i'},        {"count", 1, 0, 'n'},    {"tls", 1, 0, 's'},
+        {0}};
     double duration = 2, warmup = 0;
     uint64_t count_limit = 0;
     const char *host = "localhost", *path = "/", *paths = NULL, *fields = "";
@@ -361,6 +416,7 @@ int main(int argc, char **argv) {
         case 'P': paths = optarg; break;
         case 'f': fields = read_file(optarg, &length); break;
         case 'i': idle_count = atoi(optarg); break;
+        case 's': set_tls(optarg); break;
         case 'n': count_limit = strtoull(optarg, NULL, 10); break;
         default: return 2;
         }

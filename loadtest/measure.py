@@ -49,25 +49,30 @@ def free_port():
 free_port.next = 20000 + os.getpid() % 4000
 
 
+# The C programs beside this file and the libraries of each.
+PROGRAMS = {"load": ["-lssl", "-lcrypto"], "backend": [], "backend_h2": ["-lnghttp2"], "handshakes": ["-lssl", "-lcrypto"]}
+
+
 class Tools:
-    """The load generator and the backend, compiled from the C files beside this one."""
+    """The load generators and the backends: those of the C files beside this one, compiled when first used, wrk and h2load."""
 
     def __init__(self, folder, core):
         self.folder, self.core = Path(folder), core
         self.folder.mkdir(parents=True, exist_ok=True)
-        here = Path(__file__).parent
-        for name in ("load", "backend"):
-            target = self.folder / name
-            source = here / f"{name}.c"
-            if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
-                subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-o", str(target), str(source)], check=True)
+
+    def _pinned(self, command):
+        pin = [] if self.core is None else ["taskset", "-c", str(self.core)]
+        return pin + [str(word) for word in command]
 
     def _command(self, name, arguments):
-        pin = [] if self.core is None else ["taskset", "-c", str(self.core)]
-        return pin + [str(self.folder / name)] + [str(a) for a in arguments]
+        target, source = self.folder / name, Path(__file__).parent / f"{name}.c"
+        if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+            subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-o", str(target), str(source)] + PROGRAMS[name], check=True)
+        return self._pinned([target, *arguments])
 
-    def backend(self, sites):
-        process = subprocess.Popen(self._command("backend", sites), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    def backend(self, sites, name="backend"):
+        """`backend` answers HTTP/1.1, `backend_h2` HTTP/2 in clear text, gRPC included."""
+        process = subprocess.Popen(self._command(name, sites), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         if process.stdout.readline() != b"ready\n":
             raise RuntimeError("the backend did not start")
         return process
@@ -93,12 +98,10 @@ class Tools:
             raise RuntimeError("the load generator failed")
         return json.loads(out)
 
-
     def wrk(self, port, connections, duration):
         """The same closed loop by wrk, in the shape of load()'s answer, as far as wrk tells."""
-        pin = [] if self.core is None else ["taskset", "-c", str(self.core)]
-        command = pin + ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(duration))}s", "--latency",
-                         f"http://127.0.0.1:{port}/"]
+        command = self._pinned(["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(duration))}s", "--latency",
+                                f"http://127.0.0.1:{port}/"])
         out = subprocess.run(command, capture_output=True, text=True, timeout=duration + 20, check=True).stdout
         units = {"us": 1, "ms": 1e3, "s": 1e6}
 
@@ -114,15 +117,54 @@ class Tools:
                 "not_200": int(not_200.group(1)) if not_200 else 0, "timed_out": 0, "backends": {},
                 "latency": {"p50": percentile(50), "p99": percentile(99)}}
 
+    def handshakes(self, port, connections, duration, resume=False):
+        """TLS handshakes in a closed loop, nothing else; in the shape of load()'s answer."""
+        command = self._command("handshakes", [
+            "--target", f"127.0.0.1:{port}", "--connections", connections, "--duration", duration,
+            *(["--resume"] if resume else [])])
+        done = subprocess.run(command, capture_output=True, text=True, timeout=duration + 20)
+        if done.returncode:
+            raise RuntimeError(f"handshakes: {done.stderr.strip()}")
+        return json.loads(done.stdout)
+
+    def h2load(self, port, connections, duration, tls=False, streams=32, message=None, octets=0):
+        """HTTP/2 in a closed loop by h2load, in the shape of load()'s answer as far as it tells.
+
+        `message`: a file to POST as gRPC. `octets`: of each answer's DATA; what is missing counts as answers that were not
+        200, because a failed gRPC call is 200 too.
+        """
+        command = ["h2load", "-t1", f"-c{connections}", f"-m{streams}", f"-D{round(duration * 1000)}ms",
+                   f"--connect-to=127.0.0.1:{port}", "--groups=X25519", "--tls13-ciphers=TLS_AES_128_GCM_SHA256"]
+        path = "/"
+        if message:
+            command += ["-d", message, "-H", "content-type: application/grpc", "-H", "te: trailers"]
+            path = "/bench.Echo/Unary"
+        command.append(f"{'https' if tls else 'http'}://localhost:{port}{path}")
+        done = subprocess.run(self._pinned(command), capture_output=True, text=True, timeout=duration + 20)
+        counts = re.search(r"^requests: (\d+) total, \d+ started, \d+ done, (\d+) succeeded, (\d+) failed, (\d+) errored, "
+                           r"(\d+) timeout", done.stdout, re.MULTILINE)
+        data = re.search(r"^traffic: .* \((\d+)\) data$", done.stdout, re.MULTILINE)
+        took = re.search(r"^finished in ([\d.]+)(us|ms|s),", done.stdout, re.MULTILINE)
+        if not counts or not data or not took:
+            raise RuntimeError(f"h2load said: {done.stdout[-500:]}{done.stderr[-500:]}")
+        total, right, failed, _, late = map(int, counts.groups())
+        seconds = float(took.group(1)) * {"us": 1e-6, "ms": 1e-3, "s": 1}[took.group(2)]
+        # Answers that were on their way at the end brought some data, never less than was counted.
+        short = 0 if right == 0 else max(0, right - int(data.group(1)) // octets) if octets else 0
+        agreed = re.findall(r"^(?:TLS Protocol|Cipher|Server Temp Key|Application protocol): (.*)$", done.stdout, re.MULTILINE)
+        return {"requests": total, "seconds": seconds, "rps": total / seconds, "octets": int(data.group(1)),
+                "failed": failed, "not_200": total - right - failed + short, "timed_out": late, "backends": {},
+                "agreed": agreed, "latency": {"p50": None, "p99": None}}
+
 
 class IdleConnections:
     """Open keep-alive connections that had one exchange each; leaving tells how many the gateway closed."""
 
-    def __init__(self, tools, port, count, path="/"):
-        self.process = tools.load_process(port, idle=count, path=path)
+    def __init__(self, tools, port, count, path="/", **options):
+        self.process = tools.load_process(port, idle=count, path=path, **options)
         if self.process.stdout.readline() != b"ready\n":
             raise RuntimeError("the idle connections could not be opened")
 
     def finish(self):
-        out, _ = self.process.communicate(timeout=20)
+        out, _ = self.process.communicate(timeout=60)
         return json.loads(out)

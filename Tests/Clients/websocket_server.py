@@ -46,10 +46,11 @@ def refuse(peer, request):
 
 def answer_http2(accepted, tls):
     """One connection; each stream is a tunnel of its own."""
-    tunnels = {}
+    tunnels, link = {}, None
     try:
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        link = Link(tls.wrap_socket(accepted, server_side=True) if tls else accepted, client=False)
+        accepted = tls.wrap_socket(accepted, server_side=True) if tls else accepted
+        link = Link(accepted, client=False)
         link.h2.local_settings = h2.settings.Settings(client=False, initial_values={
             h2.settings.SettingCodes.ENABLE_CONNECT_PROTOCOL: 1, h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 100})
         link.start()
@@ -67,6 +68,12 @@ def answer_http2(accepted, tls):
     except (OSError, Gone, h2.exceptions.ProtocolError):
         for frames, _ in tunnels.values():
             say("closed", frames.close_rcvd.code if frames.close_rcvd else 1006)
+        try:
+            if link:
+                link.flush()  # The GOAWAY that says what was wrong.
+        except OSError:
+            pass
+        accepted.close()
 
 
 def open_tunnel(link, event, tunnels):

@@ -50,6 +50,14 @@ struct ClientsTests {
         #expect(closed.value("close") == "4001 as asked")
     }
 
+    @Test(arguments: [("ping", "open"), ("hpack-bomb", "closed")])
+    func abuse(attack: String, end: String) throws {
+        let backend = try Clients.backend("websocket_server", ["--http", "2"])
+        let outcome = try Clients.run(
+            "h2_attack", [attack, "--target", "127.0.0.1:\(backend.port)", "--count", "500"])
+        #expect(outcome.lines.last == end, "\(outcome.output)")
+    }
+
     @Test(arguments: [("curl", "HTTP2"), ("nghttp", "nghttp2/"), ("h2load", "nghttp2/")])
     func toolsAreThere(name: String, part: String) throws {
         #expect(try Clients.tool(name, ["--version"]).output.contains(part))
