@@ -19,3 +19,8 @@ func gateway(_ listeners: String..., more: String = "") -> String {
         "Gateway",
         "gatewayClassName: a\nlisteners:\n" + listeners.map { "- {\($0)}" }.joined(separator: "\n") + "\n" + more)
 }
+
+/// A manifest of one of Envoy Gateway's kinds; the spec is the inside of a flow of YAML.
+func envoyGateway(_ kind: String, _ spec: String) -> String {
+    "apiVersion: gateway.envoyproxy.io/v1alpha1\nkind: \(kind)\nmetadata: {name: a}\nspec: {\(spec)}\n"
+}
