@@ -42,11 +42,14 @@ let package = Package(
         .systemLibrary(
             name: "CCares", path: "Sources/C/Cares", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
 
+        .systemLibrary(
+            name: "CNghttp2", path: "Sources/C/Nghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+
         // The data plane.
         room("Core", []),
         room("IO", ["Core", "CLinux"]),
         room("TLS", ["Core", "COpenSSL"]),
-        room("HTTP", ["Core"]),
+        room("HTTP", ["Core", "CNghttp2"]),
         room("Connection", ["Core", "IO", "HTTP"]),
         room("Config", ["Core", "HTTP"]),
         room("Routing", ["Core", "HTTP", "Config", "CPCRE2"]),

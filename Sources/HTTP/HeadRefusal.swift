@@ -16,6 +16,8 @@ public enum HeadRefusal: UInt8, Error, BitwiseCopyable, Sendable, CaseIterable {
     case transferEncodingInHTTP10, contentInConnect, contentWhereNoneMayBe
     // RFC 9110, section 10.1.1.
     case unknownExpectation
+    // RFC 8441, section 4.
+    case unknownConnectProtocol
 
     /// The status of the answer when a request is refused. A refused response always becomes a 502.
     public var status: UInt16 {
@@ -23,7 +25,7 @@ public enum HeadRefusal: UInt8, Error, BitwiseCopyable, Sendable, CaseIterable {
         case .unsupportedVersion, .http2Preface: 505
         case .requestLineTooLong: 414
         case .headTooLarge, .tooManyFields, .fieldNameTooLong: 431
-        case .unknownTransferCoding: 501
+        case .unknownTransferCoding, .unknownConnectProtocol: 501
         case .unknownExpectation: 417
         case .malformedStatusLine, .contentWhereNoneMayBe: 502
         case .malformedRequestLine, .malformedVersion, .illegalTarget, .fragmentInTarget, .unsupportedScheme,
@@ -75,6 +77,7 @@ public enum HeadRefusal: UInt8, Error, BitwiseCopyable, Sendable, CaseIterable {
         case .contentInConnect: "CONNECT with content"
         case .contentWhereNoneMayBe: "content in a response that can have none"
         case .unknownExpectation: "unknown expectation"
+        case .unknownConnectProtocol: "CONNECT to an unknown protocol"
         }
     }
 }

@@ -33,6 +33,13 @@ public enum Persistence: UInt8, BitwiseCopyable, Sendable {
     case keepAlive, close
 }
 
+/// The scheme of a request's target (RFC 9110, section 4.2).
+public enum Scheme: UInt8, BitwiseCopyable, Sendable {
+    case http, https
+
+    public var text: StaticString { self == .http ? "http" : "https" }
+}
+
 /// One request head: offsets into the buffer it was parsed from, no copies. Every range counts from the head's first
 /// octet; `of(head)` needs the view that begins there. A value that exists has passed the strict parser.
 public struct RequestHead: ~Copyable {
@@ -53,6 +60,10 @@ public struct RequestHead: ~Copyable {
     public var port: UInt16?
     /// Host and port together, as sent: what a Host field made from an absolute target says.
     public var authority: OctetRange = .none
+    /// What the target itself says, by its absolute form or `:scheme`; nil: nothing, the connection decides.
+    public var scheme: Scheme?
+    /// 2 for a head that came as HTTP/2: then `minorVersion` stays 1, as the most that its text form can say.
+    public var majorVersion: UInt8 = 1
     public var minorVersion: UInt8 = 1
     public var framing: BodyFraming = .none
     /// What Content-Length says.
@@ -87,6 +98,8 @@ public struct RequestHead: ~Copyable {
         host = .none
         port = nil
         authority = .none
+        scheme = nil
+        majorVersion = 1
         minorVersion = 1
         framing = .none
         contentLength = nil
@@ -105,6 +118,8 @@ public struct RequestHead: ~Copyable {
 public struct ResponseHead: ~Copyable {
     public var status: UInt16 = 0
     public var reason: OctetRange = .none
+    /// As in ``RequestHead``.
+    public var majorVersion: UInt8 = 1
     public var minorVersion: UInt8 = 1
     /// What follows this head on the connection. The parser was told the request's method, so HEAD, 1xx, 204, 304 and
     /// CONNECT are taken into account.
@@ -126,6 +141,7 @@ public struct ResponseHead: ~Copyable {
     public mutating func reset() {
         status = 0
         reason = .none
+        majorVersion = 1
         minorVersion = 1
         framing = .none
         contentLength = nil

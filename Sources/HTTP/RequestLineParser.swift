@@ -80,8 +80,10 @@ enum RequestLineParser {
         let schemeEnd: Int
         if text.count >= 7, text.upTo(7).equalsIgnoringCase("http://") {
             schemeEnd = 7
+            head.scheme = .http
         } else if text.count >= 8, text.upTo(8).equalsIgnoringCase("https://") {
             schemeEnd = 8
+            head.scheme = .https
         } else {
             // Something like `ftp://…` has a scheme; anything else is no target at all.
             let colon = text.firstIndex(of: ASCII.colon)

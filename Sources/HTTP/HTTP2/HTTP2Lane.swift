@@ -1,0 +1,110 @@
+import Core
+
+/// What a session knows of one stream: its heads as text, what is to be sent on it, and how far both directions are.
+/// Made by ``HTTP2Session``, lent to whoever serves the stream, and given back after its `closed` event.
+///
+/// Limits: received text at most twice the head's limit and the trailers'; `output` as much as its writer puts there.
+public final class HTTP2Lane {
+    /// 0: not yet numbered.
+    public internal(set) var id: Int32 = 0
+    /// Whoever serves the stream; the session never looks at it.
+    public unowned(unsafe) var owner: AnyObject?
+    /// Its place among the session's lanes.
+    var index = -1
+
+    // MARK: what was received
+
+    /// Heads as text, one behind the other, each with its final empty line: a request's one; a response's after its
+    /// interim ones. Consumed by whoever reads them.
+    public var heads = ByteBuffer()
+    /// Trailer fields that may be forwarded, as lines with CRLF, without an empty line.
+    public var trailers = ByteBuffer()
+    /// The peer has ended its direction: nothing follows what was delivered.
+    public internal(set) var peerEnded = false
+    /// The last head ended it: no content and no trailers follow.
+    public internal(set) var endedWithHead = false
+    /// `CONNECT` with `:protocol: websocket` (RFC 8441); the text says GET, or 101.
+    public internal(set) var isWebSocket = false
+    public internal(set) var scheme: Scheme?
+    /// The request that a response on this stream answers.
+    public internal(set) var method = Method.get
+    /// The head passed a limit, or what it says cannot be; nothing of it was kept.
+    public internal(set) var refusal: HeadRefusal?
+    /// Its first head was delivered; a stream that ends before is never spoken of.
+    var isAnnounced = false
+    /// A response's final head has come; another block is trailers.
+    var hasFinalHead = false
+
+    // MARK: what is sent
+
+    /// Content that waits to be sent. After adding to it, or to what follows it, call ``HTTP2Session/resume(_:)``.
+    public var output = ByteBuffer()
+    /// Trailer lines with CRLF, sent behind the content.
+    public var trailersToSend = ByteBuffer()
+    /// Nothing more is added: the stream's direction ends with the output, or with the trailers behind it.
+    public internal(set) var outputEnded = false
+    /// The final head was given to the library.
+    public internal(set) var headIsSent = false
+    /// Its content waits for nothing but more of it.
+    var isDeferred = false
+    var hasYielded = false
+    var sentInTurn = 0
+    /// All of its direction was sent, END_STREAM included.
+    public internal(set) var isFinished = false
+    /// Whoever fills the output wants to know when some of it was sent.
+    public var wantsRoom = false
+
+    // MARK: its end
+
+    /// The stream is over, with this code.
+    public internal(set) var closedWith: HTTP2ErrorCode?
+    /// We ended it, for reasons of our own.
+    var isResetByUs = false
+
+    // MARK: stalls
+
+    var contentSent: UInt64 = 0
+    var markedSent: UInt64 = 0
+    /// Since when octets wait, and the peer has given no window worth mentioning for them.
+    var stalledSince = Instant.distantFuture
+
+    init() {}
+
+    /// As new. What it holds of small memory stays for the next stream.
+    func reset() {
+        id = 0
+        owner = nil
+        index = -1
+        Self.empty(&heads)
+        Self.empty(&trailers)
+        Self.empty(&output)
+        Self.empty(&trailersToSend)
+        peerEnded = false
+        endedWithHead = false
+        isWebSocket = false
+        scheme = nil
+        method = .get
+        refusal = nil
+        isAnnounced = false
+        hasFinalHead = false
+        outputEnded = false
+        headIsSent = false
+        isDeferred = false
+        hasYielded = false
+        sentInTurn = 0
+        isFinished = false
+        wantsRoom = false
+        closedWith = nil
+        isResetByUs = false
+        contentSent = 0
+        markedSent = 0
+        stalledSince = .distantFuture
+    }
+
+    /// Octets of a buffer that a free lane keeps.
+    private static let kept = 2048
+
+    private static func empty(_ buffer: inout ByteBuffer) {
+        if buffer.capacity > kept { buffer.release() } else { buffer.clear() }
+    }
+}
