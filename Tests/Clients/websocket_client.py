@@ -5,7 +5,7 @@ With --http 1 the opening is RFC 6455's, by the `websockets` package; with --htt
 the frames travel in DATA of the `h2` package.
 
 Prints `tls VERSION CIPHER ALPN` over TLS, `opened SUBPROTOCOL`, `message TEXT`…, `sent N` and `close CODE REASON`; for an
-opening that was refused, `refused STATUS` and `body TEXT`.
+opening that was refused, `refused STATUS` and `body TEXT`; `note TEXT` for what the peer did that nobody needs.
 """
 
 import argparse
@@ -108,7 +108,7 @@ def over_http2(options):
         return
     say("opened", fields.get("sec-websocket-protocol", "-"))
     if "sec-websocket-accept" in fields:
-        fail("an answer to extended CONNECT carries sec-websocket-accept (RFC 8441, section 5)")
+        say("note", "an answer to extended CONNECT has no use for sec-websocket-accept (RFC 8441, section 5)")
     try:
         for message in messages(options):
             tunnel.say(message)
