@@ -45,18 +45,25 @@ struct GoldenReport {
                 statuses.append("\(name)\(`where`) \(condition.type.text) \(value) \(condition.reason.text)\(message)")
             }
         }
-        switch shown.status {
-        case .none: break
-        case .gatewayClass(let conditions): add("", conditions)
-        case .gateway(let status):
-            statuses.append("\(name) addresses \(status.addresses)")
-            add("", status.conditions)
-            for listener in status.listeners {
+        func addListeners(_ listeners: [ListenerStatus]) {
+            for listener in listeners {
                 statuses.append(
                     "\(name) listener \(listener.name) takes \(listener.supportedKinds), has \(listener.attachedRoutes)"
                 )
                 add(" listener \(listener.name)", listener.conditions)
             }
+        }
+        switch shown.status {
+        case .none: break
+        case .gatewayClass(let conditions): add("", conditions)
+        case .gateway(let status):
+            statuses.append("\(name) addresses \(status.addresses)")
+            if let count = status.attachedListenerSets { statuses.append("\(name) has \(count) ListenerSets") }
+            add("", status.conditions)
+            addListeners(status.listeners)
+        case .listenerSet(let status):
+            add("", status.conditions)
+            addListeners(status.listeners)
         case .route(let parents):
             if parents.isEmpty { statuses.append("\(name) has no parents") }
             for parent in parents { add(" at \(parent.reference)", parent.conditions) }
@@ -68,11 +75,28 @@ struct GoldenReport {
     private mutating func tell(_ socket: SocketPlan, _ whole: GatewayPlan) {
         for listener in socket.listeners {
             let place = "\(socket.address) \(listener.gatewayNamespace)/\(listener.gatewayName)/\(listener.name)"
-            plan.append("listen \(place) '\(listener.hostname)' line \(listener.position.line)")
+            plan.append("listen \(place) '\(listener.hostname)' line \(listener.position.line)" + Self.text(listener))
             for attachment in listener.attachments {
                 plan.append("  \(attachment.hostnames) → \(whole.routes[attachment.route].name)")
             }
         }
+    }
+
+    /// What is more than a Gateway's own HTTP listener.
+    private static func text(_ listener: ListenerPlan) -> String {
+        var text = listener.listenerProtocol == .http ? "" : ", \(listener.listenerProtocol)"
+        if !listener.listenerSet.isEmpty { text += ", of \(listener.listenerSet)" }
+        guard let tls = listener.tls else { return text }
+        for certificate in tls.certificates {
+            text += ", shows \(certificate.name)"
+            if !certificate.ocspResponse.isEmpty { text += " with \(certificate.ocspResponse.count) octets of OCSP" }
+        }
+        text += ", ALPN \(tls.parameters.alpn)"
+        if let validation = tls.clientValidation {
+            let count = PEMBlock.certificates(in: validation.authorities).count
+            text += ", clients \(validation.mode) by \(count) authorities"
+        }
+        return text
     }
 
     private mutating func tell(_ route: RoutePlan, _ whole: GatewayPlan) {

@@ -1,171 +1,126 @@
+import Config
 import Core
 import TLS
 
-/// One certificate that a listener would show.
-struct ListenerCertificate {
-    var secret: ResourceName
-    var names: [String]
+/// A certificate with its key as a Secret gave it, checked.
+package struct ResolvedCertificate: Equatable, Sendable {
+    package var plan: CertificatePlan
+    /// The DNS names that it is for, lower case.
+    package var names: [String]
+    /// Why the Secret's present pair cannot be used, so that this earlier one still is; nil: this is the present one.
+    package var staleness: String?
 }
 
-/// Checks what listeners and Gateways refer to for TLS. It does so whether or not this version serves the protocol.
+/// Certificates with keys, as Secrets hold them; each Secret is read and checked once.
 struct CertificateTable {
-    private let index: ResourceIndex
-    private let grants: GrantTable
-    private let now: Int64
-    private let readFile: (String) -> [UInt8]?
-    private var known: [ResourceName: Result<Certificate, Refusal>] = [:]
-
-    private struct Refusal: Error {
+    struct Refusal: Error {
         var reason: ConditionReason
         var message: String
     }
 
-    init(index: ResourceIndex, grants: GrantTable, now: String, readFile: @escaping (String) -> [UInt8]?) {
+    private let index: ResourceIndex
+    private let grants: GrantTable
+    private let now: Int64
+    private let files: FollowedFiles
+    /// What each Secret gave in the set before: served on when the present pair is unusable, so that a slip in renewing
+    /// a certificate does not take the listener down.
+    private let previous: [ResourceName: ResolvedCertificate]
+    private var known: [ResourceName: Result<ResolvedCertificate, Refusal>] = [:]
+
+    /// - Parameter now: seconds since 1970.
+    init(
+        index: ResourceIndex, grants: GrantTable, now: Int64, files: FollowedFiles,
+        previous: [ResourceName: ResolvedCertificate]
+    ) {
         self.index = index
         self.grants = grants
-        self.now = (now.withView { Timestamp.nanoseconds($0) } ?? 0) / 1_000_000_000
-        self.readFile = readFile
+        self.now = now
+        self.files = files
+        self.previous = previous
     }
 
-    mutating func check(_ gateway: GatewayState, findings: inout FindingLog) {
-        for listener in gateway.listeners {
-            guard listener.protocolKind?.terminatesTLS ?? false, !listener.listener.isPassthrough else { continue }
-            check(listener, of: gateway)
-        }
-        if let reference = gateway.gateway.clientCertificateRef,
-            case .failure(let refusal) = resolve(reference, home: gateway.name.namespace)
-        {
-            let isGrant = refusal.reason == .refNotPermitted
-            gateway.clientCertificateProblem = (
-                isGrant ? .refNotPermitted : .invalidClientCertificateRef, refusal.message
-            )
-        }
-    }
+    /// Everything that somebody refers to and that can be used.
+    var usable: [ResourceName: ResolvedCertificate] { known.compactMapValues { try? $0.get() } }
 
-    private mutating func check(_ listener: ListenerState, of gateway: GatewayState) {
-        var first: Refusal?
-        for reference in listener.listener.certificateRefs {
-            switch resolve(reference, home: gateway.name.namespace) {
-            case .success(let certificate):
-                listener.certificates.append(
-                    ListenerCertificate(
-                        secret: reference.target(from: gateway.name.namespace), names: certificate.names))
-            case .failure(let refusal): first = first ?? refusal
-            }
-        }
-        if listener.listener.certificateRefs.isEmpty {
-            first = Refusal(
-                reason: .invalidCertificateRef, message: "a listener that ends TLS needs tls.certificateRefs")
-        }
-        guard let first, listener.unresolvedRefs == nil else { return }
-        if listener.certificates.isEmpty {
-            listener.unresolvedRefs = (first.reason, first.message)
-        } else {
-            listener.unresolvedRefs = (.partiallyInvalidCertificateRef, first.message)
-            listener.worksWithUnresolvedRefs = true
-        }
-    }
-
-    // MARK: one reference
-
-    private mutating func resolve(_ reference: ObjectReference, home: String) -> Result<Certificate, Refusal> {
-        func refused(_ message: String) -> Result<Certificate, Refusal> {
+    /// The certificate that `reference` of a `kind` in `home` means.
+    mutating func resolve(
+        _ reference: ObjectReference, from kind: String, in home: String, findings: inout FindingLog
+    ) -> Result<ResolvedCertificate, Refusal> {
+        func refused(_ message: String) -> Result<ResolvedCertificate, Refusal> {
             .failure(Refusal(reason: .invalidCertificateRef, message: message))
         }
         guard reference.isSecret else {
             return refused("a certificate comes from a Secret, not from a \(reference.kind)")
         }
         let target = reference.target(from: home)
-        guard grants.permits(kind: "Gateway", in: home, to: reference) else {
+        guard grants.permits(kind: kind, in: home, to: reference) else {
             return .failure(
                 Refusal(
                     reason: .refNotPermitted,
-                    message: "no ReferenceGrant in namespace '\(target.namespace)' lets Gateways of '\(home)' refer to "
+                    message: "no ReferenceGrant in namespace '\(target.namespace)' lets \(kind)s of '\(home)' refer to "
                         + "Secret '\(target.name)'"))
         }
         if let before = known[target] { return before }
         guard let number = index[.secret, target] else { return refused("there is no Secret '\(target)'") }
-        let result = read(index.resources[number])
+        let resource = index.resources[number]
+        let result: Result<ResolvedCertificate, Refusal>
+        switch read(resource, findings: &findings) {
+        case .success(let certificate): result = .success(certificate)
+        case .failure(let problem):
+            let message = "Secret '\(target)': \(problem.message)"
+            if var kept = previous[target] {
+                kept.staleness = message
+                result = .success(kept)
+            } else {
+                result = refused(message)
+            }
+        }
         known[target] = result
         return result
     }
 
-    private func read(_ resource: LoadedResource) -> Result<Certificate, Refusal> {
-        func refused(_ what: String) -> Result<Certificate, Refusal> {
-            .failure(Refusal(reason: .invalidCertificateRef, message: "Secret '\(resource.name)': \(what)"))
+    // MARK: one Secret
+
+    private func read(
+        _ resource: LoadedResource, findings: inout FindingLog
+    ) -> Result<ResolvedCertificate, SecretData.Problem> {
+        func refused(_ what: String) -> Result<ResolvedCertificate, SecretData.Problem> {
+            .failure(SecretData.Problem(message: what))
         }
-        let secret = Secret(resource.node)
-        guard secret.type == Secret.tlsType else {
-            return refused("its type is '\(secret.type)', not '\(Secret.tlsType)'")
-        }
+        let type = Secret.type(resource.node)
+        guard type == Secret.tlsType else { return refused("its type is '\(type)', not '\(Secret.tlsType)'") }
+        let data = SecretData(node: resource.node, files: files)
         let chain: [UInt8]
-        switch part("tls.crt", Secret.certificateFileAnnotation, of: secret) {
+        switch data.value("tls.crt", annotation: Secret.certificateFileAnnotation) {
         case .success(let octets): chain = octets
-        case .failure(let problem): return refused(problem.message)
+        case .failure(let problem): return .failure(problem)
+        case nil: return refused("'tls.crt' is missing")
         }
         let key: [UInt8]
-        switch part("tls.key", Secret.keyFileAnnotation, of: secret) {
+        switch data.value("tls.key", annotation: Secret.keyFileAnnotation) {
         case .success(let octets): key = octets
-        case .failure(let problem): return refused(problem.message)
+        case .failure(let problem): return .failure(problem)
+        case nil: return refused("'tls.key' is missing")
         }
-        let certificate: Result<Certificate, CertificateError> = chain.withView { chain in
-            key.withView { key in
-                Result { () throws(CertificateError) in try Certificate(chain: chain, key: key) }
-            }
+        let checked: Result<Certificate, CertificateError> = chain.withView { chain in
+            key.withView { key in Result { () throws(CertificateError) in try Certificate(chain: chain, key: key) } }
         }
-        switch certificate {
-        case .success(let certificate) where certificate.isExpired(atSecond: now):
-            return refused("the certificate has expired")
-        case .success(let certificate): return .success(certificate)
+        let certificate: Certificate
+        switch checked {
+        case .success(let facts): certificate = facts
         case .failure(let error): return refused(error.text)
         }
-    }
-
-    private struct PartProblem: Error { var message: String }
-
-    private func part(_ key: String, _ annotation: String, of secret: Secret) -> Result<[UInt8], PartProblem> {
-        if let name = secret.node[.metadata][.annotations].entry(annotation) {
-            let path = ReferencedFile.path(name, besides: secret.node.file.path)
-            guard let octets = readFile(path) else {
-                return .failure(PartProblem(message: "'\(path)', which \(annotation) names, cannot be read"))
-            }
-            return .success(octets)
+        if certificate.isExpired(atSecond: now) { return refused("the certificate has expired") }
+        if now < certificate.notBefore { return refused("the certificate is not valid yet") }
+        var plan = CertificatePlan(
+            name: resource.name.description, chain: String(decoding: chain, as: UTF8.self),
+            key: String(decoding: key, as: UTF8.self), notAfter: certificate.notAfter)
+        switch data.value("tls.ocsp-staple", annotation: Secret.staplingFileAnnotation) {
+        case .success(let octets): plan.ocspResponse = octets
+        case .failure(let problem):
+            findings.warning(resource, resource.node[.metadata], "no OCSP response is stapled: \(problem.message)")
+        case nil: break
         }
-        guard let octets = secret.value(key) else {
-            return .failure(PartProblem(message: "'\(key)' is missing or not base64"))
-        }
-        return .success(octets)
-    }
-
-    // MARK: listeners that could answer for each other
-
-    /// A client may reuse a connection for every name of the certificate, so listeners of one port whose names overlap
-    /// can get each other's requests (Gateway API, OverlappingTLSConfig).
-    func markOverlaps(_ gateways: [GatewayState]) {
-        for gateway in gateways {
-            let listeners = gateway.listeners.filter { $0.protocolKind == .https }
-            for (position, listener) in listeners.enumerated() {
-                for (other, second) in listeners.enumerated()
-                where other != position && second.listener.port == listener.listener.port {
-                    if Self.overlap(listener.certificates.flatMap(\.names), second.certificates.flatMap(\.names)) {
-                        listener.overlap = (
-                            .overlappingCertificates,
-                            "Its certificates share names with those of listener '\(second.listener.name)'"
-                        )
-                    } else if listener.overlap == nil,
-                        Hostname.intersection(listener.listener.hostname, second.listener.hostname) != nil
-                    {
-                        listener.overlap = (
-                            .overlappingHostnames,
-                            "Its hostname overlaps with that of listener '\(second.listener.name)'"
-                        )
-                    }
-                }
-            }
-        }
-    }
-
-    private static func overlap(_ a: [String], _ b: [String]) -> Bool {
-        a.contains { name in b.contains { Hostname.intersection(name, $0) != nil } }
+        return .success(ResolvedCertificate(plan: plan, names: certificate.names))
     }
 }

@@ -4,34 +4,38 @@ import Core
 /// One Gateway of ours while a set is resolved.
 final class GatewayState {
     let gateway: Gateway
-    let resource: LoadedResource
-    /// Its number among the set's resources.
-    let number: Int
-    let listeners: [ListenerState]
+    /// Its own listeners.
+    let group: ListenerGroup
+    /// ListenerSets that name it, allowed or not, in the order of their precedence.
+    var listenerSets: [ListenerSetState] = []
     /// Where its listeners are bound; `::` when it names no address.
     private(set) var addresses: [IPAddress] = []
     /// Whether the user chose them.
     private(set) var hasOwnAddresses = false
     private(set) var addressProblem: ListenerState.Problem?
+    /// What it shows to backends that ask for a certificate (`spec.tls.backend.clientCertificateRef`); nil: nothing, either
+    /// because nothing is written or because of ``clientCertificateProblem``.
+    var clientCertificate: CertificatePlan?
     /// `spec.tls.backend.clientCertificateRef` that leads nowhere.
     var clientCertificateProblem: ListenerState.Problem?
     /// Addresses that cannot be used, as binding showed.
     private(set) var unusable: [(address: IPAddress, message: String)] = []
-    private var byName: [String: Int] = [:]
 
     init(_ resource: LoadedResource, number: Int) {
         gateway = Gateway(resource.node)
-        self.resource = resource
-        self.number = number
-        listeners = gateway.listeners.map(ListenerState.init)
-        for (index, listener) in listeners.enumerated() { byName[listener.listener.name] = index }
+        group = ListenerGroup(resource, number: number, gateway.listeners)
         readAddresses()
         for listener in listeners {
             listener.sockets = addresses.map { SocketAddress(ip: $0, port: listener.listener.port) }
         }
     }
 
-    var name: ResourceName { resource.name }
+    var name: ResourceName { group.name }
+    var resource: LoadedResource { group.resource }
+    var number: Int { group.number }
+    var listeners: [ListenerState] { group.listeners }
+    /// Its own listeners, then those of its ListenerSets.
+    var groups: [ListenerGroup] { [group] + listenerSets.map(\.group) }
 
     private func readAddresses() {
         for address in gateway.addresses {
@@ -65,7 +69,7 @@ final class GatewayState {
     /// Which of its sockets are not there, per listener and for whole addresses.
     func note(bindFailures: [ListeningAddress: BindFailure]) {
         guard isAccepted, !bindFailures.isEmpty else { return }
-        for listener in listeners where listener.isValid {
+        for listener in groups.filter({ $0.detachment == nil }).flatMap(\.listeners) where listener.isValid {
             for socket in listener.sockets {
                 guard let failure = bindFailures[ListeningAddress(listener.transport, socket)] else { continue }
                 let message = "\(socket) cannot be bound: \(failure.message)"
@@ -89,14 +93,40 @@ final class GatewayState {
         status.listeners = listeners.map { $0.status(inAcceptedGateway: isAccepted) }
         status.addresses = isAccepted ? addresses.filter { ip in !unusable.contains { $0.address == ip } } : []
         status.conditions = [acceptedCondition, programmedCondition]
-        if let problem = clientCertificateProblem {
+        if let resolvedRefsCondition { status.conditions.append(resolvedRefsCondition) }
+        if isInsecure {
             status.conditions.append(
                 Condition(
-                    .resolvedRefs, false, problem.reason, "tls.backend.clientCertificateRef: \(problem.message)"))
-        } else if gateway.clientCertificateRef != nil {
-            status.conditions.append(Condition(.resolvedRefs, true, .resolvedRefs, StatusMessage.referencesResolved))
+                    .insecureFrontendValidationMode, true, .configurationChanged,
+                    "Clients without a valid certificate are let in: AllowInsecureFallback in tls.frontend"))
+        }
+        if gateway.node[.spec][.allowedListeners].exists || !listenerSets.isEmpty {
+            status.attachedListenerSets = listenerSets.filter(\.isAccepted).count
         }
         return status
+    }
+
+    private var isInsecure: Bool {
+        gateway.clientValidation?.isInsecure ?? false
+            || gateway.clientValidationByPort.values.contains { $0?.isInsecure ?? false }
+    }
+
+    /// What the Gateway itself refers to, and a summary of its listeners; not there when neither refers to anything.
+    private var resolvedRefsCondition: Condition? {
+        if let problem = clientCertificateProblem {
+            return Condition(
+                .resolvedRefs, false, problem.reason, "tls.backend.clientCertificateRef: \(problem.message)")
+        }
+        let broken = listeners.filter { $0.unresolvedRefs != nil }.map { "'\($0.listener.name)'" }
+        if !broken.isEmpty {
+            return Condition(
+                .resolvedRefs, false, .listenersNotResolved,
+                "Listeners whose references are not all resolved: \(StatusMessage.list(broken))")
+        }
+        guard gateway.node[.spec][.tls].exists || listeners.contains(where: { !$0.certificates.isEmpty }) else {
+            return nil
+        }
+        return Condition(.resolvedRefs, true, .resolvedRefs, StatusMessage.referencesResolved)
     }
 
     private var acceptedCondition: Condition {
@@ -122,16 +152,19 @@ final class GatewayState {
         return Condition(.programmed, true, .programmed, "Gateway is serving")
     }
 
-    // MARK: routes
+    // MARK: ListenerSets
 
-    /// The listeners that a reference selects by sectionName and port.
-    func selected(sectionName: String?, port: UInt16?) -> [ListenerState] {
-        if let sectionName {
-            guard let index = byName[sectionName], port == nil || listeners[index].listener.port == port else {
-                return []
+    /// Why ListenerSets of `namespace` may not attach; nil: they may.
+    func refusal(of namespace: String, _ namespaces: NamespaceTable) -> String? {
+        let isAllowed =
+            switch gateway.allowedListeners {
+            case .all: true
+            case .same: namespace == name.namespace
+            case .none, .invalid: false
+            case .selector(let selector): selector.matches(namespaces.labels(of: namespace))
             }
-            return [listeners[index]]
-        }
-        return port == nil ? listeners : listeners.filter { $0.listener.port == port }
+        return isAllowed
+            ? nil
+            : "Gateway '\(name)' takes no ListenerSets of namespace '\(namespace)'; see its allowedListeners"
     }
 }

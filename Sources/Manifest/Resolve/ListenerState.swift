@@ -6,33 +6,41 @@ final class ListenerState {
     typealias Problem = (reason: ConditionReason, message: String)
 
     let listener: Gateway.Listener
+    /// A ListenerSet wrote it: its conditions are worded a little otherwise, and the Gateway's listeners come first.
+    let isOfListenerSet: Bool
     /// Nil: no protocol that Gateway API knows.
     let protocolKind: ListenerProtocol?
     /// `allowedRoutes.kinds` as far as they are served here.
     let routeKinds: [String]
     var sockets: [SocketAddress] = []
     /// By what its sockets are.
-    var transport: SocketTransport { protocolKind == .udp ? .udp : .tcp }
+    var transport: SocketTransport { protocolKind?.transport ?? .tcp }
 
     /// Why it is not accepted.
     var refusal: Problem?
     var conflict: Problem?
+    /// What its spec lacks, so that it is accepted but cannot be served.
+    var specProblem: Problem?
     /// Why its references do not all resolve, and whether it can work nevertheless.
     var unresolvedRefs: Problem?
     var worksWithUnresolvedRefs = false
     /// Why its sockets are not all bound.
     var bindProblem: Problem?
     var overlap: Problem?
-    var certificates: [ListenerCertificate] = []
+    /// What it shows, in the order of `certificateRefs`; those that cannot be used are left out.
+    var certificates: [ResolvedCertificate] = []
+    /// What it asks of clients' certificates.
+    var clientValidation: ClientValidationPlan?
 
     private(set) var attachedRoutes = 0
     private(set) var attachments: [ListenerPlan.Attachment] = []
     private var lastRoute = -1
     private var allowedNamespaces: [String: Bool] = [:]
 
-    init(_ listener: Gateway.Listener) {
+    init(_ listener: Gateway.Listener, isOfListenerSet: Bool) {
         self.listener = listener
-        protocolKind = ListenerProtocol(rawValue: listener.protocolName)
+        self.isOfListenerSet = isOfListenerSet
+        protocolKind = ListenerProtocol(name: listener.protocolName, isPassthrough: listener.isPassthrough)
         let possible = protocolKind?.routeKinds ?? []
         let served = possible.filter(ServedProtocols.routeKinds.contains)
         if listener.kinds.isEmpty {
@@ -51,30 +59,21 @@ final class ListenerState {
                 )
             }
         }
-        if protocolKind == nil {
+        if protocolKind == nil || !ServedProtocols.listeners.contains(where: { $0 == protocolKind }) {
             refusal = (
-                .unsupportedProtocol, "protocol '\(listener.protocolName)' is not supported; \(Self.servedText)"
+                .unsupportedProtocol,
+                "protocol '\(listener.protocolName)' is not supported; \(ListenerProtocol.names.joined(separator: ", ")) are"
             )
         } else if case .invalid(let why) = listener.namespaces {
             refusal = (.unsupportedValue, "allowedRoutes.namespaces: \(why)")
-        } else if let kind = protocolKind, !ServedProtocols.listeners.contains(kind) {
-            refusal = (
-                .unsupportedProtocol,
-                "protocol '\(listener.protocolName)' is not served by this version; \(Self.servedText)"
-            )
         }
     }
-
-    private static let servedText: String = {
-        let names = ServedProtocols.listeners.map(\.rawValue)
-        return names.joined(separator: ", ") + (names.count == 1 ? " is" : " are")
-    }()
 
     // MARK: what becomes of it
 
     var isAccepted: Bool { refusal == nil && conflict == nil }
     /// Nothing in the manifests keeps it from working.
-    var isValid: Bool { isAccepted && (unresolvedRefs == nil || worksWithUnresolvedRefs) }
+    var isValid: Bool { isAccepted && specProblem == nil && (unresolvedRefs == nil || worksWithUnresolvedRefs) }
     var isProgrammed: Bool { isValid && bindProblem == nil }
 
     private func conditions(inAcceptedGateway isGatewayAccepted: Bool) -> [Condition] {
@@ -84,17 +83,7 @@ final class ListenerState {
         } else {
             conditions.append(Condition(.accepted, true, .accepted, "Listener is accepted"))
         }
-        if isProgrammed && isGatewayAccepted {
-            conditions.append(Condition(.programmed, true, .programmed, "Listener is serving"))
-        } else if isValid && !isGatewayAccepted {
-            conditions.append(
-                Condition(.programmed, false, .invalid, "Its Gateway is not accepted; its conditions say why"))
-        } else if isValid, let bindProblem {
-            conditions.append(Condition(.programmed, false, bindProblem.reason, bindProblem.message))
-        } else {
-            conditions.append(
-                Condition(.programmed, false, .invalid, "Listener is not served; its other conditions say why"))
-        }
+        conditions.append(programmedCondition(inAcceptedGateway: isGatewayAccepted))
         if let unresolvedRefs {
             conditions.append(Condition(.resolvedRefs, false, unresolvedRefs.reason, unresolvedRefs.message))
         } else {
@@ -109,6 +98,34 @@ final class ListenerState {
             conditions.append(Condition(.overlappingTLSConfig, true, overlap.reason, overlap.message))
         }
         return conditions
+    }
+
+    private func programmedCondition(inAcceptedGateway isGatewayAccepted: Bool) -> Condition {
+        if isValid, !isGatewayAccepted {
+            return Condition(.programmed, false, .invalid, "Its Gateway is not accepted; its conditions say why")
+        }
+        if isValid, let bindProblem {
+            return Condition(.programmed, false, bindProblem.reason, bindProblem.message)
+        }
+        if isValid { return Condition(.programmed, true, .programmed, "Listener is serving") }
+        let message = "Listener is not served; its other conditions say why"
+        if refusal?.reason == .noValidCACertificate, let unresolvedRefs {
+            return Condition(.programmed, false, unresolvedRefs.reason, unresolvedRefs.message)
+        }
+        if isOfListenerSet, refusal == nil, let conflict {
+            return Condition(.programmed, false, conflict.reason, conflict.message)
+        }
+        return Condition(
+            .programmed, false, isOfListenerSet ? .listenersNotValid : .invalid, specProblem?.message ?? message)
+    }
+
+    /// Of HTTPS and of TLS that ends here, when something can be shown.
+    var tls: ServerTLSPlan? {
+        guard protocolKind?.terminatesTLS ?? false, !certificates.isEmpty else { return nil }
+        var plan = ServerTLSPlan(certificates: certificates.map(\.plan))
+        if protocolKind == .tlsTerminate { plan.parameters.alpn = [] }
+        plan.clientValidation = clientValidation
+        return plan
     }
 
     func status(inAcceptedGateway isGatewayAccepted: Bool) -> ListenerStatus {

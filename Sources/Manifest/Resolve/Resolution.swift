@@ -8,6 +8,10 @@ package struct Resolution: Sendable {
     package let plan: GatewayPlan
     /// What the resolver found; what the reader found stands in the set.
     package let findings: [Finding]
+    /// The certificates that are shown to clients or to backends, by their Secrets' names.
+    package let certificates: [CertificateFact]
+    /// Files besides the manifests that the set depends on, by path.
+    package let followedFiles: [FollowedFile]
     /// For the next resolution.
     package let memory: ResolveMemory
     /// False: nothing would be served, and the caller decides whether that is refused.
@@ -24,7 +28,8 @@ package struct Resolution: Sendable {
 
     init(
         set: ManifestSet, index: ResourceIndex, statuses: [ResourceStatus], plan: GatewayPlan, findings: [Finding],
-        previous: ResolveMemory, now: String, hasGateway: Bool
+        certificates: [ResourceName: ResolvedCertificate], files: [FollowedFile], previous: ResolveMemory, now: String,
+        hasGateway: Bool
     ) {
         var memory = ResolveMemory()
         memory.entries.reserveCapacity(index.resources.count)
@@ -39,6 +44,9 @@ package struct Resolution: Sendable {
             memory.entries[resource.key] = .init(specHash: hash, generation: generation, status: status)
             shown.append(Shown(node: resource.node, kind: resource.kind, generation: generation, status: status))
         }
+        memory.certificates = certificates
+        self.certificates = CertificateFact.all(certificates)
+        followedFiles = files
         self.set = set
         self.plan = plan
         self.findings = findings

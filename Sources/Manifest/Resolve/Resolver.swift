@@ -19,17 +19,26 @@ package enum Resolver {
         AppliedFields.warn(index, findings: &findings)
         let grants = GrantTable(index)
         tellClasses(index, findings: &findings)
+        let namespaces = NamespaceTable(index)
         let (gateways, foreign) = findGateways(index, findings: &findings)
         if gateways.isEmpty { findings.append(noGateway(set, index)) }
+        let listenerSets = ListenerSetState.find(
+            index, gateways: gateways, namespaces: namespaces, foreign: foreign, findings: &findings)
+        for listenerSet in listenerSets { listenerSet.gateway.listenerSets.append(listenerSet) }
 
-        var certificates = CertificateTable(index: index, grants: grants, now: now, readFile: readFile)
-        for gateway in gateways { certificates.check(gateway, findings: &findings) }
-        ListenerConflicts.mark(gateways)
-        certificates.markOverlaps(gateways)
+        let files = FollowedFiles(readFile)
+        let seconds = (now.withView { Timestamp.nanoseconds($0) } ?? 0) / 1_000_000_000
+        var tls = ListenerTLS(
+            certificates: CertificateTable(
+                index: index, grants: grants, now: seconds, files: files, previous: previous.certificates),
+            authorities: AuthorityTable(index: index, grants: grants, now: seconds, files: files))
+        for gateway in gateways { tls.resolve(gateway, findings: &findings) }
+        ListenerConflicts.mark(gateways, listenerSets)
+        ListenerTLS.markOverlaps(gateways)
 
         let clusters = ClusterTable(index, findings: &findings)
         var routes = RouteResolution(
-            gateways: gateways, foreignGateways: foreign, namespaces: NamespaceTable(index),
+            gateways: gateways, listenerSets: listenerSets, foreignGateways: foreign, namespaces: namespaces,
             rules: RuleResolver(index: index, grants: grants, clusters: clusters))
         routes.resolveAll(index, findings: &findings)
 
@@ -37,17 +46,18 @@ package enum Resolver {
         plan.files = index.files
         plan.routes = routes.plans
         plan.clusters = routes.clusters
-        plan.sockets = sockets(gateways)
+        plan.sockets = ListenerSockets.plans(gateways)
 
         for gateway in gateways {
             gateway.note(bindFailures: bindFailures)
             tell(gateway, findings: &findings)
         }
-        let statuses = statuses(index, gateways, routes.statuses)
+        let certificates = tls.certificates.usable
+        CertificateFact.tellExpiry(certificates, index, atSecond: seconds, findings: &findings)
+        let statuses = statuses(index, gateways, listenerSets, routes.statuses)
         return Resolution(
             set: set, index: index, statuses: statuses, plan: plan, findings: findings.sorted(by: index.files),
-            previous: previous,
-            now: now, hasGateway: !gateways.isEmpty)
+            certificates: certificates, files: files.all, previous: previous, now: now, hasGateway: !gateways.isEmpty)
     }
 
     // MARK: gateways
@@ -111,16 +121,30 @@ package enum Resolver {
         if let problem = gateway.clientCertificateProblem, let reference = gateway.gateway.clientCertificateRef {
             findings.unresolved(resource, reference.node, problem.message)
         }
-        for listener in gateway.listeners {
-            for problem in [listener.refusal, listener.conflict, listener.unresolvedRefs, listener.bindProblem] {
-                guard let problem else { continue }
-                findings.unresolved(resource, field(of: listener.listener.node, problem.reason), problem.message)
+        for group in gateway.groups {
+            if let problem = group.detachment {
+                findings.unresolved(group.resource, group.resource.node[.spec][.parentRef], problem.message)
+                continue
+            }
+            for listener in group.listeners {
+                let problems = [
+                    listener.refusal, listener.conflict, listener.specProblem, listener.unresolvedRefs,
+                    listener.bindProblem,
+                ]
+                var told: String?
+                for case let problem? in problems where problem.message != told {
+                    told = problem.message
+                    let field = field(of: listener.listener.node, problem.reason, resource.node)
+                    findings.unresolved(group.resource, field, problem.message)
+                }
             }
         }
     }
 
     /// The field of a listener that a reason is about.
-    private static func field(of listener: WrittenNode, _ reason: ConditionReason) -> WrittenNode {
+    private static func field(
+        of listener: WrittenNode, _ reason: ConditionReason, _ gateway: WrittenNode
+    ) -> WrittenNode {
         switch reason {
         case .unsupportedProtocol: listener[.protocol]
         case .protocolConflict, .hostnameConflict, .portUnavailable, .addressNotUsable: listener[.port]
@@ -128,38 +152,16 @@ package enum Resolver {
         case .invalidRouteKinds: listener[.allowedRoutes][.kinds]
         case .invalidCertificateRef, .partiallyInvalidCertificateRef, .refNotPermitted:
             listener[.tls][.certificateRefs]
+        case .invalid: listener[.tls]
         default: listener
         }
     }
 
     // MARK: what comes out
 
-    /// Listeners that can work, by the address and port that they share, in the order of the files.
-    private static func sockets(_ gateways: [GatewayState]) -> [SocketPlan] {
-        var sockets: [SocketPlan] = []
-        var numbers: [SocketAddress: Int] = [:]
-        for gateway in gateways where gateway.isAccepted {
-            for listener in gateway.listeners where listener.isValid {
-                let plan = ListenerPlan(
-                    gatewayNamespace: gateway.name.namespace, gatewayName: gateway.name.name,
-                    name: listener.listener.name, hostname: listener.listener.hostname,
-                    attachments: listener.attachments,
-                    position: listener.listener.node.position(in: gateway.resource.file))
-                for socket in listener.sockets {
-                    if let number = numbers[socket] {
-                        sockets[number].listeners.append(plan)
-                    } else {
-                        numbers[socket] = sockets.count
-                        sockets.append(SocketPlan(address: socket, listeners: [plan]))
-                    }
-                }
-            }
-        }
-        return sockets
-    }
-
     private static func statuses(
-        _ index: ResourceIndex, _ gateways: [GatewayState], _ routes: [Int: [RouteParentStatus]]
+        _ index: ResourceIndex, _ gateways: [GatewayState], _ listenerSets: [ListenerSetState],
+        _ routes: [Int: [RouteParentStatus]]
     ) -> [ResourceStatus] {
         var statuses = [ResourceStatus](repeating: .none, count: index.resources.count)
         for number in index.gatewayClasses where GatewayClass(index.resources[number].node).isOurs {
@@ -169,6 +171,7 @@ package enum Resolver {
             ])
         }
         for gateway in gateways { statuses[gateway.number] = .gateway(gateway.status) }
+        for listenerSet in listenerSets { statuses[listenerSet.group.number] = .listenerSet(listenerSet.status) }
         for number in index.routes { statuses[number] = .route(routes[number] ?? []) }
         return statuses
     }

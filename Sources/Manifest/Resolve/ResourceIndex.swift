@@ -25,6 +25,7 @@ struct ResourceIndex {
     /// Numbers in `resources`, in the order of the files.
     private(set) var gatewayClasses: [Int] = []
     private(set) var gateways: [Int] = []
+    private(set) var listenerSets: [Int] = []
     /// Routes of all kinds.
     private(set) var routes: [Int] = []
     private(set) var referenceGrants: [Int] = []
@@ -59,6 +60,7 @@ struct ResourceIndex {
         }
         gatewayClasses = all(.gatewayClass)
         gateways = all(.gateway)
+        listenerSets = all(.listenerSet)
         routes = resources.indices.filter { RouteKind(resources[$0].kind) != nil && !resources[$0].isReplaced }
         referenceGrants = all(.referenceGrant)
         endpointSlices = all(.endpointSlice)

@@ -4,6 +4,7 @@ import Core
 /// Attaches the routes of a set to listeners, in the order of their precedence, and makes their plans and statuses.
 struct RouteResolution {
     private let gateways: [ResourceName: GatewayState]
+    private let listenerSets: [ResourceName: ListenerSetState]
     private let foreignGateways: Set<ResourceName>
     private let defaultGateways: [GatewayState]
     private let namespaces: NamespaceTable
@@ -18,6 +19,8 @@ struct RouteResolution {
     private struct Parent {
         var reference: RouteParentStatus.Reference
         var gateway: GatewayState
+        /// The listeners that are meant: the Gateway's own, or those of one of its ListenerSets.
+        var group: ListenerGroup
         var sectionName: String?
         var port: UInt16?
         var node: WrittenNode
@@ -27,9 +30,11 @@ struct RouteResolution {
     }
 
     init(
-        gateways: [GatewayState], foreignGateways: Set<ResourceName>, namespaces: NamespaceTable, rules: RuleResolver
+        gateways: [GatewayState], listenerSets: [ListenerSetState], foreignGateways: Set<ResourceName>,
+        namespaces: NamespaceTable, rules: RuleResolver
     ) {
         self.gateways = Dictionary(uniqueKeysWithValues: gateways.map { ($0.name, $0) })
+        self.listenerSets = Dictionary(uniqueKeysWithValues: listenerSets.map { ($0.name, $0) })
         self.foreignGateways = foreignGateways
         self.namespaces = namespaces
         self.rules = rules
@@ -151,30 +156,34 @@ struct RouteResolution {
     ) -> [Parent] {
         var parents: [Parent] = []
         for (position, reference) in route.parentRefs.enumerated() {
-            guard reference.isGateway else {
+            guard reference.isGateway || reference.isListenerSet else {
                 findings.warning(
                     resource, reference.node,
-                    "a parent of kind '\(reference.kind)' is left alone; routes of this version attach to Gateways")
+                    "a parent of kind '\(reference.kind)' is left alone; routes attach to Gateways and ListenerSets")
                 continue
             }
             let name = ResourceName(
                 namespace: reference.namespace ?? resource.name.namespace, name: reference.name)
-            guard let gateway = gateways[name] else {
-                // Without any Gateway one finding says it for all routes.
-                if !gateways.isEmpty, !foreignGateways.contains(name) {
-                    findings.unresolved(resource, reference.node, "there is no Gateway '\(name)'")
+            let listenerSet = reference.isListenerSet ? listenerSets[name] : nil
+            guard let gateway = reference.isListenerSet ? listenerSet?.gateway : gateways[name] else {
+                // Without any Gateway one finding says it for all routes, and a ListenerSet has its own to say.
+                if !gateways.isEmpty, !foreignGateways.contains(name), !hasListenerSet(reference, name) {
+                    findings.unresolved(resource, reference.node, "there is no \(reference.kind) '\(name)'")
                 }
                 continue
             }
             parents.append(
                 Parent(
-                    reference: .parentRef(UInt16(position)), gateway: gateway, sectionName: reference.sectionName,
-                    port: reference.port, node: reference.node))
+                    reference: .parentRef(UInt16(position)), gateway: gateway,
+                    group: listenerSet?.group ?? gateway.group,
+                    sectionName: reference.sectionName, port: reference.port, node: reference.node))
         }
         if route.usesDefaultGateways {
-            for gateway in defaultGateways where !parents.contains(where: { $0.gateway === gateway }) {
+            for gateway in defaultGateways where !parents.contains(where: { $0.group === gateway.group }) {
                 parents.append(
-                    Parent(reference: .defaultGateway(gateway.name), gateway: gateway, node: route.node[.spec]))
+                    Parent(
+                        reference: .defaultGateway(gateway.name), gateway: gateway, group: gateway.group,
+                        node: route.node[.spec]))
             }
         }
         if parents.isEmpty, route.parentRefs.isEmpty {
@@ -184,20 +193,29 @@ struct RouteResolution {
         return parents
     }
 
+    private func hasListenerSet(_ reference: ParentReference, _ name: ResourceName) -> Bool {
+        reference.isListenerSet && rules.index[.listenerSet, name] != nil
+    }
+
     /// Which listeners take the route: by name and port, then by kind and namespace, then by hostname.
     private func choose(
         _ parent: inout Parent, _ route: Route, _ resource: LoadedResource, findings: inout FindingLog
     ) {
-        let selected = parent.gateway.selected(sectionName: parent.sectionName, port: parent.port)
+        let selected = parent.group.selected(sectionName: parent.sectionName, port: parent.port)
         guard !selected.isEmpty else {
+            let name = "\(parent.group.kindName) '\(parent.group.name)'"
+            if parent.group.detachment != nil {
+                parent.refusal = (.noMatchingParent, "\(name) is attached to no Gateway; its conditions say why")
+                return
+            }
             let section = parent.sectionName.map { " named '\($0)'" } ?? ""
             let port = parent.port.map { " on port \($0)" } ?? ""
             parent.refusal = (
-                .noMatchingParent, "Gateway '\(parent.gateway.name)' has no listener\(section)\(port)"
+                .noMatchingParent, "\(name) has no listener\(section)\(port)"
             )
             return
         }
-        let home = parent.gateway.name.namespace
+        let home = parent.group.name.namespace
         var allowing: [ListenerState] = []
         var taken: ListenerState?
         for listener in selected
@@ -216,7 +234,7 @@ struct RouteResolution {
         if allowing.isEmpty {
             parent.refusal = (
                 .notAllowedByListeners,
-                "no listener of Gateway '\(parent.gateway.name)' allows \(route.kind.name)s of namespace "
+                "no listener of \(parent.group.kindName) '\(parent.group.name)' allows \(route.kind.name)s of namespace "
                     + "'\(resource.name.namespace)'; see its protocol and its allowedRoutes"
             )
         } else if let taken {
@@ -240,8 +258,8 @@ struct RouteResolution {
 
     private func identity(of parent: Parent) -> UInt64 {
         var hash = SpecHash()
-        hash.add(1, parent.gateway.name.namespace)
-        hash.add(2, parent.gateway.name.name)
+        hash.add(parent.group.isListenerSet ? 4 : 1, parent.group.name.namespace)
+        hash.add(2, parent.group.name.name)
         hash.add(3, parent.sectionName ?? "")
         hash.add(UInt64(parent.port ?? 0))
         return hash.value

@@ -1,26 +1,37 @@
 import Config
+import Core
 
-/// What this version can serve. The only place to change when the data plane learns more: everything around it, such as
-/// certificates of HTTPS listeners, is already decided as if it were served.
+/// What this version can serve. The only place to change when the data plane learns more.
 enum ServedProtocols {
-    static let listeners: [ListenerProtocol] = [.http]
+    static let listeners: [ListenerProtocol] = [.http, .https, .tlsTerminate, .tlsPassthrough, .tcp, .udp]
     static let backends: [BackendProtocol] = [.http1]
     static let routeKinds = ["HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"]
 }
 
-/// `listeners[].protocol`, as far as Gateway API knows it.
-enum ListenerProtocol: String {
-    case http = "HTTP"
-    case https = "HTTPS"
-    case tls = "TLS"
-    case tcp = "TCP"
-    case udp = "UDP"
+/// What `listeners[].protocol` and `tls.mode` mean.
+extension ListenerProtocol {
+    /// The names that `protocol` may have here.
+    static let names = ["HTTP", "HTTPS", "TLS", "TCP", "UDP"]
 
-    /// The kinds of routes that make sense on it (Gateway API, "Routes Summary Table"), served or not.
+    /// Nil when Gateway API knows no such protocol.
+    init?(name: String, isPassthrough: Bool) {
+        switch name {
+        case "HTTP": self = .http
+        case "HTTPS": self = .https
+        case "TLS": self = isPassthrough ? .tlsPassthrough : .tlsTerminate
+        case "TCP": self = .tcp
+        case "UDP": self = .udp
+        default: return nil
+        }
+    }
+
+    /// The kinds of routes that make sense on it, served or not. A TCPRoute cannot look into TLS that is passed on, so
+    /// only a TLSRoute fits there; of TLS that ends here, either can take the octets.
     var routeKinds: [String] {
         switch self {
         case .http, .https: ["HTTPRoute", "GRPCRoute"]
-        case .tls: ["TLSRoute", "TCPRoute"]
+        case .tlsTerminate: ["TLSRoute", "TCPRoute"]
+        case .tlsPassthrough: ["TLSRoute"]
         case .tcp: ["TCPRoute"]
         case .udp: ["UDPRoute"]
         }
@@ -30,7 +41,7 @@ enum ListenerProtocol: String {
     var family: Family {
         switch self {
         case .http: .clearText
-        case .https, .tls: .encrypted
+        case .https, .tlsTerminate, .tlsPassthrough: .encrypted
         case .tcp: .tcp
         case .udp: .udp
         }
@@ -38,5 +49,6 @@ enum ListenerProtocol: String {
     enum Family { case clearText, encrypted, tcp, udp }
 
     var hasHostnames: Bool { family == .clearText || family == .encrypted }
-    var terminatesTLS: Bool { family == .encrypted }
+    var terminatesTLS: Bool { self == .https || self == .tlsTerminate }
+    var transport: SocketTransport { self == .udp ? .udp : .tcp }
 }

@@ -9,7 +9,21 @@ struct Gateway {
     var parametersRef: WrittenNode
     /// `spec.tls.backend.clientCertificateRef`: the certificate shown to backends.
     var clientCertificateRef: ObjectReference?
+    /// `spec.allowedListeners.namespaces`: whose ListenerSets may attach; nobody's when it is not written.
+    var allowedListeners: NamespaceRule
+    /// `spec.tls.frontend.default.validation`.
+    var clientValidation: ClientValidation?
+    /// `spec.tls.frontend.perPort`, which replaces the default on its ports; nil: clients are not validated there.
+    var clientValidationByPort: [UInt16: ClientValidation?]
     var node: WrittenNode
+
+    /// What is asked of clients' certificates.
+    struct ClientValidation {
+        var authorities: [ObjectReference]
+        /// `AllowInsecureFallback`.
+        var isInsecure: Bool
+        var node: WrittenNode
+    }
 
     /// One entry of `spec.addresses`.
     struct Address {
@@ -40,12 +54,31 @@ struct Gateway {
         parametersRef = spec[.infrastructure][.parametersRef]
         let client = spec[.tls][.backend][.clientCertificateRef]
         clientCertificateRef = client.exists ? ObjectReference(client, defaultKind: "Secret") : nil
+        allowedListeners = NamespaceRule(spec[.allowedListeners][.namespaces], default: "None")
+        let frontend = spec[.tls][.frontend]
+        clientValidation = ClientValidation(frontend[.default][.validation])
+        clientValidationByPort = [:]
+        for item in frontend[.perPort].items {
+            guard let port = item[.port].integer.flatMap({ UInt16(exactly: $0) }) else { continue }
+            clientValidationByPort[port] = .some(ClientValidation(item[.tls][.validation]))
+        }
         addresses = []
         for item in spec[.addresses].items {
             addresses.append(Address(type: item[.type].string ?? "IPAddress", value: item[.value].string, node: item))
         }
         listeners = []
         for item in spec[.listeners].items { listeners.append(Listener(item)) }
+        self.node = node
+    }
+}
+
+extension Gateway.ClientValidation {
+    /// Nil when nothing is written.
+    init?(_ node: WrittenNode) {
+        guard node.exists else { return nil }
+        authorities = []
+        for item in node[.caCertificateRefs].items { authorities.append(ObjectReference(item, defaultKind: "")) }
+        isInsecure = node[.mode].string == "AllowInsecureFallback"
         self.node = node
     }
 }

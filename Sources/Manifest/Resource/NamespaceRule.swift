@@ -1,12 +1,13 @@
-/// `allowedRoutes.namespaces`: from which namespaces routes may attach.
+/// `allowedRoutes.namespaces` and `allowedListeners.namespaces`: from which namespaces routes or ListenerSets may attach.
 enum NamespaceRule {
     case all, same, none
     case selector(LabelSelector)
     /// `from: Selector` without a selector, or with one that means nothing.
     case invalid(String)
 
-    init(_ node: WrittenNode) {
-        switch node[.from].string ?? "Same" {
+    /// - Parameter default: what an unwritten `from` means.
+    init(_ node: WrittenNode, default: String = "Same") {
+        switch node[.from].string ?? `default` {
         case "All": self = .all
         case "None": self = .none
         case "Selector":

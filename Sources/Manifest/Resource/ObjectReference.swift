@@ -46,4 +46,5 @@ struct ParentReference {
     }
 
     var isGateway: Bool { group == APIGroup.gateway && kind == "Gateway" }
+    var isListenerSet: Bool { group == APIGroup.gateway && kind == "ListenerSet" }
 }

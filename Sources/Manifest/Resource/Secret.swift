@@ -1,27 +1,16 @@
 import Core
 
-/// Secret: what a TLS listener shows.
-struct Secret {
+/// Secret: certificates with their keys.
+enum Secret {
     static let tlsType = "kubernetes.io/tls"
-    /// Name files that hold what `tls.crt` and `tls.key` would, relative to the manifest.
+    /// These name files that hold what `tls.crt`, `tls.key` and `tls.ocsp-staple` would, relative to the manifest.
     static let certificateFileAnnotation = "sluice.dev/cert-file"
     static let keyFileAnnotation = "sluice.dev/key-file"
+    static let staplingFileAnnotation = "sluice.dev/ocsp-file"
+    /// Names a file that holds what `ca.crt` would; on ConfigMaps too.
+    static let authorityFileAnnotation = "sluice.dev/ca-file"
 
-    var type: String
-    var node: WrittenNode
-
-    init(_ node: WrittenNode) {
-        type = node[.type].string ?? "Opaque"
-        self.node = node
-    }
-
-    /// The octets under `key`: `stringData` wins over `data`, as an API server merges them. Nil: no such key, or its
-    /// value is no base64.
-    func value(_ key: String) -> [UInt8]? {
-        if let plain = node[.stringData].entry(key) { return Array(plain.utf8) }
-        guard let encoded = node[.data].entry(key) else { return nil }
-        return encoded.withView { Base64.decode($0) }
-    }
+    static func type(_ node: WrittenNode) -> String { node[.type].string ?? "Opaque" }
 }
 
 /// Standard base64 (RFC 4648, section 4), as Kubernetes writes `data`.

@@ -1,6 +1,7 @@
 /// The types of conditions that statuses carry (Gateway API; the last four are Envoy Gateway's).
 package enum ConditionType: UInt8, Sendable {
     case accepted, programmed, resolvedRefs, conflicted, partiallyInvalid, supportedVersion
+    case insecureFrontendValidationMode
     case overlappingTLSConfig, backendsAvailable, routeRulesOverlap
 
     package var text: StaticString {
@@ -11,6 +12,7 @@ package enum ConditionType: UInt8, Sendable {
         case .conflicted: "Conflicted"
         case .partiallyInvalid: "PartiallyInvalid"
         case .supportedVersion: "SupportedVersion"
+        case .insecureFrontendValidationMode: "InsecureFrontendValidationMode"
         case .overlappingTLSConfig: "OverlappingTLSConfig"
         case .backendsAvailable: "BackendsAvailable"
         case .routeRulesOverlap: "RouteRulesOverlap"
@@ -25,6 +27,8 @@ package enum ConditionReason: UInt8, Sendable {
     case listenersNotValid, unsupportedAddress, addressNotAssigned, addressNotUsable, portUnavailable
     case unsupportedProtocol, protocolConflict, hostnameConflict
     case invalidRouteKinds, invalidCertificateRef, partiallyInvalidCertificateRef, refNotPermitted
+    case invalidCACertificateRef, invalidCACertificateKind, noValidCACertificate
+    case listenersNotResolved, configurationChanged, notAllowed, parentNotAccepted, parentNotProgrammed
     case invalidClientCertificateRef, overlappingHostnames, overlappingCertificates
     // Routes.
     case noMatchingParent, notAllowedByListeners, noMatchingListenerHostname, unsupportedValue
@@ -51,6 +55,14 @@ package enum ConditionReason: UInt8, Sendable {
         case .invalidCertificateRef: "InvalidCertificateRef"
         case .partiallyInvalidCertificateRef: "PartiallyInvalidCertificateRef"
         case .refNotPermitted: "RefNotPermitted"
+        case .invalidCACertificateRef: "InvalidCACertificateRef"
+        case .invalidCACertificateKind: "InvalidCACertificateKind"
+        case .noValidCACertificate: "NoValidCACertificate"
+        case .listenersNotResolved: "ListenersNotResolved"
+        case .configurationChanged: "ConfigurationChanged"
+        case .notAllowed: "NotAllowed"
+        case .parentNotAccepted: "ParentNotAccepted"
+        case .parentNotProgrammed: "ParentNotProgrammed"
         case .invalidClientCertificateRef: "InvalidClientCertificateRef"
         case .overlappingHostnames: "OverlappingHostnames"
         case .overlappingCertificates: "OverlappingCertificates"

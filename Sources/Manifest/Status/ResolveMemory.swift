@@ -1,4 +1,4 @@
-/// What one resolution leaves to the next: generations, and statuses for their transition times.
+/// What one resolution leaves to the next: generations, statuses for their transition times, and the certificates in use.
 /// It belongs to the life of the process; an empty one starts every resource at generation 1.
 package struct ResolveMemory: Sendable {
     struct Entry: Sendable {
@@ -7,6 +7,8 @@ package struct ResolveMemory: Sendable {
         var status: ResourceStatus
     }
     var entries: [ResourceKey: Entry] = [:]
+    /// By their Secrets.
+    var certificates: [ResourceName: ResolvedCertificate] = [:]
 
     package init() {}
 }

@@ -5,6 +5,7 @@ package enum ResourceStatus: Equatable, Sendable {
     case none
     case gatewayClass([Condition])
     case gateway(GatewayStatus)
+    case listenerSet(ListenerSetStatus)
     case route([RouteParentStatus])
 }
 
@@ -13,6 +14,15 @@ package struct GatewayStatus: Equatable, Sendable {
     package var addresses: [IPAddress] = []
     package var conditions: [Condition] = []
     package var listeners: [ListenerStatus] = []
+    /// Nil where ListenerSets play no part.
+    package var attachedListenerSets: Int?
+}
+
+/// The status of a ListenerSet.
+package struct ListenerSetStatus: Equatable, Sendable {
+    package var conditions: [Condition]
+    /// Empty when it is not attached.
+    package var listeners: [ListenerStatus]
 }
 
 package struct ListenerStatus: Equatable, Sendable {
@@ -54,11 +64,15 @@ extension ResourceStatus {
             var old: GatewayStatus?
             if case .gateway(let before) = previous { old = before }
             status.conditions.date(now: now, since: old?.conditions)
-            for index in status.listeners.indices {
-                let before = old?.listeners.first { $0.name == status.listeners[index].name }
-                status.listeners[index].conditions.date(now: now, since: before?.conditions)
-            }
+            status.listeners.date(now: now, since: old?.listeners)
             self = .gateway(status)
+        case .listenerSet(var status):
+            self = .none
+            var old: ListenerSetStatus?
+            if case .listenerSet(let before) = previous { old = before }
+            status.conditions.date(now: now, since: old?.conditions)
+            status.listeners.date(now: now, since: old?.listeners)
+            self = .listenerSet(status)
         case .route(var parents):
             self = .none
             var old: [RouteParentStatus] = []
@@ -68,6 +82,15 @@ extension ResourceStatus {
                 parents[index].conditions.date(now: now, since: before?.conditions)
             }
             self = .route(parents)
+        }
+    }
+}
+
+extension [ListenerStatus] {
+    fileprivate mutating func date(now: String, since previous: [ListenerStatus]?) {
+        for index in indices {
+            let before = previous?.first { $0.name == self[index].name }
+            self[index].conditions.date(now: now, since: before?.conditions)
         }
     }
 }

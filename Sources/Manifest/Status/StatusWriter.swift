@@ -39,6 +39,12 @@ enum StatusWriter {
         case .gateway(let status):
             json.key("status")
             write(status, generation, to: &json)
+        case .listenerSet(let status):
+            json.key("status")
+            json.beginObject()
+            write(status.conditions, generation, to: &json)
+            write(status.listeners, generation, to: &json)
+            json.endObject()
         case .route(let parents):
             json.key("status")
             json.beginObject()
@@ -78,9 +84,15 @@ enum StatusWriter {
         }
         json.endArray()
         write(status.conditions, generation, to: &json)
+        write(status.listeners, generation, to: &json)
+        if let count = status.attachedListenerSets { json.field("attachedListenerSets", count) }
+        json.endObject()
+    }
+
+    private static func write(_ listeners: [ListenerStatus], _ generation: UInt32, to json: inout JSONWriter) {
         json.key("listeners")
         json.beginArray()
-        for listener in status.listeners {
+        for listener in listeners {
             json.beginObject()
             json.field("name", listener.name)
             json.key("supportedKinds")
@@ -97,7 +109,6 @@ enum StatusWriter {
             json.endObject()
         }
         json.endArray()
-        json.endObject()
     }
 
     private static func write(

@@ -17,7 +17,7 @@ extension KindDefinition {
             .referenceGrant, group: gatewayAPI, name: "ReferenceGrant",
             versions: [.version("v1", ReferenceGrantSchema.fields), .version("v1beta1", ReferenceGrantSchema.fields)]),
         .init(
-            .listenerSet, group: gatewayAPI, name: "ListenerSet", isServed: false,
+            .listenerSet, group: gatewayAPI, name: "ListenerSet",
             versions: [.version("v1", ListenerSetSchema.fields)]),
         .init(
             .grpcRoute, group: gatewayAPI, name: "GRPCRoute",

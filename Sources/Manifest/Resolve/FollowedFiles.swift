@@ -1,0 +1,39 @@
+import Core
+
+/// A file that a set of manifests names, and what was in it: whoever follows the set follows the file too.
+package struct FollowedFile: Hashable, Sendable {
+    package var path: String
+    /// Of its octets; 0: it could not be read.
+    package var digest: UInt64
+
+    /// - Parameter octets: nil when it cannot be read.
+    package init(path: String, octets: [UInt8]?) {
+        self.path = path
+        digest = 0
+        guard let octets else { return }
+        var hash = SpecHash()
+        octets.withView { hash.add($0) }
+        digest = hash.value
+    }
+}
+
+/// Reads the files that manifests name, each once, and remembers which they were.
+final class FollowedFiles {
+    private let readFile: (String) -> [UInt8]?
+    private var contents: [String: [UInt8]?] = [:]
+
+    init(_ readFile: @escaping (String) -> [UInt8]?) { self.readFile = readFile }
+
+    /// The octets of a file, or nil.
+    func read(_ path: String) -> [UInt8]? {
+        if let known = contents[path] { return known }
+        let octets = readFile(path)
+        contents[path] = .some(octets)
+        return octets
+    }
+
+    /// By path.
+    var all: [FollowedFile] {
+        contents.map { FollowedFile(path: $0.key, octets: $0.value) }.sorted { $0.path < $1.path }
+    }
+}

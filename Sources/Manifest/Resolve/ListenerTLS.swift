@@ -1,0 +1,167 @@
+import Config
+
+/// Decides what listeners that end TLS show, and what they ask of clients.
+struct ListenerTLS {
+    private(set) var certificates: CertificateTable
+    let authorities: AuthorityTable
+
+    init(certificates: CertificateTable, authorities: AuthorityTable) {
+        self.certificates = certificates
+        self.authorities = authorities
+    }
+
+    mutating func resolve(_ gateway: GatewayState, findings: inout FindingLog) {
+        for group in gateway.groups where group.detachment == nil {
+            for listener in group.listeners { showCertificates(listener, of: group, findings: &findings) }
+        }
+        validateClients(of: gateway)
+        guard let reference = gateway.gateway.clientCertificateRef else { return }
+        switch certificates.resolve(reference, from: "Gateway", in: gateway.name.namespace, findings: &findings) {
+        case .success(let certificate):
+            gateway.clientCertificate = certificate.plan
+            if let staleness = certificate.staleness {
+                gateway.clientCertificateProblem = (.invalidClientCertificateRef, Self.kept(staleness))
+            }
+        case .failure(let refusal):
+            gateway.clientCertificateProblem = (
+                refusal.reason == .refNotPermitted ? .refNotPermitted : .invalidClientCertificateRef, refusal.message
+            )
+        }
+    }
+
+    private static func kept(_ staleness: String) -> String { "\(staleness); the pair before it is still used" }
+
+    // MARK: the listener's own certificates
+
+    private mutating func showCertificates(
+        _ listener: ListenerState, of group: ListenerGroup, findings: inout FindingLog
+    ) {
+        let tls = listener.listener.node[.tls]
+        if tls[.options].exists {
+            findings.warning(group.resource, tls[.options], "options are left alone; Sluice defines none")
+        }
+        guard listener.protocolKind?.terminatesTLS ?? false else {
+            if let first = listener.listener.certificateRefs.first, listener.protocolKind == .tlsPassthrough {
+                findings.warning(
+                    group.resource, first.node, "TLS that is passed through ends at the backend, which shows its own")
+            }
+            return
+        }
+        guard !listener.listener.certificateRefs.isEmpty else {
+            listener.specProblem = (.invalid, "a listener that ends TLS needs tls.certificateRefs")
+            return
+        }
+        var refusals: [CertificateTable.Refusal] = []
+        var stale: String?
+        for reference in listener.listener.certificateRefs {
+            switch certificates.resolve(
+                reference, from: group.kindName, in: group.name.namespace, findings: &findings)
+            {
+            case .success(let certificate):
+                listener.certificates.append(certificate)
+                stale = stale ?? certificate.staleness
+            case .failure(let refusal): refusals.append(refusal)
+            }
+        }
+        guard listener.unresolvedRefs == nil else { return }
+        if let first = refusals.first {
+            if listener.certificates.isEmpty {
+                // What is not permitted is the whole truth only when nothing else is wrong, as Envoy Gateway has it.
+                let other = refusals.first { $0.reason != .refNotPermitted } ?? first
+                listener.unresolvedRefs = (other.reason, other.message)
+            } else {
+                listener.unresolvedRefs = (.partiallyInvalidCertificateRef, first.message)
+                listener.worksWithUnresolvedRefs = true
+            }
+        } else if let stale {
+            listener.unresolvedRefs = (.invalidCertificateRef, Self.kept(stale))
+            listener.worksWithUnresolvedRefs = true
+        }
+    }
+
+    // MARK: clients' certificates
+
+    /// `caCertificateRefs` resolved: what can be used, and what is wrong.
+    private struct Validation {
+        var plan: ClientValidationPlan?
+        var problem: ListenerState.Problem?
+    }
+
+    /// Gateway `spec.tls.frontend`: for HTTPS listeners, ListenerSets' among them, by port or else by default.
+    private func validateClients(of gateway: GatewayState) {
+        let home = gateway.name.namespace
+        let everywhere = gateway.gateway.clientValidation.map { validation($0, home) }
+        let byPort = gateway.gateway.clientValidationByPort.mapValues { $0.map { validation($0, home) } }
+        for group in gateway.groups {
+            for listener in group.listeners where listener.protocolKind == .https {
+                guard let validation = byPort[listener.listener.port] ?? everywhere else { continue }
+                listener.clientValidation = validation.plan
+                guard let problem = validation.problem else { continue }
+                if listener.unresolvedRefs == nil {
+                    listener.unresolvedRefs = problem
+                    listener.worksWithUnresolvedRefs = validation.plan != nil
+                }
+                // Whom to trust is not known, so nobody is let in.
+                if validation.plan == nil, listener.refusal == nil {
+                    listener.refusal = (.noValidCACertificate, problem.message)
+                }
+            }
+        }
+    }
+
+    private func validation(_ written: Gateway.ClientValidation, _ home: String) -> Validation {
+        var result = Validation()
+        var usable: [String] = []
+        for reference in written.authorities {
+            switch authorities.resolve(reference, from: "Gateway", in: home, for: .clients) {
+            case .success(let text): usable.append(text)
+            case .failure(let refusal):
+                let reason: ConditionReason =
+                    switch refusal.cause {
+                    case .notPermitted: .refNotPermitted
+                    case .kind: .invalidCACertificateKind
+                    case .reference: .invalidCACertificateRef
+                    }
+                if result.problem == nil { result.problem = (reason, "client certificates: \(refusal.message)") }
+            }
+        }
+        if !usable.isEmpty {
+            result.plan = ClientValidationPlan(
+                mode: written.isInsecure ? .unverified : .require, authorities: usable.joined())
+        }
+        return result
+    }
+
+    // MARK: listeners that could answer for each other
+
+    /// A client may reuse a connection for every name of the certificate, so listeners of one port whose names overlap
+    /// can get each other's requests (Gateway API, OverlappingTLSConfig).
+    static func markOverlaps(_ gateways: [GatewayState]) {
+        for gateway in gateways {
+            let all = gateway.groups.filter { $0.detachment == nil }.flatMap(\.listeners)
+            let listeners = all.filter { $0.protocolKind == .https }
+            for (position, listener) in listeners.enumerated() {
+                for (other, second) in listeners.enumerated()
+                where other != position && second.listener.port == listener.listener.port {
+                    if Self.overlap(listener.certificates.flatMap(\.names), second.certificates.flatMap(\.names)) {
+                        listener.overlap = (
+                            .overlappingCertificates,
+                            "Its certificates share names with those of listener '\(second.listener.name)'"
+                        )
+                    } else if listener.overlap == nil,
+                        Hostname.intersection(listener.listener.hostname, second.listener.hostname) != nil
+                    {
+                        listener.overlap = (
+                            .overlappingHostnames,
+                            "Its hostname overlaps with that of listener '\(second.listener.name)'"
+                        )
+                    }
+                }
+            }
+        }
+    }
+
+    private static func overlap(_ a: [String], _ b: [String]) -> Bool {
+        a.contains { name in b.contains { Hostname.intersection(name, $0) != nil } }
+    }
+}
