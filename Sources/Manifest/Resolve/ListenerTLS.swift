@@ -2,13 +2,8 @@ import Config
 
 /// Decides what listeners that end TLS show, and what they ask of clients.
 struct ListenerTLS {
-    private(set) var certificates: CertificateTable
+    var certificates: CertificateTable
     let authorities: AuthorityTable
-
-    init(certificates: CertificateTable, authorities: AuthorityTable) {
-        self.certificates = certificates
-        self.authorities = authorities
-    }
 
     mutating func resolve(_ gateway: GatewayState, findings: inout FindingLog) {
         for group in gateway.groups where group.detachment == nil {
