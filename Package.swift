@@ -50,14 +50,14 @@ let package = Package(
         room("IO", ["Core", "CLinux"]),
         room("TLS", ["Core", "COpenSSL"]),
         room("HTTP", ["Core", "CNghttp2"]),
-        room("Connection", ["Core", "IO", "HTTP"]),
+        room("Connection", ["Core", "IO", "TLS", "HTTP"]),
         room("Config", ["Core", "HTTP"]),
         room("Routing", ["Core", "HTTP", "Config", "CPCRE2"]),
         room("Upstream", ["Core", "Config"]),
         room("Telemetry", ["Core", "IO"]),
         room(
             "Proxy",
-            ["Core", "IO", "HTTP", "Connection", "Config", "Routing", "Upstream", "Telemetry"]),
+            ["Core", "IO", "TLS", "HTTP", "Connection", "Config", "Routing", "Upstream", "Telemetry"]),
 
         // The control side.
         room("Manifest", ["Core", "HTTP", "TLS", "Config", "Routing", "CYAML"]),

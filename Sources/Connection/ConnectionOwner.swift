@@ -1,5 +1,6 @@
 import HTTP
 import IO
+import TLS
 
 /// Who is told what happens on a stream or connection: a proxied exchange, a pool, an admin page, `echo`.
 ///
@@ -27,6 +28,16 @@ open class ConnectionOwner: Timed {
 
     /// The connection is gone (reset, closed by its peer between messages, timed out while idle). Its descriptor is closed.
     open func closed(_ connection: any DownstreamConnection) {}
+
+    /// A TLS handshake is over; the connection is to be taken over at once: ``TLSHandshake/take(listenerIdentity:)``.
+    open func handshakeEnded(_ handshake: TLSHandshake) {}
+
+    /// A TLS handshake failed, and its connection is closed.
+    open func handshakeFailed(_ handshake: TLSHandshake, _ failure: TLSFailure) {}
+
+    /// An HTTP/1.1 connection begins with HTTP/2's preface (RFC 9113, section 3.3). True: its owner has taken it over with
+    /// ``HTTP1ServerConnection/take(received:)``.
+    open func prefaceReceived(on connection: HTTP1ServerConnection) -> Bool { false }
 
     // MARK: of an upstream connection
 

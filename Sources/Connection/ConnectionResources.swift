@@ -8,6 +8,8 @@ public struct ConnectionLimits: BitwiseCopyable, Sendable {
     public var responseHead = HeadLimits.response
     /// From a connection's first octet of a head (or its acceptance) to the head's last.
     public var headReceived = TimeAmount.seconds(15)
+    /// From a connection's acceptance to the end of its TLS handshake.
+    public var handshake = TimeAmount.seconds(10)
     /// Between two requests.
     public var keepAliveIdle = TimeAmount.seconds(3600)
     /// After our FIN, until the peer's.

@@ -1,25 +1,53 @@
 import Core
 import IO
+import TLS
 
-/// Makes one connection to an endpoint. Owned by who waits for it; it ends with ``take()`` or ``cancel()``.
+/// Makes one connection to an endpoint: TCP, what is told first, and the TLS handshake. Owned by who waits for it; it ends
+/// with the connection that takes it over, or with ``cancel()``.
 ///
-///     connecting ─ established ─▶ taken;  failed, timed out ─▶ over
+///     connecting ─▶ handshaking (with TLS) ─▶ established ─▶ taken;   failed, timed out, cancelled ─▶ over
 public final class Connector: EventSource {
+    /// How a connection is secured.
+    public struct Security {
+        public var context: TLSContext
+        public var serverName: String
+        public var resuming: TLSResumption?
+
+        public init(context: TLSContext, serverName: String, resuming: TLSResumption?) {
+            self.context = context
+            self.serverName = serverName
+            self.resuming = resuming
+        }
+    }
+
+    private enum Phase { case connecting, handshaking, over }
+
     public let peer: SocketAddress
+    /// Nil: clear text. Made when the socket is connected.
+    public private(set) var channel: TLSChannel?
     private unowned(unsafe) let owner: ConnectionOwner
     private let resources: ConnectionResources
     private var fd: CInt
+    private var phase = Phase.connecting
+    private let security: Security?
+    /// What goes out before everything else (a PROXY header), not sent yet.
+    private var preamble: ByteBuffer
     /// What epoll said last: whoever takes over has to know it, since it is not said again.
     private(set) var events = ReadyEvents(rawValue: 0)
 
     /// Begins to connect; `owner` is told the outcome, never within this call.
-    /// - Parameter timeout: until the connection can be used.
+    /// - Parameters:
+    ///   - timeout: until the connection can be used, its handshake included.
+    ///   - preamble: octets that go first, in clear text.
     public init(
-        to peer: SocketAddress, timeout: TimeAmount, owner: ConnectionOwner, resources: ConnectionResources
+        to peer: SocketAddress, timeout: TimeAmount, security: Security?, preamble: consuming ByteBuffer = ByteBuffer(),
+        owner: ConnectionOwner, resources: ConnectionResources
     ) throws(Errno) {
         self.peer = peer
         self.owner = owner
         self.resources = resources
+        self.security = security
+        self.preamble = preamble
         fd = try Socket.connect(peer).release()
         super.init()
         resources.loop.add(fd, self)
@@ -29,15 +57,69 @@ public final class Connector: EventSource {
     deinit { precondition(fd < 0, "a connector went before its end") }
 
     public override func ready(_ events: ReadyEvents) {
-        guard fd >= 0, events.has(.anyForWriting) else { return }
-        self.events = events
-        if let error = Socket.pendingError(fd) { return fail(.refused(error)) }
-        resources.loop.clearDeadline(self)
-        owner.established(self)
-        precondition(fd < 0, "an established connection was not taken")
+        guard fd >= 0 else { return }
+        self.events = ReadyEvents(rawValue: self.events.rawValue | events.rawValue)
+        switch phase {
+        case .connecting:
+            guard events.has(.anyForWriting) else { return }
+            if let error = Socket.pendingError(fd) { return fail(.refused(error)) }
+            guard sendPreamble() else { return }
+            guard let security else { return succeed() }
+            channel = TLSChannel(
+                TLSSession(client: security.context, serverName: security.serverName, resuming: security.resuming))
+            phase = .handshaking
+            handshake()
+        case .handshaking:
+            if events.has(.anyForReading) { channel?.socketMayHaveMore = true }
+            if events.has(.anyEnd) { channel?.peerFinished = true }
+            handshake()
+        case .over: break
+        }
+    }
+
+    /// True: all of it is on its way. A fresh socket takes the few octets of a PROXY header at once; one that does not is
+    /// none that we want to wait for.
+    private func sendPreamble() -> Bool {
+        guard !preamble.isEmpty else { return true }
+        switch SystemCalls.send(fd, preamble.view) {
+        case .octets(let count) where count == preamble.count:
+            preamble.release()
+            return true
+        case .octets, .wouldBlock, .endOfFile: fail(.timedOut)
+        case .failed(let error): fail(.refused(error))
+        }
+        return false
+    }
+
+    private func handshake() {
+        guard let channel else { preconditionFailure("a handshake without a channel") }
+        while true {
+            let step = channel.session.handshake()
+            var failure: Errno?
+            _ = channel.push(fd, failure: &failure)
+            if let failure { return fail(.refused(failure)) }
+            switch step {
+            case .done: return succeed()
+            case .failed(let failure): return fail(.tls(failure.text))
+            case .wantsInput:
+                switch channel.pull(fd, &resources.buffers) {
+                case .octets: continue
+                case .endOfFile: channel.session.inputEnded()
+                case .wouldBlock: return
+                case .failed(let error): return fail(.refused(error))
+                }
+            }
+        }
     }
 
     public override func deadlinePassed(now: Instant) { fail(.timedOut) }
+
+    private func succeed() {
+        resources.loop.clearDeadline(self)
+        phase = .over
+        owner.established(self)
+        precondition(fd < 0, "an established connection was not taken")
+    }
 
     /// The connection's descriptor, still registered with the loop: for ``EventLoop/replace(_:_:)``.
     func take() -> CInt {
@@ -48,9 +130,11 @@ public final class Connector: EventSource {
     /// Nobody waits any more.
     public func cancel() {
         guard fd >= 0 else { return }
+        phase = .over
         resources.loop.clearDeadline(self)
         resources.loop.remove(fd)
         _ = OwnedFD(adopting: take())
+        channel?.session.releaseWhenIdle(to: &resources.buffers)
     }
 
     private func fail(_ failure: ConnectFailure) {

@@ -36,6 +36,9 @@ open class ServerStream: MessageStream {
     /// Gives the stream up after a tunnel that both ends have closed.
     open func exchangeClosed() { preconditionFailure("an abstract stream") }
 
+    /// Nil: clear text.
+    open var tls: TLSChannel? { nil }
+
     /// The client is gone without a word, as far as its socket knows.
     open var isPeerLost: Bool { isGone }
 }

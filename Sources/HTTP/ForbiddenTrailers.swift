@@ -12,7 +12,7 @@ public enum ForbiddenTrailers {
         case .host, .connection, .contentLength, .transferEncoding, .upgrade, .te, .trailer, .keepAlive,
             .proxyConnection, .expect, .contentType, .userAgent, .referer, .origin, .cookie, .setCookie, .accept,
             .acceptEncoding, .authorization, .range, .ifRange, .proxyAuthenticate, .proxyAuthorization,
-            .http2Settings, .xForwardedFor, .xForwardedProto, .xForwardedHost, .xForwardedPort,
+            .http2Settings, .xForwardedFor, .xForwardedProto, .xForwardedHost, .xForwardedPort, .xForwardedClientCert,
             .accessControlRequestMethod, .accessControlRequestHeaders, .secWebSocketKey, .secWebSocketVersion,
             .forwarded, .xRequestId, .traceparent, .location, .vary, .retryAfter:
             false

@@ -18,7 +18,7 @@ public enum HopByHop {
     @inlinable public static func cannotBeNominated(_ name: FieldName) -> Bool {
         switch name {
         case .host, .contentLength, .date, .via, .forwarded, .xForwardedFor, .xForwardedProto, .xForwardedHost,
-            .xForwardedPort, .xRequestId, .authorization, .trailer:
+            .xForwardedPort, .xForwardedClientCert, .xRequestId, .authorization, .trailer:
             true
         default: false
         }

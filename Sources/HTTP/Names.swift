@@ -36,7 +36,7 @@ public enum FieldName: UInt8, BitwiseCopyable, Sendable, CaseIterable {
     case host, connection, contentLength, transferEncoding, upgrade, te, trailer, keepAlive, proxyConnection
     case expect, date, server, via, contentType, userAgent, referer, origin, cookie, setCookie, location, vary
     case accept, acceptEncoding, authorization, range, ifRange, proxyAuthenticate, proxyAuthorization, http2Settings
-    case xForwardedFor, xForwardedProto, xForwardedHost, xForwardedPort, xRequestId, retryAfter
+    case xForwardedFor, xForwardedProto, xForwardedHost, xForwardedPort, xForwardedClientCert, xRequestId, retryAfter
     case accessControlRequestMethod, accessControlRequestHeaders, secWebSocketKey, secWebSocketVersion
     case traceparent, forwarded
 }

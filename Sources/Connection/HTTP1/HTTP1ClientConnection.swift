@@ -15,15 +15,19 @@ public final class HTTP1ClientConnection: ClientStream {
 
     /// Takes an established connection over, for `owner`'s exchange.
     public init(_ connector: Connector, owner: ConnectionOwner, pool: ConnectionOwner, resources: ConnectionResources) {
-        wire = HTTP1Wire(adopting: OwnedFD(adopting: connector.take()))
+        wire = HTTP1Wire(adopting: OwnedFD(adopting: connector.take()), tls: connector.channel)
         self.pool = pool
         super.init(peer: connector.peer, owner: owner, resources: resources)
-        spliceable = wire.fd
+        if connector.channel == nil { spliceable = wire.fd }
         wire.note(connector.events, self)
+        mayWrite = true
+        // The handshake may have brought more than its end.
+        if connector.channel != nil { mayRead = true }
         resources.loop.replace(wire.fd, self)
     }
 
     public override var isOpen: Bool { wire.isOpen }
+    public var tls: TLSChannel? { wire.tls }
 
     // MARK: the socket
 
@@ -37,7 +41,12 @@ public final class HTTP1ClientConnection: ClientStream {
     public override func write(body data: ByteView, more: Bool) -> Int { wire.write(body: data, more: more, self) }
     public override func endBody(after source: MessageStream?) { wire.endBody(after: source, self) }
     public override func flush() -> Bool { wire.flush(self) }
-    public override func finishSending() { Socket.shutdownWrite(wire.fd) }
+    public override func finishSending() { wire.finishSending(self) }
+    public override var isTruncated: Bool { wire.isTruncated }
+    public override func reclaimWhileQuiet() {
+        super.reclaimWhileQuiet()
+        wire.reclaim(self)
+    }
 
     private func handle(_ events: ReadyEvents) {
         switch phase {
@@ -55,7 +64,9 @@ public final class HTTP1ClientConnection: ClientStream {
     private func checkIdle() {
         guard mayRead else { return }
         switch fill() {
-        case .nothing: reclaimMemory()
+        case .nothing:
+            reclaimMemory()
+            wire.reclaim(self)
         case .more, .endOfFile, .failed, .full:
             close()
             pool.closed(self)
@@ -134,6 +145,7 @@ public final class HTTP1ClientConnection: ClientStream {
             self.response = nil
         }
         reclaimMemory()
+        wire.reclaim(self)
         resources.loop.setDeadline(self, resources.loop.now + resources.limits.upstreamIdle)
     }
 

@@ -18,12 +18,19 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
     private var wire: HTTP1Wire
     private var isReadingHeads = false
     private var lingered = 0
+    /// A head was complete already: what comes first on a connection cannot come any more.
+    private var hasServed = false
+    /// The library's memory for TLS was given back: nothing has come for a while.
+    private var isQuiet = false
+    /// An idle TLS connection keeps the library's buffers for so long: most next requests come within it.
+    private static let quietAfter = TimeAmount.seconds(2)
     /// Octets that a body has at least behind a head that stays in the input: a trailer section must fit
     /// (``ChunkedLimits/trailers``), and reads of a few octets would cost a call each.
     static let roomBehindHead = 16 * 1024
     /// Octets that are read and dropped after our FIN.
     private static let lingeringOctets = 1 << 20
 
+    /// A connection that was accepted just now.
     public init(
         adopting fd: consuming OwnedFD, origin: ConnectionOrigin, acceptor: ConnectionOwner,
         resources: ConnectionResources
@@ -34,6 +41,37 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
         resources.loop.add(wire.fd, self)
         resources.loop.setDeadline(self, resources.loop.now + resources.limits.headReceived)
     }
+
+    /// Takes over a descriptor that is registered with the loop, and what was read from it. Begins with the next
+    /// ``ready(_:)``, which the caller owes.
+    public init(
+        taking fd: CInt, tls: TLSChannel? = nil, received: consuming ByteBuffer, origin: ConnectionOrigin,
+        acceptor: ConnectionOwner, resources: ConnectionResources
+    ) {
+        wire = HTTP1Wire(adopting: OwnedFD(adopting: fd), tls: tls)
+        super.init(origin: origin, acceptor: acceptor, resources: resources)
+        if tls == nil { spliceable = wire.fd }
+        input = received
+        // The handshake may have brought more than its end.
+        if tls != nil { mayRead = true }
+        resources.loop.replace(wire.fd, self)
+        resources.loop.setDeadline(self, resources.loop.now + resources.limits.headReceived)
+    }
+
+    /// The socket, still registered with the loop, and what was read from it: another protocol is spoken on it.
+    public func take(received: inout ByteBuffer) -> CInt {
+        precondition(phase == .head && !hasServed, "only a connection that has served nothing can be taken")
+        resources.loop.clearDeadline(self)
+        if let request {
+            resources.giveBack(request)
+            self.request = nil
+        }
+        phase = .closed
+        swap(&received, &input)
+        return wire.take()
+    }
+
+    public override var tls: TLSChannel? { wire.tls }
 
     public var isIdle: Bool { phase == .idle }
     public var isClosed: Bool { phase == .closed }
@@ -51,7 +89,12 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
     public override func write(body data: ByteView, more: Bool) -> Int { wire.write(body: data, more: more, self) }
     public override func endBody(after source: MessageStream?) { wire.endBody(after: source, self) }
     public override func flush() -> Bool { wire.flush(self) }
-    public override func finishSending() { Socket.shutdownWrite(wire.fd) }
+    public override func finishSending() { wire.finishSending(self) }
+    public override var isTruncated: Bool { wire.isTruncated }
+    public override func reclaimWhileQuiet() {
+        super.reclaimWhileQuiet()
+        wire.reclaim(self)
+    }
     /// Asks the kernel: an edge may have come that was taken for octets.
     public override var isPeerLost: Bool { Socket.pendingError(wire.fd) != nil }
 
@@ -127,6 +170,7 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
                     return false
                 }
             case .refused(let refusal):
+                if refusal == .http2Preface, !hasServed, acceptor.prefaceReceived(on: self) { return false }
                 refuse(status: refusal.status, reason: refusal.reason)
                 return false
             }
@@ -136,6 +180,7 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
     private func beginExchange(_ message: RequestMessage) {
         resources.loop.suspendDeadline(self)
         phase = .exchange
+        hasServed = true
         // What was answered before is gone; the head stays at the input's start until the exchange ends.
         if input.start > 0 { input.compact() }
         pinned = message.head.length
@@ -173,7 +218,9 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
         phase = .idle
         if input.isEmpty {
             reclaimMemory()
-            resources.loop.setDeadline(self, resources.loop.now + resources.limits.keepAliveIdle)
+            isQuiet = wire.tls == nil
+            resources.loop.setDeadline(
+                self, resources.loop.now + (isQuiet ? resources.limits.keepAliveIdle : Self.quietAfter))
             // Once the peer has finished this stays true: further requests may lie before its FIN, which is then read.
             if !mayRead { return }
         }
@@ -211,7 +258,7 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
     private func closeGently() {
         guard mayRead || !input.isEmpty || !incoming.isComplete || peerFinished == false else { return lost() }
         phase = .lingering
-        Socket.shutdownWrite(wire.fd)
+        wire.finishSending(self)
         input.clear()
         pinned = 0
         resources.loop.setDeadline(self, resources.loop.now + resources.limits.lingering)
@@ -259,6 +306,10 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
     public override func deadlinePassed(now: Instant) {
         switch phase {
         case .head: refuse(status: 408, reason: "the request's head did not arrive in time")
+        case .idle where !isQuiet:
+            isQuiet = true
+            wire.reclaim(self)
+            resources.loop.setDeadline(self, now + (resources.limits.keepAliveIdle - Self.quietAfter))
         case .idle, .lingering: lost()
         case .exchange, .closed: break
         }

@@ -10,8 +10,13 @@ struct HTTP1Wire: ~Copyable {
     static let copiedRun = 4096
 
     private(set) var fd: CInt
+    /// Nil: clear text.
+    let tls: TLSChannel?
 
-    init(adopting fd: consuming OwnedFD) { self.fd = fd.release() }
+    init(adopting fd: consuming OwnedFD, tls: TLSChannel? = nil) {
+        self.fd = fd.release()
+        self.tls = tls
+    }
 
     deinit { precondition(fd < 0, "a connection went before it was closed") }
 
@@ -19,9 +24,15 @@ struct HTTP1Wire: ~Copyable {
 
     /// Takes what epoll says of the socket into the stream's flags.
     func note(_ events: ReadyEvents, _ stream: MessageStream) {
-        if events.has(.anyForReading) { stream.mayRead = true }
+        if events.has(.anyForReading) {
+            stream.mayRead = true
+            tls?.socketMayHaveMore = true
+        }
         if events.has(.anyForWriting) { stream.mayWrite = true }
-        if events.has(.anyEnd) { stream.peerFinished = true }
+        if events.has(.anyEnd) {
+            stream.peerFinished = true
+            tls?.peerFinished = true
+        }
         if events.has(.anyLoss) { stream.isGone = true }
     }
 
@@ -34,11 +45,18 @@ struct HTTP1Wire: ~Copyable {
             stream.input.compact(keeping: stream.pinned)
         }
         guard stream.input.room > 0 else { return .full }
-        switch SystemCalls.receive(fd, into: &stream.input) {
+        let result =
+            tls.map { $0.receive(fd, into: &stream.input, &stream.resources.buffers) }
+            ?? SystemCalls.receive(fd, into: &stream.input)
+        switch result {
         case .octets(let count):
             stream.octetsReceived &+= UInt64(count)
             // A short read emptied the socket; the next octets are a new edge. Not so once the FIN has been announced.
-            if stream.input.room > 0, !stream.peerFinished { stream.mayRead = false }
+            if let tls {
+                stream.mayRead = tls.mayHaveMore
+            } else if stream.input.room > 0, !stream.peerFinished {
+                stream.mayRead = false
+            }
             return .more
         case .wouldBlock:
             stream.mayRead = false
@@ -81,6 +99,7 @@ struct HTTP1Wire: ~Copyable {
             return data.count
         }
         guard stream.mayWrite, stream.failure == nil else { return 0 }
+        if let tls { return encrypt(data, tls, stream) }
         switch SystemCalls.send(fd, stream.output.view, data, more: more) {
         case .octets(let count):
             stream.holdsBack = more
@@ -97,6 +116,18 @@ struct HTTP1Wire: ~Copyable {
             stream.failure = error
             return 0
         }
+    }
+
+    /// What waits and `data` behind it, as far as the channel takes them; then everything that is encrypted is sent.
+    private func encrypt(_ data: ByteView, _ tls: TLSChannel, _ stream: MessageStream) -> Int {
+        stream.resources.buffers.supply(&tls.session.pending)
+        let count = tls.session.write(stream.output.view, data)
+        let queued = min(count, stream.output.count)
+        stream.output.consume(queued)
+        if stream.output.isEmpty { stream.output.clear() }
+        stream.octetsSent &+= UInt64(count)
+        if !tls.push(fd, failure: &stream.failure) { stream.mayWrite = false }
+        return count - queued
     }
 
     /// One chunk (RFC 9112, section 7.1): its size, the data, CRLF. Extensions of the sender are not passed on.
@@ -128,6 +159,7 @@ struct HTTP1Wire: ~Copyable {
     }
 
     func flush(_ stream: MessageStream) -> Bool {
+        if let tls { return flush(tls, stream) }
         while !stream.output.isEmpty {
             guard stream.mayWrite, stream.failure == nil else { return false }
             switch SystemCalls.send(fd, stream.output.view) {
@@ -146,11 +178,58 @@ struct HTTP1Wire: ~Copyable {
         return stream.failure == nil
     }
 
+    private func flush(_ tls: TLSChannel, _ stream: MessageStream) -> Bool {
+        while !stream.output.isEmpty || !tls.session.pending.isEmpty {
+            guard stream.mayWrite, stream.failure == nil else { return false }
+            stream.resources.buffers.supply(&tls.session.pending)
+            let count = tls.session.write(stream.output.view)
+            stream.output.consume(count)
+            stream.octetsSent &+= UInt64(count)
+            if count == 0, tls.session.pending.isEmpty {
+                stream.failure = .protocolBroken
+            } else if !tls.push(fd, failure: &stream.failure) {
+                stream.mayWrite = false
+            }
+        }
+        stream.output.clear()
+        return stream.failure == nil
+    }
+
     // MARK: ending
+
+    /// Says that no more will be sent: a FIN, over TLS after a close_notify (RFC 8446, section 6.1).
+    func finishSending(_ stream: MessageStream) {
+        if let tls {
+            tls.session.closeNotify()
+            _ = tls.push(fd, failure: &stream.failure)
+        }
+        Socket.shutdownWrite(fd)
+    }
+
+    /// The borrowed memory of the channel, between exchanges.
+    func reclaim(_ stream: MessageStream) { tls?.session.releaseWhenIdle(to: &stream.resources.buffers) }
+
+    /// The end that was read was not the peer's word.
+    var isTruncated: Bool { tls?.isTruncated == true }
+
+    /// Somebody else takes the socket over.
+    mutating func take() -> CInt {
+        defer { fd = -1 }
+        return fd
+    }
 
     /// Closes the socket at once and gives all memory back.
     mutating func close(_ stream: MessageStream) {
         guard fd >= 0 else { return }
+        if let tls {
+            if stream.failure == nil, !stream.isGone {
+                tls.session.closeNotify()
+                _ = tls.push(fd, failure: &stream.failure)
+            }
+            tls.session.received.clear()
+            tls.session.pending.clear()
+            tls.session.releaseWhenIdle(to: &stream.resources.buffers)
+        }
         stream.resources.loop.clearDeadline(stream)
         stream.resources.loop.remove(fd)
         _ = OwnedFD(adopting: fd)

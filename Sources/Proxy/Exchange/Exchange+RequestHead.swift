@@ -79,6 +79,10 @@ extension Exchange {
             // Written anew: Host and what says who the client is.
             case .host, .xForwardedFor, .xForwardedProto, .xForwardedHost: stays = false
             case .xRequestId: stays = false
+            case .xForwardedClientCert: stays = keepsClientCertField
+            // HTTP/2 has no such field (RFC 8441, section 5.1).
+            case .secWebSocketKey:
+                stays = upstream?.majorVersion != 2 && (edits.isEmpty || !edits.drops(line, in: bytes))
             default: stays = !message.head.drops(line, in: bytes) && (edits.isEmpty || !edits.drops(line, in: bytes))
             }
             if stays {
@@ -109,6 +113,7 @@ extension Exchange {
         if !edits.replaces(.xForwardedProto) {
             out.append(downstream.origin.isSecure ? "X-Forwarded-Proto: https\r\n" : "X-Forwarded-Proto: http\r\n")
         }
+        if downstream.tls != nil { writeClientCertificate(to: &out) }
         if !edits.replaces(.xForwardedHost), !message.head.authority.isEmpty {
             out.append("X-Forwarded-Host: ")
             out.append(message.head.authority.of(bytes))
@@ -125,6 +130,11 @@ extension Exchange {
     private func writeConnectionFields(_ message: RequestMessage, to out: inout ByteBuffer) {
         if message.head.upgradesToWebSocket {
             out.append("Connection: upgrade\r\nUpgrade: websocket\r\n")
+            if downstream?.majorVersion == 2, upstream?.majorVersion == 1 {
+                out.append("Sec-WebSocket-Key: ")
+                out.append(string: WebSocketHandshake.key(worker.random.next(), worker.random.next()))
+                out.append("\r\n")
+            }
         } else if message.head.acceptsTrailers {
             out.append("TE: trailers\r\nConnection: TE\r\n")
         }

@@ -34,7 +34,20 @@ extension Exchange {
             writePersistence(downstream, message, to: &out)
         } else if response.head.status == 101 {
             out.append("Connection: upgrade\r\nUpgrade: websocket\r\n")
+            writeWebSocketAccept(message, downstream, to: &out)
         }
+        out.append("\r\n")
+    }
+
+    /// The backend's proof goes on as it came; one that speaks HTTP/2 gives none, and a client of HTTP/1.1 waits for it.
+    private func writeWebSocketAccept(
+        _ message: RequestMessage, _ downstream: ServerStream, to out: inout ByteBuffer
+    ) {
+        guard upstream?.majorVersion == 2, downstream.majorVersion == 1,
+            let key = message.head.fields.first(.secWebSocketKey)
+        else { return }
+        out.append("Sec-WebSocket-Accept: ")
+        out.append(string: WebSocketHandshake.accept(key: key.value(in: downstream.headBytes)))
         out.append("\r\n")
     }
 

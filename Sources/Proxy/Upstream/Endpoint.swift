@@ -44,7 +44,7 @@ final class Endpoint: ConnectionOwner {
     /// - Parameter alone: not on a connection that others wait for too.
     func connect(for owner: ConnectionOwner, alone: Bool = false) throws(Errno) {
         let connector = try Connector(
-            to: address, timeout: worker.limits.connect, owner: self, resources: worker.resources)
+            to: address, timeout: worker.limits.connect, security: nil, owner: self, resources: worker.resources)
         waiting.append(Waiting(connector: connector, owners: [owner]))
     }
 

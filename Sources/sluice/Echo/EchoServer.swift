@@ -30,7 +30,7 @@ final class EchoServer: LocalServer {
     override func respond(to exchange: LocalExchange) {
         if exchange.upgradesToWebSocket, let key = exchange.field(.secWebSocketKey) {
             var frames = WebSocketEcho()
-            let accept = WebSocketEcho.accept(key: key)
+            let accept = WebSocketHandshake.accept(key: key)
             return exchange.upgrade(
                 fields: "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: \(accept)\r\n"
             ) { input, output in frames.pass(&input, to: &output) }
