@@ -21,7 +21,7 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
     /// A head was complete already: what comes first on a connection cannot come any more.
     private var hasServed = false
     /// The library's memory for TLS was given back: nothing has come for a while.
-    private var isQuiet = false
+    private var isQuiet = true
     /// An idle TLS connection keeps the library's buffers for so long: most next requests come within it.
     private static let quietAfter = TimeAmount.seconds(2)
     /// Octets that a body has at least behind a head that stays in the input: a trailer section must fit
