@@ -3,8 +3,8 @@ import Core
 /// Which fields of Envoy Gateway's kinds have an effect. What a resource sets beside them loads, changes nothing, and is
 /// told in a warning where it is written, so that nobody relies on it.
 enum AppliedFields {
-    /// Paths below `spec`, each with all that is under it. Whoever makes a field work writes it down here, and nowhere
-    /// else.
+    /// Paths below `spec`, each with all that is under it; they pass through lists (`endpoints.fqdn`). Whoever makes a
+    /// field work writes it down here, and nowhere else. Nil for kinds that are not asked.
     static func paths(of kind: ResourceKind) -> [StaticString]? {
         switch kind {
         case .backend, .httpRouteFilter, .clientTrafficPolicy, .backendTrafficPolicy, .securityPolicy: []
@@ -18,11 +18,14 @@ enum AppliedFields {
     static func warn(_ index: ResourceIndex, findings: inout FindingLog) {
         for resource in index.resources where !resource.isReplaced {
             guard let applied = paths(of: resource.kind) else { continue }
-            let spec = resource.node[.spec]
             if applied.isEmpty {
                 findings.warning(resource, resource.node[.kind], nothing(of: resource.kind))
-            } else {
-                walk(spec, "", applied.map(\.description) + attachment.map(\.description), resource, &findings)
+                continue
+            }
+            for field in unapplied(resource.node[.spec], applied: (applied + attachment).map(\.description)) {
+                findings.warning(
+                    resource, field.value,
+                    "this version does not apply \(field.path) of a \(resource.kind.name); it has no effect")
             }
         }
     }
@@ -32,20 +35,26 @@ enum AppliedFields {
         return "this version does not apply resources of the kind \(kind.name); \(consequence)"
     }
 
-    /// Tells each field that is not applied, at the outermost place where nothing below it is.
-    private static func walk(
-        _ object: WrittenNode, _ prefix: String, _ applied: [String], _ resource: LoadedResource,
-        _ findings: inout FindingLog
-    ) {
+    /// The fields under `object` that are not among `applied`, each at the outermost place below which nothing is.
+    /// - Parameter prefix: the path of `object`, with a dot behind it when it is not empty.
+    static func unapplied(
+        _ object: WrittenNode, applied: [String], prefix: String = ""
+    ) -> [(path: String, value: WrittenNode)] {
+        var found: [(path: String, value: WrittenNode)] = []
         for (name, value) in object.fields {
             let path = prefix + name.string
             if applied.contains(path) { continue }
-            if value.kind == .object, applied.contains(where: { $0.hasPrefix(path + ".") }) {
-                walk(value, path + ".", applied, resource, &findings)
+            let within = path + "."
+            guard applied.contains(where: { $0.hasPrefix(within) }) else {
+                found.append((path, value))
+                continue
+            }
+            if value.kind == .list {
+                for item in value.items { found += unapplied(item, applied: applied, prefix: within) }
             } else {
-                findings.warning(
-                    resource, value, "this version does not apply \(path) of a \(resource.kind.name); it has no effect")
+                found += unapplied(value, applied: applied, prefix: within)
             }
         }
+        return found
     }
 }

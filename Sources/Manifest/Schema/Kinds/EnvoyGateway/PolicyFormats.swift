@@ -24,7 +24,10 @@ extension TextFormat {
     /// The forms that the schema takes are fewer than there are: of a shortened IPv6 address, at most five groups before
     /// `::` and two behind, and at least one before. What it refuses an API server refuses too.
     static let endpointAddress = TextFormat(
-        description: "an IP address, such as '10.0.0.1' or '2001:db8::1'",
+        description: """
+            an IP address in a form that the schema takes: '10.0.0.1', eight groups, or '::' with a group before it and \
+            at most two behind, such as '2001:db8::1'
+            """,
         matches: { isDottedAddress($0) || isFullOrShortened($0) })
 
     /// An address, a slash and digits; what stands around them is not looked at.
