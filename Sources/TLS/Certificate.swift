@@ -39,6 +39,9 @@ package struct Certificate: Equatable, Sendable {
     /// As RFC 2253 writes names.
     package var subject: String
     package var keyType: KeyType
+    /// SHA-256 of the DER, and of the SubjectPublicKeyInfo: what pins compare.
+    package var hash: [UInt8]
+    package var keyHash: [UInt8]
 
     /// What signs in handshakes; a listener may have one certificate of each type, and the client chooses.
     package enum KeyType: Equatable, Sendable {
@@ -73,6 +76,8 @@ package struct Certificate: Equatable, Sendable {
         notAfter = CertificateTime.seconds(X509_get0_notAfter(leaf)) ?? 0
         subject = SubjectNames.text(X509_get_subject_name(leaf))
         keyType = KeyType(leaf)
+        hash = CertificateHash.ofCertificate(leaf)
+        keyHash = CertificateHash.ofKey(leaf)
         if let key {
             let privateKey = try PEMBlocks.key(key)
             defer { EVP_PKEY_free(privateKey) }

@@ -43,7 +43,8 @@ public final class TLSSession {
     public private(set) var hasUnreadInput = false
 
     private let front: TLSFront?
-    private var ssl: OpaquePointer?
+    /// OpenSSL's half; nil before a ClientHello is whole.
+    private(set) var ssl: OpaquePointer?
     private var phase = Phase.greeting
     private var hasClosed = false
     /// Octets of a ClientHello below which looking at it again is no use.
@@ -72,10 +73,16 @@ public final class TLSSession {
         guard let ssl else { return }
         SSL_set_connect_state(ssl)
         if let serverName, !serverName.isEmpty, IPAddress(serverName) == nil { _ = sluice_server_name(ssl, serverName) }
-        if let session = resuming?.use(by: context, serverName: self.serverName) { SSL_set_session(ssl, session) }
+        if let session = resuming?.use(by: context, serverName: self.serverName) { resume(session) }
     }
 
-    deinit { SSL_free(ssl) }
+    deinit {
+        guard let ssl else { return }
+        // OpenSSL takes a session whose connection ends without both close_notifys for one that must not be resumed; it
+        // may be (RFC 8446, section 6.1). One that failed was marked when it did.
+        SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN)
+        SSL_free(ssl)
+    }
 
     static func of(_ ssl: OpaquePointer) -> TLSSession? { BufferTransport.session(of: SSL_get_rbio(ssl)) }
 
@@ -105,6 +112,7 @@ public final class TLSSession {
         let result = SSL_do_handshake(ssl)
         if result == 1 {
             phase = .open
+            keepRenewedTicket()
             return .done
         }
         return judge(result) ? .wantsInput : .failed(failure!)
@@ -324,6 +332,16 @@ public final class TLSSession {
     public func takeResumption() -> TLSResumption? {
         defer { resumption = nil }
         return resumption
+    }
+
+    func resume(_ session: OpaquePointer) { if let ssl { SSL_set_session(ssl, session) } }
+
+    /// A resumption of TLS 1.2 may have brought a new ticket, which OpenSSL does not tell by its callback.
+    private func keepRenewedTicket() {
+        guard let ssl, SSL_is_server(ssl) == 0, SSL_version(ssl) < TLS1_3_VERSION, SSL_session_reused(ssl) == 1,
+            let session = SSL_get1_session(ssl)
+        else { return }
+        if !keep(session) { SSL_SESSION_free(session) }
     }
 
     /// - Returns: whether the reference was kept.

@@ -20,6 +20,8 @@ static inline void sluice_ctx_base_options(SSL_CTX *ctx) {
   SSL_CTX_clear_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_ENABLE_KTLS);
   SSL_CTX_set_read_ahead(ctx, 0);
 }
+// For tests: what a client of somebody else's may do.
+static inline void sluice_allow_renegotiation(SSL *ssl) { SSL_clear_options(ssl, SSL_OP_NO_RENEGOTIATION); }
 static inline void sluice_ctx_no_tickets(SSL_CTX *ctx) { SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET); }
 static inline int sluice_ctx_min_version(SSL_CTX *ctx, int version) {
   return (int)SSL_CTX_set_min_proto_version(ctx, version);

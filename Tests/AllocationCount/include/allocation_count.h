@@ -8,3 +8,7 @@
 
 uint64_t allocation_count(void);
 uint64_t block_allocation_count(void);
+
+// Octets that the calling thread has asked for and not given back, the allocator's headers included. Negative where it gave
+// back what other threads had asked for: only differences around work of one thread mean anything.
+int64_t live_octets(void);
