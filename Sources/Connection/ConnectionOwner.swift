@@ -58,6 +58,12 @@ open class ConnectionOwner: Timed {
 
     /// A pooled connection was closed by its peer, or was idle for too long.
     open func closed(_ connection: HTTP1ClientConnection) {}
+
+    /// Further streams may be opened on this connection: others have ended, or its peer allows more.
+    open func lanesFreed(_ connection: HTTP2ClientConnection) {}
+
+    /// An HTTP/2 connection to an endpoint is closed; its streams were told.
+    open func closed(_ connection: HTTP2ClientConnection) {}
 }
 
 /// Why there is no connection to an endpoint.

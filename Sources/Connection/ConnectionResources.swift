@@ -16,10 +16,43 @@ public struct ConnectionLimits: BitwiseCopyable, Sendable {
     public var lingering = TimeAmount.seconds(2)
     /// An idle connection to an endpoint is closed after this.
     public var upstreamIdle = TimeAmount.seconds(60)
+    /// Of HTTP/2 connections from clients.
+    public var http2 = HTTP2Limits()
+    /// Without a word from a client's HTTP/2 connection that has streams: then it is asked by a PING.
+    public var http2Ping = TimeAmount.seconds(60)
+    /// The same upstream. Servers of gRPC end connections that ask more often than every five minutes.
+    public var http2PingUpstream = TimeAmount.seconds(330)
+    /// Until the answer to it.
+    public var http2PingAnswer = TimeAmount.seconds(15)
+    /// How long a peer may leave a stream's octets without a window worth mentioning.
+    public var streamIdle = TimeAmount.seconds(300)
+    /// Between two looks at an HTTP/2 connection that has streams.
+    static let http2Watch = TimeAmount.seconds(5)
+    /// An HTTP/2 connection without streams gives up the memory of its lists after this.
+    static let http2Release = TimeAmount.seconds(5)
     /// Requests answered on one connection in one turn of the loop before others have theirs (pipelining).
     public static let requestsPerTurn = 16
 
     public init() {}
+
+    /// For sessions whose peer is a client.
+    var forHTTP2: HTTP2Limits {
+        var limits = http2
+        limits.requestHead = requestHead
+        return limits
+    }
+
+    /// For sessions whose peer is an endpoint. Such a peer was chosen, and carries the streams of many: what it does at
+    /// their wish, as resetting them, is allowed ten times as often.
+    var forHTTP2Upstream: HTTP2Limits {
+        var limits = HTTP2Limits()
+        limits.responseHead = responseHead
+        limits.abuse.resets = .init(burst: 2000, perSecond: 500)
+        limits.abuse.provokedResets = .init(burst: 1000, perSecond: 100)
+        limits.abuse.controlFrames = .init(burst: 5000, perSecond: 1000)
+        limits.abuse.windowUpdates = .init(burst: 10000, perSecond: 1000)
+        return limits
+    }
 }
 
 /// What the connections of one worker share: the loop and the memory they borrow while they are busy.
@@ -39,12 +72,29 @@ public final class ConnectionResources {
     public var limits: ConnectionLimits
     public var buffers = BufferPool(blockSize: blockSize, limit: keptBlocks)
     public let pipes = PipePool()
+    let http2 = HTTP2Library()
+    /// HTTP/2 connections that have something to send when the turn is over.
+    private var senders: [HTTP2Connection] = []
     private var requests: [RequestMessage] = []
     private var responses: [ResponseMessage] = []
 
     public init(loop: EventLoop, limits: ConnectionLimits = ConnectionLimits()) {
         self.loop = loop
         self.limits = limits
+        loop.atEndOfTurn { [unowned self] in sendAll() }
+    }
+
+    func sendAtEndOfTurn(_ connection: HTTP2Connection) { senders.append(connection) }
+
+    /// What is sent makes room, and room makes others write: a few rounds, then the rest is the next turn's.
+    private func sendAll() {
+        var rounds = 0
+        while !senders.isEmpty {
+            let turn = senders
+            senders.removeAll(keepingCapacity: true)
+            for connection in turn { if rounds < 4 { connection.sendNow() } else { connection.sendNextTurn() } }
+            rounds += 1
+        }
     }
 
     func leaseRequest() -> RequestMessage { requests.popLast() ?? RequestMessage() }

@@ -64,6 +64,7 @@ extension HTTP2Session {
     fileprivate func beginBlock(_ frame: UnsafePointer<nghttp2_frame>) -> Int32 {
         guard UInt32(frame.pointee.hd.type) == NGHTTP2_HEADERS.rawValue else { return 0 }
         let category = frame.pointee.headers.cat
+        headSince = now
         if category == NGHTTP2_HCAT_REQUEST {
             let lane = library.leaseLane()
             lane.id = frame.pointee.hd.stream_id
@@ -171,7 +172,7 @@ extension HTTP2Session {
             guard header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0, let lane = lane(header.stream_id) else {
                 return
             }
-            lane.isFinished = true
+            finished(lane)
         case NGHTTP2_RST_STREAM.rawValue:
             // What we end for reasons of our own is not the peer's doing.
             if let lane = lane(header.stream_id), lane.isResetByUs { return }
@@ -181,6 +182,12 @@ extension HTTP2Session {
             if code != .noError { error = code }
         default: break
         }
+    }
+
+    /// All of our direction is sent.
+    private func finished(_ lane: HTTP2Lane) {
+        lane.isFinished = true
+        if lane.endsEarly { reset(lane, .noError) }
     }
 
     // MARK: content out
@@ -207,7 +214,7 @@ extension HTTP2Session {
             lane.trailersToSend.clear()
             if library.fieldList.count > 0 {
                 flags.pointee |= NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue
-                nghttp2_submit_trailer(raw, lane.id, library.fieldList.base, library.fieldList.count)
+                nghttp2_submit_trailer(raw, lane.id, library.fieldList.list, library.fieldList.count)
             }
         }
         return count
@@ -227,7 +234,7 @@ extension HTTP2Session {
             lane.stalledSince = .distantFuture
         }
         if length > 0 { guardian.contentSent() }
-        if frame.pointee.hd.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0 { lane.isFinished = true }
+        if frame.pointee.hd.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0 { finished(lane) }
         if lane.wantsRoom {
             lane.wantsRoom = false
             events.append(.room(lane))

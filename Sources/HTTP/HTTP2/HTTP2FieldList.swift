@@ -4,8 +4,13 @@ import Core
 /// Turns heads written as text into the list of fields that HPACK takes (RFC 9113, sections 8.2 and 8.3). One for all
 /// sessions of a worker; its memory is kept. The list points into the text and is good until either changes.
 struct HTTP2FieldList: ~Copyable {
-    private(set) var base: UnsafeMutablePointer<nghttp2_nv>
+    /// `:method`, `:scheme`, `:path`, `:authority`, `:protocol`.
+    private static let mostPseudo = 5
+
+    private var base: UnsafeMutablePointer<nghttp2_nv>
     private var capacity: Int
+    /// Where the list begins in its memory.
+    private var first = 0
     private(set) var count = 0
 
     init() {
@@ -15,85 +20,121 @@ struct HTTP2FieldList: ~Copyable {
 
     deinit { base.deallocate() }
 
+    var list: UnsafeMutablePointer<nghttp2_nv> { base + first }
+
     private mutating func append(_ name: ByteView, _ value: ByteView) {
-        if count == capacity {
+        if first + count == capacity {
             let larger = UnsafeMutablePointer<nghttp2_nv>.allocate(capacity: capacity * 2)
-            larger.update(from: base, count: count)
+            larger.update(from: base, count: capacity)
             base.deallocate()
             base = larger
             capacity *= 2
         }
+        put(first + count, name, value)
+        count += 1
+    }
+
+    private func put(_ index: Int, _ name: ByteView, _ value: ByteView) {
         // The library reads these; the type has no `const` because it lends its own with the same.
-        (base + count).initialize(
+        (base + index).initialize(
             to: nghttp2_nv(
                 name: UnsafeMutablePointer(mutating: name.base), value: UnsafeMutablePointer(mutating: value.base),
                 namelen: name.count, valuelen: value.count, flags: 0))
-        count += 1
     }
 
     // MARK: heads
 
     /// A response: its status, 0 when the text is none. 101 becomes 200 (RFC 8441, section 5).
     mutating func readResponse(_ text: ByteView, at start: UnsafeMutablePointer<UInt8>) -> UInt16 {
+        first = 0
         count = 0
         // `HTTP/1.1 200 OK`
         guard text.count >= 12, let lineEnd = text.firstIndex(of: ASCII.lf) else { return 0 }
         let digits = text[9..<12]
         guard let status = digits.decimal, status >= 100 else { return 0 }
         append(ByteView(":status"), status == 101 ? ByteView("200") : digits)
-        readLines(text, at: start, from: lineEnd + 1, isUpgrade: status == 101)
+        _ = readLines(text, at: start, from: lineEnd + 1)
+        if status == 101 { dropHandshake() }
         return UInt16(status)
     }
 
-    /// A request; false when the text is none.
-    /// - Parameter isWebSocket: it asks for an upgrade, which becomes an extended CONNECT.
+    struct RequestLine {
+        var method: Method
+        /// It asks for an upgrade to WebSocket, and the list says extended CONNECT (RFC 8441, section 4).
+        var isWebSocket: Bool
+    }
+
+    /// A request; nil when the text is none.
     mutating func readRequest(
-        _ text: ByteView, at start: UnsafeMutablePointer<UInt8>, scheme: Scheme, isWebSocket: Bool
-    ) -> (method: Method, path: ByteView)? {
-        count = 0
+        _ text: ByteView, at start: UnsafeMutablePointer<UInt8>, scheme: Scheme
+    ) -> RequestLine? {
         guard let lineEnd = text.firstIndex(of: ASCII.lf), let methodEnd = text.firstIndex(of: ASCII.space),
             methodEnd < lineEnd, let targetEnd = text.firstIndex(of: ASCII.space, from: methodEnd + 1),
             targetEnd < lineEnd
         else { return nil }
-        let name = text.upTo(methodEnd)
         let target = text[(methodEnd + 1)..<targetEnd]
-        let method = Method(name)
-        append(ByteView(":method"), isWebSocket ? ByteView("CONNECT") : name)
-        if method != .connect {
-            append(ByteView(":scheme"), ByteView(scheme.text))
-            append(ByteView(":path"), target)
+        let method = Method(text.upTo(methodEnd))
+        // The pseudo-header fields come first, but what they are is known last: their places are kept free.
+        reservePseudo()
+        let lines = readLines(text, at: start, from: lineEnd + 1)
+        if lines.upgrades { dropHandshake() }
+        if method == .connect {
+            prepend(":authority", target)
+        } else {
+            // Only a request of HTTP/1.0 has no Host; then there is no `:authority` either.
+            if let host = lines.host { prepend(":authority", host) }
+            prepend(":path", target)
+            prepend(":scheme", ByteView(scheme.text))
         }
-        if isWebSocket { append(ByteView(":protocol"), ByteView("websocket")) }
-        let authority = count
-        append(ByteView(":authority"), method == .connect ? target : .empty)
-        let host = readLines(text, at: start, from: lineEnd + 1, isUpgrade: isWebSocket)
-        if method != .connect {
-            if let host {
-                base[authority].value = UnsafeMutablePointer(mutating: host.base)
-                base[authority].valuelen = host.count
-            } else {
-                // Only a request of HTTP/1.0 has no Host; then there is no `:authority` either.
-                for index in authority..<(count - 1) { base[index] = base[index + 1] }
-                count -= 1
-            }
+        if lines.upgrades { prepend(":protocol", ByteView("websocket")) }
+        prepend(":method", lines.upgrades ? ByteView("CONNECT") : text.upTo(methodEnd))
+        return RequestLine(method: method, isWebSocket: lines.upgrades)
+    }
+
+    private mutating func reservePseudo() {
+        first = Self.mostPseudo
+        count = 0
+    }
+
+    private mutating func prepend(_ name: StaticString, _ value: ByteView) {
+        precondition(first > 0)
+        first -= 1
+        put(first, ByteView(name), value)
+        count += 1
+    }
+
+    /// The key and its answer prove that both ends mean WebSocket; in HTTP/2 `:protocol` does (RFC 8441, section 5).
+    private mutating func dropHandshake() {
+        var kept = 0
+        for index in 0..<count {
+            let name = ByteView(list[index].name, count: list[index].namelen)
+            if name.equals("sec-websocket-key") || name.equals("sec-websocket-accept") { continue }
+            list[kept] = list[index]
+            kept += 1
         }
-        return (method, target)
+        count = kept
     }
 
     mutating func readTrailers(_ text: ByteView, at start: UnsafeMutablePointer<UInt8>) {
+        first = 0
         count = 0
-        readLines(text, at: start, from: 0, isUpgrade: false)
+        _ = readLines(text, at: start, from: 0)
     }
 
     // MARK: lines
 
-    /// Up to the empty line or the text's end. Names become lower case where they lie; fields that belong to an HTTP/1.1
-    /// connection stay behind (RFC 9113, section 8.2.2). Host is not added but returned.
-    @discardableResult private mutating func readLines(
-        _ text: ByteView, at start: UnsafeMutablePointer<UInt8>, from first: Int, isUpgrade: Bool
-    ) -> ByteView? {
+    private struct Lines {
         var host: ByteView?
-        var at = first
+        var upgrades = false
+    }
+
+    /// Up to the empty line or the text's end. Names become lower case where they lie; fields that belong to an HTTP/1.1
+    /// connection stay behind (RFC 9113, section 8.2.2), and so does Host.
+    private mutating func readLines(
+        _ text: ByteView, at start: UnsafeMutablePointer<UInt8>, from begin: Int
+    ) -> Lines {
+        var lines = Lines()
+        var at = begin
         while at < text.count {
             let stop = text.firstIndex(of: ASCII.lf, from: at) ?? text.count
             guard let colon = text.firstIndex(of: ASCII.colon, from: at), colon < stop, colon > at else { break }
@@ -103,15 +144,13 @@ struct HTTP2FieldList: ~Copyable {
             let value = text[(colon + 1)..<end].trimmed
             at = stop + 1
             switch FieldName(name) {
-            case .host: host = host ?? value
-            case .connection, .keepAlive, .proxyConnection, .transferEncoding, .upgrade, .http2Settings: break
+            case .host: lines.host = lines.host ?? value
+            case .upgrade: if value.equalsIgnoringCase("websocket") { lines.upgrades = true }
+            case .connection, .keepAlive, .proxyConnection, .transferEncoding, .http2Settings: break
             case .te: if value.equalsIgnoringCase("trailers") { append(name, ByteView("trailers")) }
-            // The key and its answer prove that both ends meant WebSocket; in HTTP/2 `:protocol` does (RFC 8441, section 5).
-            case .secWebSocketKey where isUpgrade: break
-            case .other where isUpgrade && name.equals("sec-websocket-accept"): break
             default: append(name, value)
             }
         }
-        return host
+        return lines
     }
 }

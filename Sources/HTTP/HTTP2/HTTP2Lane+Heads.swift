@@ -32,12 +32,13 @@ extension HTTP2Lane {
         return nil
     }
 
-    /// As the parser of HTTP/1.1 does: the next head at the start of ``heads``, to be consumed by `head.length` octets.
-    public func readResponse(into head: inout ResponseHead, limits: HeadLimits) -> HeadProgress {
+    /// As the parser of HTTP/1.1 does, reads the next head.
+    /// - Parameter text: what of ``heads`` was not read yet; `head.length` octets of it are then.
+    public func readResponse(_ text: ByteView, into head: inout ResponseHead, limits: HeadLimits) -> HeadProgress {
         if let refusal { return .refused(refusal) }
-        guard !heads.isEmpty else { return .incomplete }
+        guard !text.isEmpty else { return .incomplete }
         var parser = ResponseHeadParser()
-        switch parser.parse(heads.view, into: &head, method: method, limits: Self.widened(limits)) {
+        switch parser.parse(text, into: &head, method: method, limits: Self.widened(limits)) {
         case .refused(let refusal): return .refused(refusal)
         case .incomplete: return .refused(.headTooLarge)
         case .complete: break
@@ -46,7 +47,7 @@ extension HTTP2Lane {
         head.persistence = .keepAlive
         if head.framing == .untilClose { head.framing = .chunked }
         // Heads that wait behind this one mean that it did not end the stream.
-        if endedWithHead, head.length == heads.count { head.framing = .none }
+        if endedWithHead, head.length == text.count { head.framing = .none }
         return .complete
     }
 

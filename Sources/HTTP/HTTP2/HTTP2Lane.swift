@@ -8,7 +8,7 @@ public final class HTTP2Lane {
     /// 0: not yet numbered.
     public internal(set) var id: Int32 = 0
     /// Whoever serves the stream; the session never looks at it.
-    public unowned(unsafe) var owner: AnyObject?
+    public var owner: AnyObject?
     /// Its place among the session's lanes.
     var index = -1
 
@@ -60,6 +60,8 @@ public final class HTTP2Lane {
     public internal(set) var closedWith: HTTP2ErrorCode?
     /// We ended it, for reasons of our own.
     var isResetByUs = false
+    /// Our direction was ended although the peer's goes on: what it still sends is not wanted.
+    var endsEarly = false
 
     // MARK: stalls
 
@@ -96,6 +98,7 @@ public final class HTTP2Lane {
         wantsRoom = false
         closedWith = nil
         isResetByUs = false
+        endsEarly = false
         contentSent = 0
         markedSent = 0
         stalledSince = .distantFuture

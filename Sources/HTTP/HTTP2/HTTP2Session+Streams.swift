@@ -14,7 +14,7 @@ extension HTTP2Session {
         precondition(status != 0, "a response without a status line")
         defer { text.consume(length) }
         guard lane.closedWith == nil else { return }
-        let list = library.fieldList.base
+        let list = library.fieldList.list
         let count = library.fieldList.count
         if status < 200, status != 101 {
             nghttp2_submit_headers(raw, UInt8(NGHTTP2_FLAG_NONE.rawValue), lane.id, nil, list, count, nil)
@@ -29,27 +29,28 @@ extension HTTP2Session {
     }
 
     /// Opens a stream with a request: as in ``respond(on:_:length:ends:)``.
-    /// - Parameter isWebSocket: the text asks for an upgrade to WebSocket; it becomes an extended CONNECT (RFC 8441).
+    /// An upgrade to WebSocket becomes an extended CONNECT (RFC 8441), which does not end.
     /// - Returns: nil when no stream can be opened any more.
     public func request(
-        _ text: inout ByteBuffer, length: Int, scheme: Scheme, isWebSocket: Bool, ends: Bool
+        _ text: inout ByteBuffer, length: Int, scheme: Scheme, ends: Bool
     ) -> HTTP2Lane? {
         let start = text.writePointer - text.count
         let view = ByteView(start, count: length)
-        guard let line = library.fieldList.readRequest(view, at: start, scheme: scheme, isWebSocket: isWebSocket) else {
+        guard let line = library.fieldList.readRequest(view, at: start, scheme: scheme) else {
             preconditionFailure("a request without a request line")
         }
         defer { text.consume(length) }
         guard canOpen else { return nil }
         let lane = library.leaseLane()
         lane.method = line.method
-        lane.isWebSocket = isWebSocket
+        lane.isWebSocket = line.isWebSocket
+        let ends = ends && !line.isWebSocket
         lane.headIsSent = true
         lane.isAnnounced = true
         lane.outputEnded = ends
         let id = withUnsafePointer(to: HTTP2Callbacks.provider(lane)) {
             nghttp2_submit_request(
-                raw, nil, library.fieldList.base, library.fieldList.count, ends ? nil : $0,
+                raw, nil, library.fieldList.list, library.fieldList.count, ends ? nil : $0,
                 Unmanaged.passUnretained(lane).toOpaque())
         }
         guard id > 0 else {
@@ -106,6 +107,12 @@ extension HTTP2Session {
     public func giveBack(_ lane: HTTP2Lane) {
         precondition(lane.closedWith != nil, "a lane is given back while its stream is open")
         library.giveBack(lane)
+    }
+
+    /// The response is given to the session although the request goes on: its rest is refused, but only when the response is sent
+    /// to its end (RFC 9113, section 8.1).
+    public func endEarly(_ lane: HTTP2Lane) {
+        if lane.isFinished { reset(lane, .noError) } else { lane.endsEarly = true }
     }
 
     func add(_ lane: HTTP2Lane) {

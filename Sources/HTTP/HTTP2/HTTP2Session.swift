@@ -26,6 +26,8 @@ public final class HTTP2Session {
     var block = HTTP2BlockReader()
     /// Whose block is being read.
     var blockLane: HTTP2Lane?
+    /// Since when; good while ``isInsideHead``.
+    public internal(set) var headSince = Instant.distantFuture
     /// Lanes that have sent their part of a turn and have more.
     var yielded: [HTTP2Lane] = []
     /// Where `produce` writes; set while it runs.
@@ -88,6 +90,9 @@ public final class HTTP2Session {
     private static func entry(_ id: nghttp2_settings_id, _ value: UInt32) -> nghttp2_settings_entry {
         nghttp2_settings_entry(settings_id: Int32(id.rawValue), value: value)
     }
+
+    /// A head has begun and is not complete: nothing else can come before it is.
+    public var isInsideHead: Bool { blockLane != nil }
 
     // MARK: octets in
 

@@ -93,7 +93,7 @@ final class Wire {
         guard session.side == .server else {
             var head = ResponseHead()
             while true {
-                switch lane.readResponse(into: &head, limits: session.limits.responseHead) {
+                switch lane.readResponse(lane.heads.view, into: &head, limits: session.limits.responseHead) {
                 case .complete:
                     heads.append(lane.heads.view.upTo(head.length).string)
                     lane.heads.consume(head.length)

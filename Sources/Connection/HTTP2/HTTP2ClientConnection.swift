@@ -1,0 +1,143 @@
+import Core
+import HTTP
+import IO
+
+/// An upstream HTTP/2 connection that carries many exchanges at once. Owned by its endpoint's pool.
+///
+/// The first request need not wait for the peer's settings. Limits: as many streams at once as the peer allows, and at most
+/// `maxConcurrentStreams`; without streams it is closed after `upstreamIdle`.
+public final class HTTP2ClientConnection: HTTP2Connection {
+    private static let keptStreams = 32
+
+    public let peer: SocketAddress
+    /// What its requests say in `:scheme`.
+    public let scheme: Scheme
+    private unowned(unsafe) let pool: ConnectionOwner
+    private var free: [HTTP2ClientStream] = []
+    /// Streams that were given out and have no lane yet.
+    private var reserved = 0
+    private var served = 0
+    private var idleSince: Instant
+    private var isRetired = false
+
+    /// Takes an established connection over. `pool` is told when lanes are free again, and when it is closed.
+    public init(_ connector: Connector, scheme: Scheme, pool: ConnectionOwner, resources: ConnectionResources) {
+        peer = connector.peer
+        self.scheme = scheme
+        self.pool = pool
+        idleSince = resources.loop.now
+        super.init(
+            adopting: OwnedFD(adopting: connector.take()), side: .client, limits: resources.limits.forHTTP2Upstream,
+            resources: resources)
+        note(connector.events)
+        resources.loop.replace(descriptor, self)
+        arm()
+        sendLater()
+    }
+
+    // MARK: lanes
+
+    /// Streams that can be opened now.
+    public var freeLanes: Int {
+        guard isReusable else { return 0 }
+        let most = min(Int(session.peerMaxConcurrentStreams), Int(session.limits.maxConcurrentStreams))
+        return max(0, most - session.lanes.count - reserved)
+    }
+
+    /// Whether it can carry further requests at all, now or when others are done.
+    public var isReusable: Bool { phase == .open && !isRetired && session.canOpen }
+    public var isClosed: Bool { phase == .closed }
+    /// Exchanges under way.
+    public var lanesInUse: Int { session.lanes.count + reserved }
+    /// The peer takes WebSocket (RFC 8441); known when its settings have come.
+    public var takesWebSocket: Bool { session.peerTakesExtendedConnect }
+
+    /// A stream for one exchange; only while ``freeLanes`` says so.
+    public func openStream(owner: ConnectionOwner) -> HTTP2ClientStream {
+        precondition(freeLanes > 0, "a stream on a connection that has no lane free")
+        let stream = free.popLast() ?? HTTP2ClientStream(self, owner: owner)
+        stream.begin(owner: owner, served: served)
+        served += 1
+        reserved += 1
+        return stream
+    }
+
+    /// A stream that was given out has a lane, or will never have one.
+    func reservationEnded() { reserved -= 1 }
+
+    func streamIsFree(_ stream: HTTP2ClientStream) {
+        if free.count < Self.keptStreams, phase == .open { free.append(stream) }
+        idleSince = resources.loop.now
+        if phase == .open { pool.lanesFreed(self) }
+    }
+
+    // MARK: events
+
+    override func take(_ event: HTTP2Event) {
+        switch event {
+        case .head(let lane):
+            if let stream = stream(lane) { stream.headsReceived(lane) }
+        case .content(let lane, let data):
+            if let stream = stream(lane) { stream.wire.received(data, stream) }
+        case .end(let lane):
+            if let stream = stream(lane) { stream.wire.news(stream) }
+        case .room(let lane):
+            guard let stream = stream(lane) else {
+                if lane.output.isEmpty { resources.buffers.reclaim(&lane.output) }
+                return
+            }
+            if stream.wire.roomMade(stream) { stream.owner.writable(stream) }
+        case .closed(let lane, let code):
+            guard let stream = stream(lane) else {
+                resources.buffers.reclaim(&lane.output)
+                return session.giveBack(lane)
+            }
+            // In order when the response is whole; the rest of a request may be unwanted all the same.
+            if !lane.peerEnded || code != .noError || !lane.outputEnded { stream.wire.broke(stream) }
+        case .settings: pool.lanesFreed(self)
+        case .goAway, .pingAnswered: break
+        }
+    }
+
+    private func stream(_ lane: HTTP2Lane) -> HTTP2ClientStream? {
+        lane.owner.map { unsafeDowncast($0, to: HTTP2ClientStream.self) }
+    }
+
+    override func tell(_ stream: MessageStream) {
+        let stream = unsafeDowncast(stream, to: HTTP2ClientStream.self)
+        stream.wire.isNoted = false
+        guard stream.isOpen || stream.failure != nil else { return }
+        stream.owner.readable(stream)
+    }
+
+    // MARK: deadlines and the end
+
+    override var sideDeadline: Instant {
+        lanesInUse == 0 ? idleSince + resources.limits.upstreamIdle : .distantFuture
+    }
+
+    override func sideDeadlinePassed(now: Instant) { retire() }
+
+    /// Takes no further requests; closes when the last one is done.
+    public func retire() {
+        guard phase == .open, !isRetired else { return }
+        isRetired = true
+        session.beginDrain(now: resources.loop.now)
+        sendLater()
+    }
+
+    /// Closes at once; exchanges on it break off.
+    public func close() { lost() }
+
+    override func becameIdle() {
+        if reserved == 0, !isReusable { lost() }
+    }
+
+    override func releaseStreams() { free = [] }
+    override var pingAfter: TimeAmount { resources.limits.http2PingUpstream }
+
+    override func wasLost() {
+        free = []
+        pool.closed(self)
+    }
+}

@@ -1,0 +1,136 @@
+import Core
+import HTTP
+import IO
+
+/// A downstream HTTP/2 connection (RFC 9113): each of its streams is an exchange of its own, begun by
+/// `acceptor.requestReceived(on:)`.
+///
+/// Owned by its worker's registry. Limits: those of ``HTTP2Limits``; heads must come within `headReceived`, the first one since
+/// the connection was accepted; without streams it stays for `keepAliveIdle`.
+public final class HTTP2ServerConnection: HTTP2Connection, DownstreamConnection {
+    /// Stream objects that a connection keeps for the next requests.
+    private static let keptStreams = 100
+
+    public let origin: ConnectionOrigin
+    public var registryIndex = -1
+    public private(set) var isFresh = true
+    private unowned(unsafe) let acceptor: ConnectionOwner
+    private var free: [HTTP2ServerStream] = []
+    /// When the last stream ended.
+    private var idleSince: Instant
+
+    /// - Parameter isRegistered: the descriptor is known to the loop, for another source that gives it up with this call.
+    public init(
+        adopting fd: consuming OwnedFD, origin: ConnectionOrigin, acceptor: ConnectionOwner,
+        resources: ConnectionResources, isRegistered: Bool = false
+    ) {
+        self.origin = origin
+        self.acceptor = acceptor
+        idleSince = resources.loop.now
+        super.init(
+            adopting: fd, side: .server, limits: resources.limits.forHTTP2, resources: resources)
+        if isRegistered { resources.loop.replace(descriptor, self) } else { resources.loop.add(descriptor, self) }
+        arm()
+        sendLater()
+    }
+
+    /// Goes on with a connection on which others have read already; to be called once, when the registry knows it.
+    /// - Parameters:
+    ///   - octets: what was read, from the preface's first octet on.
+    ///   - events: what epoll last said, since it does not say it again.
+    public func begin(with octets: ByteView, events: ReadyEvents) {
+        note(events)
+        if !octets.isEmpty { received(octets) }
+        if phase == .open { ready(ReadyEvents(rawValue: 0)) }
+    }
+
+    public var isIdle: Bool { phase == .open && session.lanes.isEmpty || phase == .lingering }
+    public var isClosed: Bool { phase == .closed }
+
+    // MARK: events
+
+    override func take(_ event: HTTP2Event) {
+        switch event {
+        case .head(let lane): begin(lane)
+        case .content(let lane, let data):
+            if let stream = stream(lane) { stream.wire.received(data, stream) }
+        case .end(let lane):
+            if let stream = stream(lane) { stream.wire.news(stream) }
+        case .room(let lane):
+            guard let stream = stream(lane) else {
+                if lane.output.isEmpty { resources.buffers.reclaim(&lane.output) }
+                return
+            }
+            if stream.wire.roomMade(stream) { stream.owner.writable(stream) }
+        case .closed(let lane, _):
+            idleSince = resources.loop.now
+            guard let stream = stream(lane) else {
+                resources.buffers.reclaim(&lane.output)
+                return session.giveBack(lane)
+            }
+            // The exchange is still under way: the client does not want it any more.
+            stream.isGone = true
+            stream.wire.broke(stream)
+        case .goAway, .settings, .pingAnswered: break
+        }
+    }
+
+    private func stream(_ lane: HTTP2Lane) -> HTTP2ServerStream? {
+        lane.owner.map { unsafeDowncast($0, to: HTTP2ServerStream.self) }
+    }
+
+    private func begin(_ lane: HTTP2Lane) {
+        isFresh = false
+        let stream = free.popLast() ?? HTTP2ServerStream(self, acceptor: acceptor)
+        stream.begin(lane)
+    }
+
+    override func tell(_ stream: MessageStream) {
+        let stream = unsafeDowncast(stream, to: HTTP2ServerStream.self)
+        stream.wire.isNoted = false
+        guard stream.wire.lane != nil else { return }
+        stream.owner.readable(stream)
+    }
+
+    func streamIsFree(_ stream: HTTP2ServerStream) {
+        if free.count < Self.keptStreams { free.append(stream) }
+    }
+
+    override func releaseStreams() { free = [] }
+
+    // MARK: deadlines
+
+    override var sideDeadline: Instant {
+        if session.isInsideHead { return session.headSince + resources.limits.headReceived }
+        guard session.lanes.isEmpty else { return .distantFuture }
+        if isFresh { return origin.acceptedAt + resources.limits.headReceived }
+        return idleSince + resources.limits.keepAliveIdle
+    }
+
+    override func sideDeadlinePassed(now: Instant) {
+        // A head that does not end holds all that comes behind it; there is no way to give up it alone.
+        terminate(session.isInsideHead ? .enhanceYourCalm : .noError)
+    }
+
+    // MARK: the end
+
+    public func drain() {
+        guard phase == .open else { return }
+        session.beginDrain(now: resources.loop.now)
+        sendLater()
+        arm()
+    }
+
+    public func cut() {
+        guard phase == .open else { return phase == .lingering ? lost() : () }
+        for lane in session.lanes {
+            if let stream = stream(lane) { stream.owner.cut(on: stream) }
+        }
+        terminate(.noError)
+    }
+
+    override func wasLost() {
+        free = []
+        acceptor.closed(self)
+    }
+}

@@ -1,0 +1,151 @@
+import Core
+import HTTP
+import IO
+
+/// One request of an HTTP/2 connection and its response. Made by its connection, which uses it again for others.
+public final class HTTP2ServerStream: ServerStream {
+    var wire: HTTP2StreamWire
+    private unowned(unsafe) let keeper: HTTP2ServerConnection
+
+    init(_ connection: HTTP2ServerConnection, acceptor: ConnectionOwner) {
+        wire = HTTP2StreamWire(connection)
+        keeper = connection
+        super.init(origin: connection.origin, acceptor: acceptor, resources: connection.resources)
+    }
+
+    public override var majorVersion: UInt8 { 2 }
+    public override var isOpen: Bool { wire.lane != nil }
+    public override func fill() -> Fill { wire.fill(self) }
+    public override func contentTaken(_ count: Int) { wire.contentTaken(count) }
+    public override func write(body data: ByteView, more: Bool) -> Int { wire.write(body: data, self) }
+    public override func endBody(after source: MessageStream?) { wire.endBody(after: source, self) }
+    public override func flush() -> Bool { wire.flush(self) }
+    public override func finishSending() { wire.finishSending() }
+
+    /// The loop has come round to it again.
+    public override func ready(_ events: ReadyEvents) {
+        if wire.lane != nil { owner.readable(self) }
+    }
+
+    // MARK: the request
+
+    /// A head has come; the owner is told.
+    func begin(_ lane: HTTP2Lane) {
+        wire.attach(lane, self)
+        owner = acceptor
+        origin = keeper.origin
+        mayWrite = true
+        mayRead = false
+        let message = resources.leaseRequest()
+        request = message
+        octetsReceived &+= UInt64(lane.heads.count)
+        if let refusal = lane.readRequest(into: &message.head, limits: resources.limits.requestHead) {
+            message.head.reset()
+            closesAfterResponse = true
+            return acceptor.refused(on: self, status: refusal.status, reason: refusal.reason)
+        }
+        // The head stays at the input's start until the exchange ends; content comes behind it.
+        resources.buffers.supply(&input)
+        input.append(lane.heads.view)
+        lane.heads.clear()
+        pinned = message.head.length
+        input.consume(pinned)
+        // Where the content ends is told by END_STREAM alone, which the library holds against Content-Length.
+        incoming.begin(lane.endedWithHead || message.head.upgradesToWebSocket ? .none : .untilClose)
+        acceptor.requestReceived(on: self)
+    }
+
+    public override func takeTrailers(to output: inout ByteBuffer) {
+        guard let lane = wire.lane else { return }
+        output.append(lane.trailers.view)
+        lane.trailers.clear()
+    }
+
+    public override func dropTrailers() { wire.lane?.trailers.clear() }
+
+    // MARK: the response
+
+    public override func headWritten(framing: OutgoingFraming?) {
+        if let framing { outgoing = framing }
+        sendHead(output.count, ends: framing == OutgoingFraming.none)
+        resources.buffers.reclaim(&output)
+    }
+
+    public override func answerWritten() {
+        let end = Self.endOfHead(output.view)
+        sendHead(end, ends: end == output.count)
+        if !output.isEmpty, let lane = wire.lane, lane.closedWith == nil {
+            resources.buffers.supply(&lane.output)
+            lane.output.append(output.view)
+            octetsSent &+= UInt64(output.count)
+            keeper.session.endOutput(lane)
+        }
+        output.clear()
+        resources.buffers.reclaim(&output)
+    }
+
+    private func sendHead(_ length: Int, ends: Bool) {
+        guard let lane = wire.lane, lane.closedWith == nil else { return output.consume(length) }
+        octetsSent &+= UInt64(length)
+        keeper.session.respond(on: lane, &output, length: length, ends: ends)
+        keeper.sendLater()
+    }
+
+    private static func endOfHead(_ text: ByteView) -> Int {
+        var at = 0
+        while let lf = text.firstIndex(of: ASCII.lf, from: at) {
+            if lf + 2 < text.count, text[lf + 1] == ASCII.cr, text[lf + 2] == ASCII.lf { return lf + 3 }
+            at = lf + 1
+        }
+        preconditionFailure("an answer without an end of its head")
+    }
+
+    // MARK: the end
+
+    public override func exchangeEnded() {
+        if let lane = wire.lane {
+            // The rest of a request that was answered early is not wanted (RFC 9113, section 8.1).
+            if !lane.peerEnded { keeper.session.endEarly(lane) }
+            keeper.sendLater()
+        }
+        giveUp()
+    }
+
+    public override func exchangeAborted() {
+        // A response that lacks its end must not look whole; nothing but a reset says so.
+        wire.reset(.internalError)
+        giveUp()
+    }
+
+    public override func exchangeClosed() {
+        wire.finishSending()
+        exchangeEnded()
+    }
+
+    private func giveUp() {
+        wire.detach(self)
+        owner = acceptor
+        if let request {
+            resources.giveBack(request)
+            self.request = nil
+        }
+        input.clear()
+        output.clear()
+        pinned = 0
+        resources.buffers.reclaim(&input)
+        resources.buffers.reclaim(&output)
+        outgoing = .none
+        incoming.begin(.none)
+        mayRead = false
+        isGone = false
+        peerFinished = false
+        failure = nil
+        closesAfterResponse = false
+        keeper.streamIsFree(self)
+    }
+
+    /// A tunnel's quiet moment: its head's octets stay.
+    public override func reclaimWhileQuiet() {
+        if let lane = wire.lane, lane.output.isEmpty { resources.buffers.reclaim(&lane.output) }
+    }
+}
