@@ -52,6 +52,8 @@ public struct ConnectionOrigin {
     public var acceptedAt: Instant
     /// The identity of the listener whose certificate was shown; 0: clear text.
     public var listenerIdentity: UInt64 = 0
+    /// What a PROXY header told besides the client's address; nil: there was none.
+    public var proxied: ProxiedOrigin?
 
     /// Everything on it came over TLS.
     public var isSecure: Bool { listenerIdentity != 0 }

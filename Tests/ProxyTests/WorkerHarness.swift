@@ -68,7 +68,11 @@ final class WorkerHarness {
 
     /// Has the worker take a new configuration over.
     /// - Parameter listens: whether the listening socket is part of it.
-    func publish(rules: [RulePlan]? = nil, clusters: [[Int]]? = nil, listens: Bool = true) throws {
+    /// - Parameter change: made to the plan before it is published.
+    func publish(
+        rules: [RulePlan]? = nil, clusters: [[Int]]? = nil, listens: Bool = true,
+        _ change: (inout GatewayPlan) -> Void = { _ in }
+    ) throws {
         generation += 1
         var plan = GatewayPlan()
         plan.clusters = (clusters ?? backendPorts.indices.map { [$0] }).enumerated().map { index, members in
@@ -95,6 +99,7 @@ final class WorkerHarness {
                     ])
             ]
         }
+        change(&plan)
         let octets = try SnapshotBuilder.build(
             plan, generation: generation, revision: generation, sourceHash: 0,
             socketIDs: listens ? [Self.socketID] : [], slot: { _ in Self.slot })
@@ -105,7 +110,7 @@ final class WorkerHarness {
     // MARK: what was counted
 
     /// Of every endpoint here.
-    private static let slot: UInt32 = 1
+    static let slot: UInt32 = 1
 
     var statistics: StatisticsReader { StatisticsReader(base: statisticsMemory, workers: 1) }
 
@@ -113,7 +118,7 @@ final class WorkerHarness {
 
     /// Everything that was begun was also ended.
     func expectNothingUnderWay(sourceLocation: SourceLocation = #_sourceLocation) {
-        for level in [Counter.requestsNow, .upstreamRequestsNow, .upgradesNow] {
+        for level in [Counter.requestsNow, .upstreamRequestsNow, .upgradesNow, .relaysNow, .arrivalsNow] {
             #expect(total(level) == 0, "\(level)", sourceLocation: sourceLocation)
         }
         let live = LiveState(base: liveMemory, workers: 1, worker: 0)

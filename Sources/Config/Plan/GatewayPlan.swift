@@ -110,6 +110,9 @@ public struct RoutePlan: Equatable, Sendable {
     public var rules: [RulePlan]
     public var position: SourcePosition
 
+    /// It leads from a connection, or a datagram, to backends; there are no requests to be matched.
+    public var isBelowHTTP: Bool { kind == "TLSRoute" || kind == "TCPRoute" || kind == "UDPRoute" }
+
     public init(kind: String, namespace: String, name: String, rules: [RulePlan], position: SourcePosition) {
         self.kind = kind
         self.namespace = namespace

@@ -69,6 +69,8 @@ public struct SocketConfig: BitwiseCopyable, Sendable {
     public var beginsWithTLS: Bool
     /// Of the listeners, which agree: HTTP (or HTTPS, TLS), TCP, UDP.
     public var listenerProtocol: ListenerProtocol
+    /// Whether one of the listeners passes TLS through: then the server name decides before anything is answered.
+    public var passesThrough: Bool
     /// Host → index into `SnapshotHeader.listeners` (listener isolation: the most specific name wins, alone).
     public var hosts: HostIndex
 }

@@ -17,6 +17,7 @@ extension SnapshotWriter {
             block[header.sockets, index] = SocketConfig(
                 id: ids[index], transport: socket.transport, address: socket.address,
                 proxyProtocol: socket.proxyProtocol, beginsWithTLS: first.beginsWithTLS, listenerProtocol: first,
+                passesThrough: socket.listeners.contains { $0.listenerProtocol == .tlsPassthrough },
                 hosts: hostIndex(hosts))
         }
     }

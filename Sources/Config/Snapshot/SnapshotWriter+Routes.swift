@@ -114,7 +114,8 @@ extension SnapshotWriter {
             backends: backends, totalWeight: totalWeight, filters: filters(plan.filters, clusterCount),
             requestTimeout: plan.requestTimeout ?? .zero, backendRequestTimeout: plan.backendRequestTimeout ?? .zero,
             retry: retry ?? RetryConfig(attempts: 0, codes: Table(), backoff: .zero), position: plan.position)
-        precondition(!plan.matches.isEmpty, "a rule without matches must have been given the prefix /")
+        precondition(
+            !plan.matches.isEmpty || route.isBelowHTTP, "a rule without matches must have been given the prefix /")
         guard plan.matches.count <= SnapshotLimits.matchesPerRule else {
             return block.fail(
                 .tooManyMatches(route: "\(route.namespace)/\(route.name)", rule: index, count: plan.matches.count))

@@ -43,6 +43,15 @@ final class DownstreamRegistry {
         worker.statistics.increment(.downstreamConnectionsNow)
     }
 
+    /// A connection goes on as another object: what is spoken on it is known now.
+    func replace(_ old: any DownstreamConnection, with new: any DownstreamConnection) {
+        let index = old.registryIndex
+        precondition(index >= 0 && connections[index] === old, "an unknown connection")
+        old.registryIndex = -1
+        new.registryIndex = index
+        connections[index] = new
+    }
+
     /// A connection has closed.
     func forget(_ connection: any DownstreamConnection) {
         let index = connection.registryIndex

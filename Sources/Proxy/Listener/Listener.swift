@@ -54,7 +54,7 @@ final class Listener: EventSource {
             }
             do throws(Errno) {
                 guard let (raw, peer) = try Socket.accept(fd.raw) else { return false }
-                worker.registry.adopt(OwnedFD(adopting: raw), peer: peer, socket: id)
+                worker.admit(OwnedFD(adopting: raw), peer: peer, socket: id)
             } catch {
                 // EMFILE, ENFILE, ENOBUFS, ENOMEM: the connection stays in the queue. Accepting again at once would spin.
                 worker.statistics.increment(.downstreamConnectionsRefused)

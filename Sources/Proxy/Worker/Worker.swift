@@ -31,6 +31,8 @@ public final class Worker: ConnectionOwner {
     private(set) var configuration: LiveConfiguration?
     private(set) lazy var registry = DownstreamRegistry(worker: self)
     private(set) lazy var clusters = ClusterRegistry(worker: self)
+    private(set) lazy var arrivals = Arrivals(worker: self)
+    private(set) lazy var relays = Relays(worker: self)
     let patterns = PatternCache()
     let weights = WeightedChoice()
     var random: SeededRandom

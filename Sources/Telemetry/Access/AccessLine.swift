@@ -36,7 +36,11 @@ struct AccessLine: ~Copyable {
         buffer.append("] ")
         word(record.method, to: &buffer)
         value(record.target, to: &buffer)
-        buffer.append(record.minorVersion == 0 ? " HTTP/1.0 " : " HTTP/1.1 ")
+        if record.isHTTP {
+            buffer.append(record.minorVersion == 0 ? " HTTP/1.0 " : " HTTP/1.1 ")
+        } else {
+            buffer.append(" - ")
+        }
         buffer.append(decimal: UInt64(record.status))
         buffer.append(byte: ASCII.space)
         buffer.append(record.reason.text)
@@ -117,7 +121,11 @@ struct AccessLine: ~Copyable {
         json("host", record.host, to: &buffer)
         json("target", record.target, to: &buffer)
         json("path", record.path, to: &buffer)
-        buffer.append(record.minorVersion == 0 ? ",\"protocol\":\"HTTP/1.0\"" : ",\"protocol\":\"HTTP/1.1\"")
+        if record.isHTTP {
+            buffer.append(record.minorVersion == 0 ? ",\"protocol\":\"HTTP/1.0\"" : ",\"protocol\":\"HTTP/1.1\"")
+        } else {
+            buffer.append(",\"protocol\":null")
+        }
         buffer.append(",\"status\":")
         buffer.append(decimal: UInt64(record.status))
         buffer.append(",\"reason\":\"")

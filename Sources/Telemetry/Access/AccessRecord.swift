@@ -14,7 +14,8 @@ public struct AccessRecord {
     /// Octets of the response's body as sent, without chunk framing.
     public var bodySent: UInt64 = 0
     public var method: ByteView = .empty
-    /// `http` or `https`.
+    /// `http` or `https`; `tcp` or `tls` of connections that are relayed below HTTP, whose octets `bodyReceived` and
+    /// `bodySent` count, and whose host is the server name.
     public var scheme: ByteView = .empty
     /// Without port, as matched.
     public var host: ByteView = .empty
@@ -22,6 +23,8 @@ public struct AccessRecord {
     public var path: ByteView = .empty
     /// The request-target as it was sent, query included.
     public var target: ByteView = .empty
+    /// False: neither request nor response, so no protocol version.
+    public var isHTTP = true
     /// 0 or 1: HTTP/1.0, HTTP/1.1.
     public var minorVersion: UInt8 = 1
     /// 0: the exchange ended before there was one.

@@ -10,7 +10,7 @@ public struct MetricFamily: Sendable {
         case eachWorker(Counter)
         case controller(ControllerCounter)
         case build, generation, revision, unboundSockets, workerStates, workerRestarts, controllerRestarts
-        case statusClasses, reasons, durations
+        case statusClasses, reasons, durations, relayReasons
         case routes(SlotValue)
         case endpoints(SlotValue)
     }
@@ -155,6 +155,38 @@ public struct MetricFamily: Sendable {
         MetricFamily(
             "sluice_endpoint_connect_failures_total", .counter, ["backend", "endpoint"], .endpoints(.connectFailures),
             "Connections to the endpoint that could not be made."),
+        MetricFamily(
+            "sluice_relays_total", .counter, ["reason"], .relayReasons,
+            "Connections of TCPRoutes and TLSRoutes that have ended, by reason code."),
+        MetricFamily("sluice_relays_active", .gauge, [], .counter(.relaysNow), "Those that are open now."),
+        MetricFamily(
+            "sluice_relay_received_bytes_total", .counter, [], .counter(.relayBytesReceived),
+            "Octets passed on from clients of TCPRoutes, TLSRoutes and UDPRoutes."),
+        MetricFamily(
+            "sluice_relay_sent_bytes_total", .counter, [], .counter(.relayBytesSent), "Octets passed on to them."),
+        MetricFamily(
+            "sluice_arrivals_active", .gauge, [], .counter(.arrivalsNow),
+            "Accepted connections whose PROXY header or ClientHello is awaited."),
+        MetricFamily(
+            "sluice_arrivals_evicted_total", .counter, [], .counter(.arrivalsEvicted),
+            "Of those, closed because too many waited."),
+        MetricFamily(
+            "sluice_arrivals_timed_out_total", .counter, [], .counter(.arrivalsTimedOut),
+            "Of those, closed because what was awaited did not come in time."),
+        MetricFamily(
+            "sluice_proxy_headers_refused_total", .counter, [], .counter(.proxyHeadersRefused),
+            "Connections closed for a broken or missing PROXY header."),
+        MetricFamily(
+            "sluice_datagram_sessions_total", .counter, [], .counter(.datagramSessions),
+            "Sessions of UDPRoutes: a client's address and port with one of ours."),
+        MetricFamily(
+            "sluice_datagram_sessions_active", .gauge, [], .counter(.datagramSessionsNow), "Those that are open now."),
+        MetricFamily(
+            "sluice_datagrams_received_total", .counter, [], .counter(.datagramsReceived), "Datagrams from clients."),
+        MetricFamily("sluice_datagrams_sent_total", .counter, [], .counter(.datagramsSent), "Datagrams to clients."),
+        MetricFamily(
+            "sluice_datagrams_dropped_total", .counter, [], .counter(.datagramsDropped),
+            "Datagrams that went nowhere: no route, no valid backend, no room."),
         MetricFamily("sluice_dns_queries_total", .counter, [], .controller(.dnsQueries), "Backend names looked up."),
         MetricFamily(
             "sluice_dns_failures_total", .counter, [], .controller(.dnsFailures),

@@ -116,6 +116,8 @@ public struct MetricsReport: ~Copyable {
             }
         case .reasons:
             for reason in ReasonCode.allCases { sample(family, ["\(reason.text)"], reader.requests(reason)) }
+        case .relayReasons:
+            for reason in ReasonCode.allCases { sample(family, ["\(reason.text)"], reader.relays(reason)) }
         case .durations:
             histogram(family, [], reader.durationBuckets, DurationHistogram.bounds, reader.durationSum)
         case .routes(let value):

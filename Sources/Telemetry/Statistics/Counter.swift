@@ -26,12 +26,25 @@ public enum Counter: Int, BitwiseCopyable, Sendable, CaseIterable {
     case accessLogLostLines
     case loopTurns
     case generationNow  // The configuration that this worker serves.
+    // Below HTTP.
+    case relaysNow  // Connections of TCPRoutes and TLSRoutes.
+    case relayBytesReceived  // From clients.
+    case relayBytesSent
+    case arrivalsNow  // Accepted connections that have not told yet what they are.
+    case arrivalsEvicted  // Closed at once or early: the limit on those was reached.
+    case arrivalsTimedOut
+    case proxyHeadersRefused
+    case datagramSessions
+    case datagramSessionsNow
+    case datagramsReceived  // From clients.
+    case datagramsSent
+    case datagramsDropped  // No rule, no valid backend, no room.
 
     /// A gauge: the value is a level, not a sum over time.
     public var isLevel: Bool {
         switch self {
         case .downstreamConnectionsNow, .requestsNow, .upgradesNow, .upstreamPooledNow, .upstreamRequestsNow,
-            .generationNow:
+            .generationNow, .relaysNow, .arrivalsNow, .datagramSessionsNow:
             true
         default: false
         }

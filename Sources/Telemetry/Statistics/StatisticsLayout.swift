@@ -30,7 +30,8 @@ public enum StatisticsLayout {
     static let statusClasses = 6  // 0: no response; 1xx … 5xx. What is beyond 599 counts as 5xx.
     static let durationSum = firstStatusClass + 8
     static let firstDurationBucket = durationSum + 1
-    static let words = firstDurationBucket + DurationHistogram.bucketCount
+    static let firstRelayReason = firstDurationBucket + DurationHistogram.bucketCount
+    static let words = firstRelayReason + 64
 }
 
 /// What a slot counts. Endpoints' slots are their places in the live state, too.

@@ -19,6 +19,7 @@ public struct StatisticsReader {
     public func total(_ counter: Counter) -> UInt64 { sum(counter.rawValue) }
     public func value(_ counter: Counter, worker: Int) -> UInt64 { page(worker)[counter.rawValue] }
     public func requests(_ reason: ReasonCode) -> UInt64 { sum(StatisticsLayout.firstReason + Int(reason.rawValue)) }
+    public func relays(_ reason: ReasonCode) -> UInt64 { sum(StatisticsLayout.firstRelayReason + Int(reason.rawValue)) }
     /// - Parameter statusClass: 0: no response; 1 to 5.
     public func requests(statusClass: Int) -> UInt64 { sum(StatisticsLayout.firstStatusClass + statusClass) }
     public var requests: UInt64 { (0..<StatisticsLayout.statusClasses).reduce(0) { $0 &+ requests(statusClass: $1) } }

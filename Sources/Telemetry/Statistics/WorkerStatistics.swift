@@ -50,6 +50,20 @@ public struct WorkerStatistics: @unchecked Sendable {
         count(in: slot(routes, route), statusClass, nanoseconds, duration, received, sent)
     }
 
+    /// A connection that was relayed below HTTP has ended.
+    public func relayEnded(reason: ReasonCode) { words[StatisticsLayout.firstRelayReason + Int(reason.rawValue)] &+= 1 }
+
+    /// Octets that a relay or a datagram session passed on in all; those of the worker are counted as they pass.
+    /// - Parameters:
+    ///   - route: the route's slot; 0 when there is none.
+    ///   - endpoint: the endpoint's slot.
+    public func relayed(received: UInt64, sent: UInt64, route: UInt32, endpoint: UInt32) {
+        slot(routes, route)[SlotCounters.requestBytes] &+= received
+        slot(routes, route)[SlotCounters.responseBytes] &+= sent
+        slot(endpoints, endpoint)[SlotCounters.requestBytes] &+= received
+        slot(endpoints, endpoint)[SlotCounters.responseBytes] &+= sent
+    }
+
     /// One attempt at an endpoint has ended.
     /// - Parameter status: 0 when there was no response head.
     public func upstreamRequestEnded(

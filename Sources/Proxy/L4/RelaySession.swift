@@ -1,0 +1,215 @@
+import Config
+import Connection
+import Core
+import IO
+import Telemetry
+import Upstream
+
+/// One client's connection below HTTP and the connection to the endpoint that was chosen for it: a TCPRoute's, or a
+/// TLSRoute's. Octets pass as they come, in both directions, until both have ended.
+///
+///     connecting ─ established ─▶ relaying ─ both FINs passed, a reset, idle, cut ─▶ over
+///
+/// Owned by the worker's ``DownstreamRegistry``. A direction that is slow stops the reading of its source; half-closing is
+/// passed on; a reset of one side becomes a reset of the other.
+final class RelaySession: RawConnectionOwner, DownstreamConnection {
+    enum Phase: UInt8 { case connecting, relaying, over }
+
+    private let worker: Worker
+    let origin: ConnectionOrigin
+    var registryIndex = -1
+    private(set) var phase = Phase.connecting
+    private let choice: RelayChoice
+    private let cluster: Cluster
+    private var downstream: RawConnection?
+    private var upstream: RawConnection?
+    private var connector: Connector?
+    private var endpoint: Endpoint?
+    private var up = RawFlow()
+    private var down = RawFlow()
+    /// Whether the endpoint takes no more, while what it said is still on its way down.
+    private var upHasFailed = false
+    private var attempts = 0
+    private let startedWall: Int64
+
+    /// - Parameter received: octets of the client that were read already.
+    init(
+        _ choice: RelayChoice, to cluster: Cluster, origin: ConnectionOrigin, received: ByteView, worker: Worker
+    ) {
+        self.choice = choice
+        self.cluster = cluster
+        self.origin = origin
+        self.worker = worker
+        startedWall = worker.loop.wallNow
+        super.init()
+        self.received = received.isEmpty ? [] : received.array
+        worker.statistics.increment(.relaysNow)
+    }
+
+    /// Octets that go first, until the connection to the endpoint is there.
+    private var received: [UInt8] = []
+
+    /// Begins, with the client's connection.
+    func begin(with downstream: RawConnection) {
+        self.downstream = downstream
+        connect()
+    }
+
+    var isIdle: Bool { false }
+    var isFresh: Bool { false }
+    var isClosed: Bool { phase == .over }
+
+    // MARK: the endpoint
+
+    private func connect() {
+        guard let next = cluster.next(avoiding: endpoint) else { return end(.noHealthyUpstream) }
+        endpoint = next
+        attempts += 1
+        do throws(Errno) {
+            connector = try Connector(
+                to: next.address, timeout: worker.limits.connect, owner: self, resources: worker.resources)
+            worker.liveState.requestBegan(next.slot)
+        } catch {
+            connectFailed(next)
+        }
+    }
+
+    override func established(_ connector: Connector) {
+        guard let endpoint else { preconditionFailure("a connection to nowhere") }
+        self.connector = nil
+        worker.statistics.upstreamConnected(endpoint: endpoint.slot)
+        let connection = RawConnection(connector, owner: self, resources: worker.resources)
+        upstream = connection
+        phase = .relaying
+        writeHeader(endpoint)
+        received.withView { up.begin(with: $0, areOurs: false, resources: worker.resources) }
+        received = []
+        stillBusy()
+        advance()
+    }
+
+    /// What the endpoint is told first (BackendTrafficPolicy `proxyProtocol`).
+    private func writeHeader(_ endpoint: Endpoint) {
+        guard choice.proxyProtocol != .none else { return }
+        let source = origin.peer
+        let destination = origin.proxied?.destination ?? downstream?.localAddress ?? endpoint.address
+        var header = ByteBuffer()
+        switch choice.proxyProtocol {
+        case .none: return
+        case .v1: ProxyHeaderWriter.writeV1(source: source, destination: destination, to: &header)
+        case .v2:
+            (origin.proxied?.fields ?? []).withView {
+                ProxyHeaderWriter.writeV2(source: source, destination: destination, fields: $0, to: &header)
+            }
+        }
+        up.begin(with: header.view, areOurs: true, resources: worker.resources)
+    }
+
+    override func failed(_ connector: Connector, _ failure: ConnectFailure) {
+        guard let endpoint else { preconditionFailure("a connection to nowhere") }
+        self.connector = nil
+        worker.liveState.requestEnded(endpoint.slot)
+        if case .timedOut = failure { worker.statistics.increment(.upstreamConnectTimeouts) }
+        connectFailed(endpoint)
+    }
+
+    /// Nothing was sent yet, so another endpoint may have it.
+    private func connectFailed(_ failed: Endpoint) {
+        worker.statistics.upstreamConnectFailed(endpoint: failed.slot)
+        if attempts < min(cluster.endpoints.count, ExchangeLimits.connectAttempts) { return connect() }
+        end(.upstreamConnectionFailure)
+    }
+
+    // MARK: octets
+
+    override func ready(_ connection: RawConnection) {
+        switch phase {
+        case .connecting: if connection.hasError { end(.downstreamTermination) }
+        case .relaying: advance()
+        case .over: break
+        }
+    }
+
+    private func advance() {
+        guard phase == .relaying, let downstream, let upstream else { return }
+        let before = (up.octets, down.octets)
+        let rising: RawFlow.Progress = upHasFailed ? .waiting : up.run(from: downstream, to: upstream)
+        let falling = down.run(from: upstream, to: downstream)
+        count(since: before)
+        switch (rising, falling) {
+        case (.ended, .ended): return end(.none)
+        case (.sourceFailed, _): return end(.downstreamTermination)
+        case (_, .sinkFailed): return end(.downstreamTermination)
+        case (_, .sourceFailed): return end(.upstreamRemoteReset)
+        case (.sinkFailed, _): upHasFailed = true
+        case (.waiting, _), (.unfinished, _), (.ended, _): break
+        }
+        // Its last word may still be on the way to a slow client. There is no more to come when nothing is held here.
+        if upHasFailed, !down.isHolding, !(falling == .unfinished) { return end(.upstreamRemoteReset) }
+        // Who was reset is not read any more while the other side takes nothing: that is to be seen nevertheless.
+        if downstream.hasError, up.isHolding { return end(.downstreamTermination) }
+        if upstream.hasError, down.isHolding, !upHasFailed { upHasFailed = true }
+        if rising == .unfinished || falling == .unfinished { worker.loop.again(downstream) }
+    }
+
+    private func count(since before: (up: UInt64, down: UInt64)) {
+        guard up.octets != before.up || down.octets != before.down else { return }
+        worker.statistics.increment(.relayBytesReceived, by: up.octets &- before.up)
+        worker.statistics.increment(.relayBytesSent, by: down.octets &- before.down)
+        stillBusy()
+    }
+
+    private func stillBusy() { worker.loop.setDeadline(self, worker.loop.now + worker.limits.streamIdle) }
+
+    override func deadlinePassed(now: Instant) { end(.streamIdleTimeout) }
+
+    // MARK: its end
+
+    /// Nobody can be told below HTTP that the gateway would like to end: it goes on until it ends by itself, or is cut.
+    func drain() {}
+
+    func cut() { if phase != .over { end(.localReset) } }
+
+    /// The relay is over: in order, or broken off, which both sides see as a reset.
+    private func end(_ reason: ReasonCode) {
+        precondition(phase != .over, "a relay ends once")
+        let wasConnected = phase == .relaying
+        phase = .over
+        worker.loop.clearDeadline(self)
+        if let connector, let endpoint {
+            connector.cancel()
+            worker.liveState.requestEnded(endpoint.slot)
+        }
+        connector = nil
+        up.release(worker.resources)
+        down.release(worker.resources)
+        if wasConnected, let endpoint {
+            worker.liveState.requestEnded(endpoint.slot)
+            worker.statistics.relayed(
+                received: up.octets, sent: down.octets, route: choice.routeSlot, endpoint: endpoint.slot)
+        }
+        if reason == .none {
+            downstream?.close()
+            upstream?.close()
+        } else {
+            downstream?.abort()
+            upstream?.abort()
+        }
+        worker.statistics.decrement(.relaysNow)
+        worker.statistics.relayEnded(reason: reason)
+        if worker.accessLog.isOn { writeRecord(reason) }
+        worker.relays.ended(self)
+    }
+
+    private func writeRecord(_ reason: ReasonCode) {
+        var record = AccessRecord()
+        record.reason = reason
+        record.start = startedWall
+        record.duration = worker.loop.now - origin.acceptedAt
+        record.bodyReceived = up.octets
+        record.bodySent = down.octets
+        record.attempts = UInt32(attempts)
+        if attempts > 0 { record.endpoint = endpoint?.address }
+        choice.write(record, origin, to: worker.accessLog)
+    }
+}

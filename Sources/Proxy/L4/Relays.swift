@@ -1,0 +1,102 @@
+import Config
+import Connection
+import Core
+import IO
+import Telemetry
+import Upstream
+
+/// Begins relays below HTTP. Their connections belong to the ``DownstreamRegistry`` as all others do.
+final class Relays {
+    private let worker: Worker
+    /// Sessions that ended in this turn, which may still be in the middle of a call.
+    private var justEnded: [RelaySession] = []
+    private let hostSuffixes = UnsafeMutablePointer<HostKey.Suffix>.allocate(capacity: SnapshotLimits.hostLabels)
+
+    init(worker: Worker) {
+        self.worker = worker
+        worker.loop.atEndOfTurn { [unowned self] in
+            if !justEnded.isEmpty { justEnded.removeAll(keepingCapacity: true) }
+        }
+    }
+
+    deinit { hostSuffixes.deallocate() }
+
+    // MARK: whose connection it is
+
+    /// The listener for a server name: the most specific one serves it alone.
+    func listener(
+        _ serverName: ByteView, on socket: UnsafePointer<SocketConfig>, in snapshot: Snapshot
+    ) -> UnsafePointer<ListenerConfig>? {
+        var key = HostKey(serverName, suffixes: hostSuffixes)
+        var matches = HostMatches(socket.pointee.hosts)
+        let index = matches.next(&key, in: snapshot)
+        return index == HostIndex.none ? nil : snapshot[snapshot.header.pointee.listeners, Int(index)]
+    }
+
+    /// The rule of a listener for a server name: the most specific one.
+    private func rule(
+        _ serverName: ByteView, of listener: UnsafePointer<ListenerConfig>, in snapshot: Snapshot
+    ) -> UnsafePointer<RuleConfig>? {
+        var key = HostKey(serverName, suffixes: hostSuffixes)
+        var matches = HostMatches(listener.pointee.hosts)
+        let index = matches.next(&key, in: snapshot)
+        return index == HostIndex.none ? nil : snapshot[snapshot.header.pointee.rules, Int(index)]
+    }
+
+    /// One turn of the weights of the rule that serves this listener's connections.
+    func choose(
+        _ kind: RelayChoice.Kind, _ serverName: ByteView, of listener: UnsafePointer<ListenerConfig>?,
+        in snapshot: Snapshot
+    ) -> (choice: RelayChoice, hasRule: Bool) {
+        guard let listener, let rule = rule(serverName, of: listener, in: snapshot) else {
+            return (RelayChoice(kind, serverName: serverName), false)
+        }
+        let choice = RelayChoice(
+            kind, rule, worker.weights.pick(rule, in: snapshot), serverName: serverName, in: snapshot,
+            isLogged: worker.accessLog.isOn)
+        return (choice, true)
+    }
+
+    // MARK: beginning and ending
+
+    /// Relays a connection whose octets begin with what its arrival has read.
+    func begin(
+        _ kind: RelayChoice.Kind, _ serverName: ByteView, _ arrival: Arrival,
+        _ listener: UnsafePointer<ListenerConfig>?, _ configuration: LiveConfiguration
+    ) {
+        let (choice, hasRule) = choose(kind, serverName, of: listener, in: configuration.snapshot)
+        guard choice.cluster != BackendConfig.invalid else {
+            return refuse(arrival, choice, hasRule ? .noCluster : .noRoute)
+        }
+        let session = RelaySession(
+            choice, to: configuration.cluster(choice.cluster, of: worker), origin: arrival.origin,
+            received: arrival.octets, worker: worker)
+        let downstream = RawConnection(
+            taking: arrival.take(), events: arrival.events, owner: session, resources: worker.resources)
+        worker.registry.replace(arrival, with: session)
+        session.begin(with: downstream)
+    }
+
+    /// Closes a connection that leads nowhere. Where a rule has no valid backend, a reset says so (Gateway API,
+    /// TCPRouteRule.backendRefs: connections must be rejected); where nothing is known of it, its end does.
+    private func refuse(_ arrival: Arrival, _ choice: RelayChoice, _ reason: ReasonCode) {
+        worker.statistics.relayEnded(reason: reason)
+        if worker.accessLog.isOn {
+            var record = AccessRecord()
+            record.start = worker.loop.wallNow
+            record.duration = worker.loop.now - arrival.origin.acceptedAt
+            record.reason = reason
+            choice.write(record, arrival.origin, to: worker.accessLog)
+        }
+        switch reason {
+        case .noRoute: arrival.close()
+        default: arrival.abort()
+        }
+    }
+
+    /// The session is over; called last, by itself.
+    func ended(_ session: RelaySession) {
+        justEnded.append(session)
+        worker.registry.forget(session)
+    }
+}
