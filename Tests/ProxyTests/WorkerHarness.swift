@@ -231,6 +231,8 @@ final class RawSocket {
     }
 
     func forget() { bytes = [] }
+    /// The port that the peer sees.
+    var localPort: UInt16? { Socket.localAddress(fd.raw)?.port }
     func finish() { Socket.shutdownWrite(fd.raw) }
     /// When the socket goes, its peer will see a reset.
     func resetsWhenGone() { Socket.resetOnClose(fd.raw) }

@@ -63,7 +63,9 @@ public final class RawConnection: EventSource {
     }
 
     /// Takes over a connection whose TLS handshake is over, and which goes on inside of it.
-    public convenience init(_ handshake: TLSHandshake, listenerIdentity: UInt64, owner: RawConnectionOwner, resources: ConnectionResources) {
+    public convenience init(
+        _ handshake: TLSHandshake, listenerIdentity: UInt64, owner: RawConnectionOwner, resources: ConnectionResources
+    ) {
         let events = handshake.events
         self.init(
             taking: handshake.take(listenerIdentity: listenerIdentity).fd, tls: handshake.channel, events: events,
@@ -190,7 +192,7 @@ public final class RawConnection: EventSource {
     }
 
     /// Nothing moves now: what is borrowed goes back.
-    func reclaimWhileQuiet() { tls?.session.releaseWhenIdle(to: &resources.buffers) }
+    public func reclaimWhileQuiet() { tls?.session.releaseWhenIdle(to: &resources.buffers) }
 
     // MARK: ending
 

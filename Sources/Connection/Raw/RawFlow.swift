@@ -21,8 +21,6 @@ public struct RawFlow: ~Copyable {
     private var pipe: Pipe?
     private var isBulk = false
     private var sourceHasEnded = false
-    /// Octets at the front of what waits that are ours, not the source's.
-    private var preface = 0
     /// Octets of the source that the sink has taken.
     public private(set) var octets: UInt64 = 0
     public private(set) var isOver = false
@@ -34,14 +32,12 @@ public struct RawFlow: ~Copyable {
     /// Octets wait that the sink did not take.
     public var isHolding: Bool { !buffer.isEmpty || pipe.map { $0.level > 0 } ?? false }
 
-    /// Puts octets in front of everything: a header of ours, or what was read before the flow began.
-    /// - Parameter areOurs: they are not counted as the source's.
-    public mutating func begin(with octets: ByteView, areOurs: Bool, resources: ConnectionResources) {
-        precondition(pipe == nil && (areOurs ? buffer.count == preface : true), "the flow has begun")
+    /// Puts octets of the source in front that were read before the flow began.
+    public mutating func begin(with octets: ByteView, resources: ConnectionResources) {
+        precondition(pipe == nil && buffer.isEmpty, "the flow has begun")
         guard !octets.isEmpty else { return }
         resources.buffers.supply(&buffer)
         buffer.append(octets)
-        if areOurs { preface += octets.count }
     }
 
     /// Moves what both sides allow now.
@@ -65,9 +61,7 @@ public struct RawFlow: ~Copyable {
                 switch sink.send(buffer.view) {
                 case .octets(let count):
                     buffer.consume(count)
-                    let ours = min(preface, count)
-                    preface -= ours
-                    octets &+= UInt64(count - ours)
+                    octets &+= UInt64(count)
                     budget -= count
                 case .wouldBlock, .endOfFile: return .waiting
                 case .failed: return .sinkFailed
@@ -93,7 +87,9 @@ public struct RawFlow: ~Copyable {
     }
 
     /// Nil: there is something to pass on, or nothing to read now.
-    private mutating func read(_ source: RawConnection, _ sink: RawConnection, _ resources: ConnectionResources) -> Progress? {
+    private mutating func read(_ source: RawConnection, _ sink: RawConnection, _ resources: ConnectionResources)
+        -> Progress?
+    {
         if isBulk, pipe == nil, source.isSpliceable, sink.isSpliceable { pipe = resources.pipes.lease() }
         let result: Transfer
         if let pipe {

@@ -2,6 +2,7 @@ import Config
 import Connection
 import Core
 import IO
+import TLS
 import Telemetry
 
 /// An accepted connection before it is known what is spoken on it: owns the descriptor until a PROXY header, where the
@@ -26,6 +27,8 @@ final class Arrival: EventSource, DownstreamConnection {
     private(set) var phase = Phase.header
     private var fd: CInt
     private var input = ByteBuffer()
+    /// Octets below which looking for the ClientHello again is no use.
+    private var helloOctets = 1
     /// What epoll has told so far: whoever takes over has to know it, since it is not said again.
     private(set) var events = ReadyEvents(rawValue: 0)
 
@@ -51,7 +54,9 @@ final class Arrival: EventSource, DownstreamConnection {
         guard let (configuration, socket) = place else { return close() }
         if socket.pointee.proxyProtocol == .off {
             phase = .hello
-            if !socket.pointee.passesThrough { return identified(configuration, socket, serverName: .empty) }
+            guard socket.pointee.passesThrough else {
+                return identified(configuration, socket, serverName: .empty)
+            }
         }
         worker.loop.setDeadline(self, worker.loop.now + Self.patience)
         worker.arrivals.add(self)
@@ -118,8 +123,19 @@ final class Arrival: EventSource, DownstreamConnection {
         close()
     }
 
+    /// Looks for the server name, without answering anything, where it decides who answers at all.
     private func readHello(_ configuration: LiveConfiguration, _ socket: UnsafePointer<SocketConfig>) {
-        identified(configuration, socket, serverName: .empty)
+        guard socket.pointee.passesThrough else {
+            return identified(configuration, socket, serverName: .empty)
+        }
+        guard input.count >= helloOctets else { return }
+        switch ClientHello.peek(input.view) {
+        case .needMore(let atLeast): helloOctets = atLeast
+        case .hello(let hello):
+            (hello.serverName ?? []).withView { identified(configuration, socket, serverName: $0) }
+        // Whoever would answer is not known, so there is nobody to send an alert.
+        case .notTLS, .malformed: close()
+        }
     }
 
     override func deadlinePassed(now: Instant) {

@@ -31,6 +31,9 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
     private var upHasFailed = false
     private var attempts = 0
     private let startedWall: Int64
+    private var lastMoved = Instant(nanoseconds: 0)
+    /// A relay inside of TLS keeps the library's buffers for so long while nothing moves.
+    private static let quietAfter = TimeAmount.seconds(2)
 
     /// - Parameter received: octets of the client that were read already.
     init(
@@ -62,12 +65,15 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
     // MARK: the endpoint
 
     private func connect() {
+        // Never in clear text what was to be encrypted.
+        guard !choice.isSecured else { return end(.upstreamConnectionFailure) }
         guard let next = cluster.next(avoiding: endpoint) else { return end(.noHealthyUpstream) }
         endpoint = next
         attempts += 1
         do throws(Errno) {
             connector = try Connector(
-                to: next.address, timeout: worker.limits.connect, owner: self, resources: worker.resources)
+                to: next.address, timeout: worker.limits.connect, security: nil, preamble: header(to: next),
+                owner: self, resources: worker.resources)
             worker.liveState.requestBegan(next.slot)
         } catch {
             connectFailed(next)
@@ -81,28 +87,26 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
         let connection = RawConnection(connector, owner: self, resources: worker.resources)
         upstream = connection
         phase = .relaying
-        writeHeader(endpoint)
-        received.withView { up.begin(with: $0, areOurs: false, resources: worker.resources) }
+        received.withView { up.begin(with: $0, resources: worker.resources) }
         received = []
         stillBusy()
         advance()
     }
 
     /// What the endpoint is told first (BackendTrafficPolicy `proxyProtocol`).
-    private func writeHeader(_ endpoint: Endpoint) {
-        guard choice.proxyProtocol != .none else { return }
+    private func header(to endpoint: Endpoint) -> ByteBuffer {
+        var header = ByteBuffer()
         let source = origin.peer
         let destination = origin.proxied?.destination ?? downstream?.localAddress ?? endpoint.address
-        var header = ByteBuffer()
         switch choice.proxyProtocol {
-        case .none: return
+        case .none: break
         case .v1: ProxyHeaderWriter.writeV1(source: source, destination: destination, to: &header)
         case .v2:
             (origin.proxied?.fields ?? []).withView {
                 ProxyHeaderWriter.writeV2(source: source, destination: destination, fields: $0, to: &header)
             }
         }
-        up.begin(with: header.view, areOurs: true, resources: worker.resources)
+        return header
     }
 
     override func failed(_ connector: Connector, _ failure: ConnectFailure) {
@@ -159,9 +163,21 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
         stillBusy()
     }
 
-    private func stillBusy() { worker.loop.setDeadline(self, worker.loop.now + worker.limits.streamIdle) }
+    private func stillBusy() {
+        lastMoved = worker.loop.now
+        let idle = worker.limits.streamIdle
+        worker.loop.setDeadline(self, lastMoved + (hasTLS ? min(Self.quietAfter, idle) : idle))
+    }
 
-    override func deadlinePassed(now: Instant) { end(.streamIdleTimeout) }
+    private var hasTLS: Bool { downstream?.tls != nil || upstream?.tls != nil }
+
+    override func deadlinePassed(now: Instant) {
+        let end = lastMoved + worker.limits.streamIdle
+        guard now < end else { return self.end(.streamIdleTimeout) }
+        downstream?.reclaimWhileQuiet()
+        upstream?.reclaimWhileQuiet()
+        worker.loop.setDeadline(self, end)
+    }
 
     // MARK: its end
 
