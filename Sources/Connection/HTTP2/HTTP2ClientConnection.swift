@@ -27,8 +27,8 @@ public final class HTTP2ClientConnection: HTTP2Connection {
         self.pool = pool
         idleSince = resources.loop.now
         super.init(
-            adopting: OwnedFD(adopting: connector.take()), side: .client, limits: resources.limits.forHTTP2Upstream,
-            resources: resources)
+            adopting: OwnedFD(adopting: connector.take()), tls: connector.channel, side: .client,
+            limits: resources.limits.forHTTP2Upstream, resources: resources)
         note(connector.events)
         resources.loop.replace(descriptor, self)
         arm()

@@ -35,16 +35,20 @@ open class HTTP2Connection: EventSource {
     private var pingSent = Instant.distantFuture
 
     init(
-        adopting fd: consuming OwnedFD, side: HTTP2Session.Side, limits: HTTP2Limits, resources: ConnectionResources
+        adopting fd: consuming OwnedFD, tls: TLSChannel?, side: HTTP2Session.Side, limits: HTTP2Limits,
+        resources: ConnectionResources
     ) {
         self.resources = resources
-        wire = HTTP2Wire(adopting: fd)
+        wire = HTTP2Wire(adopting: fd, tls: tls)
         lastHeard = resources.loop.now
         session = HTTP2Session(side: side, limits: limits, library: resources.http2, now: resources.loop.now)
     }
 
     /// The descriptor, for the loop.
     final var descriptor: CInt { wire.fd }
+
+    /// Nil: clear text.
+    public final var tls: TLSChannel? { wire.tls }
 
     // MARK: for the two sides
 
@@ -83,7 +87,7 @@ open class HTTP2Connection: EventSource {
             reads += 1
             var input = ByteBuffer()
             resources.buffers.supply(&input)
-            let result = wire.receive(into: &input)
+            let result = wire.receive(into: &input, &resources.buffers)
             if case .octets = result { received(input.view) }
             resources.buffers.reclaim(&input)
             switch result {
@@ -140,6 +144,7 @@ open class HTTP2Connection: EventSource {
 
     private func send() {
         var sends = 0
+        if wire.mayWrite, wire.push() != nil { return lost() }
         while phase == .open {
             if output.isEmpty {
                 resources.buffers.supply(&output)
@@ -152,7 +157,7 @@ open class HTTP2Connection: EventSource {
             guard wire.mayWrite else { return arm() }
             if sends == Self.sendsPerTurn { return resources.loop.again(self) }
             sends += 1
-            switch wire.send(output.view) {
+            switch wire.send(output.view, &resources.buffers) {
             case .octets(let count): output.consume(count)
             case .wouldBlock, .endOfFile: break
             case .failed: return lost()
@@ -198,6 +203,7 @@ open class HTTP2Connection: EventSource {
         guard session.lanes.isEmpty, news.isEmpty else { return }
         news = []
         session.releaseMemory()
+        wire.reclaim(&resources.buffers)
         releaseStreams()
     }
 
@@ -231,7 +237,7 @@ open class HTTP2Connection: EventSource {
             reads += 1
             var input = ByteBuffer()
             resources.buffers.supply(&input)
-            let result = wire.receive(into: &input)
+            let result = wire.receive(into: &input, &resources.buffers)
             resources.buffers.reclaim(&input)
             switch result {
             case .octets, .wouldBlock: break
@@ -244,7 +250,7 @@ open class HTTP2Connection: EventSource {
     final func lost() {
         guard phase != .closed else { return }
         phase = .closed
-        wire.close(self, resources.loop)
+        wire.close(self, resources)
         resources.buffers.reclaim(&output)
         endStreams()
         wasLost()

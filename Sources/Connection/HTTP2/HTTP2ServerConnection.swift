@@ -16,32 +16,37 @@ public final class HTTP2ServerConnection: HTTP2Connection, DownstreamConnection 
     public private(set) var isFresh = true
     private unowned(unsafe) let acceptor: ConnectionOwner
     private var free: [HTTP2ServerStream] = []
+    /// What others read before it was known that this is HTTP/2.
+    private var received: ByteBuffer
     /// When the last stream ended.
     private var idleSince: Instant
 
-    /// - Parameter isRegistered: the descriptor is known to the loop, for another source that gives it up with this call.
+    /// Takes over a descriptor that is registered with the loop, and what was read from it, the preface first. Begins with
+    /// the next ``ready(_:)``, which the caller owes.
     public init(
-        adopting fd: consuming OwnedFD, origin: ConnectionOrigin, acceptor: ConnectionOwner,
-        resources: ConnectionResources, isRegistered: Bool = false
+        taking fd: CInt, tls: TLSChannel? = nil, received: consuming ByteBuffer, origin: ConnectionOrigin,
+        acceptor: ConnectionOwner, resources: ConnectionResources
     ) {
         self.origin = origin
         self.acceptor = acceptor
+        self.received = received
         idleSince = resources.loop.now
         super.init(
-            adopting: fd, side: .server, limits: resources.limits.forHTTP2, resources: resources)
-        if isRegistered { resources.loop.replace(descriptor, self) } else { resources.loop.add(descriptor, self) }
+            adopting: OwnedFD(adopting: fd), tls: tls, side: .server, limits: resources.limits.forHTTP2,
+            resources: resources)
+        resources.loop.replace(descriptor, self)
         arm()
         sendLater()
     }
 
-    /// Goes on with a connection on which others have read already; to be called once, when the registry knows it.
-    /// - Parameters:
-    ///   - octets: what was read, from the preface's first octet on.
-    ///   - events: what epoll last said, since it does not say it again.
-    public func begin(with octets: ByteView, events: ReadyEvents) {
-        note(events)
-        if !octets.isEmpty { received(octets) }
-        if phase == .open { ready(ReadyEvents(rawValue: 0)) }
+    public override func ready(_ events: ReadyEvents) {
+        if received.hasMemory {
+            var first = ByteBuffer()
+            swap(&first, &received)
+            if phase == .open { super.received(first.view) }
+            resources.buffers.reclaim(&first)
+        }
+        super.ready(events)
     }
 
     public var isIdle: Bool { phase == .open && session.lanes.isEmpty || phase == .lingering }
