@@ -94,7 +94,7 @@ let package = Package(
         tests(of: "Telemetry", ["Core", "IO"]),
         tests(of: "Controller", ["Core", "IO", "Manifest", "Telemetry", "Support"]),
         tests(of: "TLS", ["Core", "COpenSSL", "Support", "AllocationCount"]),
-        tests(of: "Manifest", exclude: ["Corpus", "Golden"]),
+        tests(of: "Manifest", ["Support"], exclude: ["Corpus", "Golden"]),
         tests(of: "Upstream", ["Core", "Config"]),
 
         // The program itself, as a process, between a test's clients and backends.

@@ -63,6 +63,21 @@ struct FileWatchTests {
         #expect(count == 1)
     }
 
+    @Test func aFileThatAManifestNames() throws {
+        let (manifests, keys) = (try TemporaryFolder(), try TemporaryFolder())
+        try manifests.write("a.yaml", "1")
+        try keys.write("site.key", "1")
+        let loop = EventLoop()
+        var seen = 0
+        let watch = FileWatch(paths: [manifests.path], loop: loop) { seen += 1 }
+        watch.follow([keys.path + "/site.key"])
+        try keys.write("other.key", "1")
+        try keys.write("site.key", "2")
+        let end = SystemCalls.monotonicNow() + .seconds(10)
+        while seen < 1, SystemCalls.monotonicNow() < end { loop.turn(limit: 20) }
+        withExtendedLifetime(watch) { #expect(seen == 1) }
+    }
+
     @Test func nothingHappens() throws {
         let folder = try TemporaryFolder()
         try folder.write("a.yaml", "1")

@@ -69,11 +69,26 @@ struct ManifestFilesTests {
         let files = ManifestFiles(files: [
             .init(path: "routes/é.yaml", bytes: Array("kind: X\n".utf8)), .init(path: "empty", bytes: []),
         ])
-        let fd = try Deposit.seal(files, loadedAt: -12_345)
+        let followed = [FollowedFile(path: "a.key", octets: [0, 255]), FollowedFile(path: "gone", octets: nil)]
+        let fd = try Deposit.seal(files, followed: followed, loadedAt: -12_345)
         let back = try #require(withExtendedLifetime(fd) { Deposit.open(fd.raw) })
         #expect(back.loadedAt == -12_345)
         #expect(back.files.hash == files.hash)
         #expect(back.files.files.map(\.path) == ["routes/é.yaml", "empty"])
+        #expect(back.followed == followed)
+    }
+
+    @Test func filesThatAreNamedCountAsTheSet() {
+        let files = ManifestFiles(files: [.init(path: "a.yaml", bytes: [1])])
+        func hash(_ path: String, _ octets: [UInt8]?) -> UInt64 {
+            ManifestLoad.hash(files, [FollowedFile(path: path, octets: octets)])
+        }
+        #expect(hash("k", [1]) == hash("k", [1]))
+        #expect(ManifestLoad.hash(files, []) == files.hash)
+        for other in [hash("k", [2]), hash("l", [1]), hash("k", nil), hash("k", []), files.hash] {
+            #expect(other != hash("k", [1]))
+        }
+        #expect(hash("k", nil) != hash("k", []))
     }
 
     @Test(arguments: [0, 7, 23, 30, 45])

@@ -160,6 +160,7 @@ enum AdminJSON {
         }
         writeWorkers(controller, to: &json)
         writeListeners(controller, to: &json)
+        writeCertificates(controller, to: &json)
         writeTraffic(controller.reader, to: &json)
         json.endObject()
         return end(json)
@@ -221,6 +222,25 @@ enum AdminJSON {
                 json.field("bound", false)
                 json.endObject()
             }
+        }
+        json.endArray()
+    }
+
+    private static func writeCertificates(_ controller: Controller, to json: inout JSONWriter) {
+        json.key("certificates")
+        json.beginArray()
+        for certificate in controller.live?.resolution?.certificates ?? [] {
+            json.beginObject()
+            json.field("secret", certificate.name)
+            json.key("names")
+            json.beginArray()
+            for name in certificate.names { json.value(name) }
+            json.endArray()
+            json.field("notAfter", Timestamp.string(certificate.notAfter * 1_000_000_000))
+            json.field(
+                "daysLeft", Int(certificate.daysLeft(atSecond: controller.loop.wallNow / 1_000_000_000)))
+            if let staleness = certificate.staleness { json.field("keptBecause", staleness) }
+            json.endObject()
         }
         json.endArray()
     }

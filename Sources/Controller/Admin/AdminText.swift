@@ -27,6 +27,13 @@ enum AdminText {
             lines.append("last attempt   refused at \(Timestamp.string(outcome.at)): \(outcome.message)")
         }
         listeners(controller, &lines)
+        for certificate in controller.live?.resolution?.certificates ?? [] {
+            let days = certificate.daysLeft(atSecond: controller.loop.wallNow / 1_000_000_000)
+            let expiry = days < 0 ? "expired \(-days) days ago" : "\(days) days left"
+            lines.append(
+                "certificate    \(certificate.name) for \(certificate.names.joined(separator: ", ")): \(expiry)"
+                    + (certificate.staleness.map { "; kept in use: \($0)" } ?? ""))
+        }
         workers(controller, &lines)
         let reader = controller.reader
         let classes = [2, 3, 4, 5].map { "\($0)xx \(reader.requests(statusClass: $0))" }.joined(separator: ", ")

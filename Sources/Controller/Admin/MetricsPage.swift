@@ -17,6 +17,9 @@ enum MetricsPage {
         source.workers = controller.workers.map {
             .init(index: Int($0.index), state: state($0.state), restarts: $0.restarts)
         }
+        source.certificates = (controller.live?.resolution?.certificates ?? []).map {
+            .init(secret: $0.name, notAfter: $0.notAfter)
+        }
         if let live = controller.live { addNames(live.snapshot, to: &source) }
         return MetricsReport.write(source)
     }

@@ -32,7 +32,8 @@ extension Controller {
         self.attempt = attempt
         if let refusal = load.refusal { return refuse(attempt, "\(refusal.text)") }
         do throws(Errno) {
-            attempt.deposit = try Deposit.seal(files, loadedAt: loop.wallNow)
+            attempt.deposit = try Deposit.seal(
+                files, followed: load.resolution.followedFiles, loadedAt: loop.wallNow)
         } catch {
             return refuse(attempt, "the manifests' text could not be kept in memory: \(error)")
         }
@@ -133,6 +134,7 @@ extension Controller {
         let used = Set(set.sockets)
         bound = bound.filter { used.contains($0.value) }
         memory = attempt.load.resolution.memory
+        followFiles()
         statistics[.loadedAt] = UInt64(max(0, set.loadedAt / 1_000_000_000))
         let findings = attempt.load.findings
         for finding in findings.prefix(Self.loggedFindings) {

@@ -139,6 +139,7 @@ public final class Controller {
         }
         if options.watch {
             watch = FileWatch(paths: options.paths, loop: loop) { [unowned self] in filesChanged() }
+            followFiles()
             if let problem = watch?.problem {
                 log.warning("files cannot be watched; reload by signal or by request", ["reason": .text(problem)])
             }
@@ -158,13 +159,17 @@ public final class Controller {
         let attempts = statistics[.depositAttempts]
         if attempts < Self.depositAttempts, let deposit = current.deposit.flatMap({ Deposit.open($0.raw) }) {
             statistics[.depositAttempts] = attempts + 1
-            var load = ManifestLoad(deposit.files)
+            // What the manifests name is read from what was kept too; and a pair that was kept in use against what its
+            // Secret says is in the snapshot only.
+            let before = ResolveMemory(certificates: snapshot.certificates)
+            var load = ManifestLoad(
+                deposit.files, previous: before, readFile: FileContents(deposit.followed).read)
             set.loadedAt = deposit.loadedAt
             set.unbound = load.resolution.plan.sockets.map(\.listeningAddress).filter { bound[$0] == nil }
             if !set.unbound.isEmpty {
                 let failure = BindFailure(.portUnavailable, "could not be bound when the set was loaded")
                 load.resolve(
-                    bindFailures: Dictionary(set.unbound.map { ($0, failure) }) { a, _ in a }, previous: memory)
+                    bindFailures: Dictionary(set.unbound.map { ($0, failure) }) { a, _ in a }, previous: before)
             }
             memory = load.resolution.memory
             names.want(load.resolution.plan.names)
@@ -198,11 +203,20 @@ public final class Controller {
 
     func drain() { link.send(.drain) }
 
+    /// Watches what the running set depends on besides the manifests.
+    func followFiles() {
+        guard let resolution = live?.resolution else { return }
+        watch?.follow(resolution.followedFiles.map(\.path))
+    }
+
     private func filesChanged() {
         // Written again with the same content: nothing to do, unless something of it did not work.
         if let live, live.unbound.isEmpty, lastOutcome?.isApplied ?? true {
             let files = ManifestFiles(reading: options.paths)
-            if files.findings.isEmpty, files.hash == live.hash { return }
+            let followed = (live.resolution?.followedFiles ?? []).map {
+                FollowedFile(path: $0.path, octets: ReferencedFile.read($0.path))
+            }
+            if files.findings.isEmpty, ManifestLoad.hash(files, followed) == live.hash { return }
         }
         reload(.watch)
     }

@@ -1,14 +1,26 @@
 import Core
 import IO
+import Manifest
 
 /// The text of the running set, as the supervisor keeps it for a controller that comes after this one: the files on disk
-/// may have changed since, and what runs is not what they say.
+/// may have changed since, and what runs is not what they say. The files that manifests name, keys among them, are kept
+/// too.
 ///
-///     magic · loadedAt · count · for each file: length of path, length of content, path, content
+///     magic · loadedAt · count, then as many manifests · count, then as many files that they name
+///     each: length of path, length of content (all ones: it could not be read), path, content
 enum Deposit {
-    private static let magic: UInt64 = 0x534C_4450_0000_0001
+    struct Content {
+        var files: ManifestFiles
+        var followed: [FollowedFile]
+        var loadedAt: Int64
+    }
 
-    static func seal(_ files: ManifestFiles, loadedAt: Int64) throws(Errno) -> SharedFD {
+    private static let magic: UInt64 = 0x534C_4450_0000_0002
+    private static let unreadable = UInt64.max
+
+    static func seal(
+        _ files: ManifestFiles, followed: [FollowedFile] = [], loadedAt: Int64
+    ) throws(Errno) -> SharedFD {
         var buffer = ByteBuffer(
             capacity: files.files.reduce(24) { $0 + 16 + $1.path.utf8.count + $1.bytes.count })
         buffer.append(word: magic)
@@ -20,12 +32,19 @@ enum Deposit {
             buffer.append(string: file.path)
             file.bytes.withView { buffer.append($0) }
         }
+        buffer.append(word: UInt64(followed.count))
+        for file in followed {
+            buffer.append(word: UInt64(file.path.utf8.count))
+            buffer.append(word: file.octets.map { UInt64($0.count) } ?? unreadable)
+            buffer.append(string: file.path)
+            file.octets?.withView { buffer.append($0) }
+        }
         let view = buffer.view
         return try SealedBlock.make("sluice-manifests", UnsafeRawBufferPointer(start: view.base, count: view.count))
     }
 
     /// Nil when it is none: it came from a controller of another version.
-    static func open(_ fd: CInt) -> (files: ManifestFiles, loadedAt: Int64)? {
+    static func open(_ fd: CInt) -> Content? {
         guard let block = try? SealedBlock(fd) else { return nil }
         var rest = ByteView(block.base.assumingMemoryBound(to: UInt8.self), count: block.size)
         func word() -> UInt64? {
@@ -48,7 +67,19 @@ enum Deposit {
             else { return nil }
             files.append(ManifestFiles.File(path: path.string, bytes: bytes.array))
         }
-        return (ManifestFiles(files: files), Int64(bitPattern: loadedAt))
+        guard let followedCount = word() else { return nil }
+        var followed: [FollowedFile] = []
+        for _ in 0..<followedCount {
+            guard let pathLength = word(), let length = word(), let path = octets(pathLength) else { return nil }
+            guard length != unreadable else {
+                followed.append(FollowedFile(path: path.string, octets: nil))
+                continue
+            }
+            guard let bytes = octets(length) else { return nil }
+            followed.append(FollowedFile(path: path.string, octets: bytes.array))
+        }
+        return Content(
+            files: ManifestFiles(files: files), followed: followed, loadedAt: Int64(bitPattern: loadedAt))
     }
 }
 

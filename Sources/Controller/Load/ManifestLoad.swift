@@ -25,8 +25,11 @@ package struct ManifestLoad {
     private let reading: [Finding]
     private let isEmpty: Bool
 
-    package init(_ files: ManifestFiles, previous: ResolveMemory = ResolveMemory()) {
-        hash = files.hash
+    /// - Parameter readFile: reads what the manifests name besides themselves.
+    package init(
+        _ files: ManifestFiles, previous: ResolveMemory = ResolveMemory(),
+        readFile: @escaping (String) -> [UInt8]? = ReferencedFile.read
+    ) {
         let set = ManifestReader.read(files: files.files.map { (path: $0.path, bytes: $0.bytes) })
         // An empty folder: the resolution has no file to point at.
         isEmpty = files.files.isEmpty && files.findings.isEmpty
@@ -38,12 +41,31 @@ package struct ManifestLoad {
                         .unresolved, at: SourceLocation(file: files.paths.first ?? "", line: 1, column: 1),
                         "there is no *.yaml, *.yml or *.json here, so there is nothing to serve")
                 ] : [])
-        resolution = Resolver.resolve(set, previous: previous, now: Self.now)
+        resolution = Resolver.resolve(set, previous: previous, now: Self.now, readFile: readFile)
+        hash = Self.hash(files, resolution.followedFiles)
+    }
+
+    /// Of the manifests and of the files that they name: equal for equal sets.
+    static func hash(_ files: ManifestFiles, _ followed: [FollowedFile]) -> UInt64 {
+        guard !followed.isEmpty else { return files.hash }
+        var hash = RollingHash()
+        hash.value = files.hash
+        for file in followed {
+            for byte in file.path.utf8 { hash.add(byte) }
+            hash.add(file.octets == nil ? 0 : 1)
+            file.octets?.withUnsafeBufferPointer { for byte in $0 { hash.add(byte) } }
+            hash.add(0)
+        }
+        return hash.value
     }
 
     /// Once more, knowing which sockets could not be bound: they change statuses and findings.
     package mutating func resolve(bindFailures: [ListeningAddress: BindFailure], previous: ResolveMemory) {
-        resolution = Resolver.resolve(resolution.set, previous: previous, bindFailures: bindFailures, now: Self.now)
+        // The files as they were the first time: both must speak of the same set.
+        let contents = FileContents(resolution.followedFiles)
+        resolution = Resolver.resolve(
+            resolution.set, previous: previous, bindFailures: bindFailures, now: Self.now,
+            readFile: contents.read)
     }
 
     /// Once more, if the host lacks an address that is listened on: what binding would have shown, told without binding.

@@ -17,6 +17,8 @@ final class FileWatch: EventSource {
     /// Why nothing is watched; nil: all is well.
     private(set) var problem: String?
     private let paths: [String]
+    /// Files that the manifests name, which need not lie below ``paths``.
+    private var followed: [String] = []
     private let loop: EventLoop
     private let changed: () -> Void
     private var fd: CInt = -1
@@ -47,9 +49,16 @@ final class FileWatch: EventSource {
 
     // MARK: what is watched
 
+    /// Watches these files too, instead of those of the call before.
+    func follow(_ files: [String]) {
+        guard files != followed else { return }
+        followed = files
+        watchAll()
+    }
+
     private func watchAll() {
         problem = nil
-        for path in paths {
+        for path in paths + followed {
             var status = stat()
             // What does not exist yet comes into being in its parent.
             if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {

@@ -7,6 +7,8 @@ package struct ResolvedCertificate: Equatable, Sendable {
     package var plan: CertificatePlan
     /// The DNS names that it is for, lower case.
     package var names: [String]
+    /// ECDSA, not RSA: a listener may show one of each for the same name.
+    package var isECDSA: Bool
     /// Why the Secret's present pair cannot be used, so that this earlier one still is; nil: this is the present one.
     package var staleness: String?
 }
@@ -50,7 +52,8 @@ struct CertificateTable {
             .failure(Refusal(reason: .invalidCertificateRef, message: message))
         }
         guard reference.isSecret else {
-            return refused("a certificate comes from a Secret, not from a \(reference.kind)")
+            let kind = reference.kind + (reference.group.isEmpty ? "" : " of '\(reference.group)'")
+            return refused("a certificate comes from a Secret, not from a \(kind)")
         }
         let target = reference.target(from: home)
         guard grants.permits(kind: kind, in: home, to: reference) else {
@@ -110,17 +113,66 @@ struct CertificateTable {
         case .success(let facts): certificate = facts
         case .failure(let error): return refused(error.text)
         }
-        if certificate.isExpired(atSecond: now) { return refused("the certificate has expired") }
-        if now < certificate.notBefore { return refused("the certificate is not valid yet") }
+        if let problem = timeProblem(chain, certificate) { return refused(problem) }
         var plan = CertificatePlan(
             name: resource.name.description, chain: String(decoding: chain, as: UTF8.self),
             key: String(decoding: key, as: UTF8.self), notAfter: certificate.notAfter)
+        if let problem = Self.libraryProblem(plan) { return refused(problem) }
         switch data.value("tls.ocsp-staple", annotation: Secret.staplingFileAnnotation) {
-        case .success(let octets): plan.ocspResponse = octets
-        case .failure(let problem):
-            findings.warning(resource, resource.node[.metadata], "no OCSP response is stapled: \(problem.message)")
+        case .success(let octets):
+            if let problem = staplingProblem(octets, chain) {
+                tell(problem)
+            } else {
+                plan.ocspResponse = octets
+            }
+        case .failure(let problem): tell(problem.message)
         case nil: break
         }
-        return .success(ResolvedCertificate(plan: plan, names: certificate.names))
+        func tell(_ problem: String) {
+            findings.warning(
+                resource, resource.node[.metadata][.name], "handshakes go without an OCSP response: \(problem)")
+        }
+        return .success(
+            ResolvedCertificate(plan: plan, names: certificate.names, isECDSA: certificate.keyType.isECDSA))
+    }
+
+    /// Every member of the chain counts: clients build their path from what is shown.
+    private func timeProblem(_ chain: [UInt8], _ leaf: Certificate) -> String? {
+        if leaf.isExpired(atSecond: now) { return "the certificate has expired" }
+        if now < leaf.notBefore { return "the certificate is not valid yet" }
+        guard leaf.chainLength > 1 else { return nil }
+        let bundle = chain.withView { try? CertificateBundle(authorities: $0) }
+        for (number, entry) in (bundle?.entries ?? []).enumerated() where now > entry.notAfter {
+            return "certificate number \(number + 1) of the chain has expired"
+        }
+        return nil
+    }
+
+    /// What the library would say when a worker first needs the pair, such as of a key that is too short.
+    private static func libraryProblem(_ plan: CertificatePlan) -> String? {
+        let pair = KeyPairSettings(name: plan.name, chain: plan.chain, key: plan.key)
+        do throws(TLSSettingsError) {
+            _ = try TLSContext(server: ServerTLSSettings(certificates: [pair]))
+            return nil
+        } catch {
+            return error.description
+        }
+    }
+
+    private func staplingProblem(_ response: [UInt8], _ chain: [UInt8]) -> String? {
+        let result: Result<OCSPResponse, OCSPError> = response.withView { response in
+            chain.withView { chain in
+                Result { () throws(OCSPError) in try OCSPResponse(der: response, chain: chain, now: now) }
+            }
+        }
+        guard case .failure(let error) = result else { return nil }
+        return error.text
+    }
+}
+
+extension Certificate.KeyType {
+    var isECDSA: Bool {
+        if case .ecdsa = self { return true }
+        return false
     }
 }

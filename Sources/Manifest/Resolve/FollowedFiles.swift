@@ -1,19 +1,12 @@
-import Core
-
 /// A file that a set of manifests names, and what was in it: whoever follows the set follows the file too.
-package struct FollowedFile: Hashable, Sendable {
+package struct FollowedFile: Equatable, Sendable {
     package var path: String
-    /// Of its octets; 0: it could not be read.
-    package var digest: UInt64
+    /// Nil: it could not be read.
+    package var octets: [UInt8]?
 
-    /// - Parameter octets: nil when it cannot be read.
     package init(path: String, octets: [UInt8]?) {
         self.path = path
-        digest = 0
-        guard let octets else { return }
-        var hash = SpecHash()
-        octets.withView { hash.add($0) }
-        digest = hash.value
+        self.octets = octets
     }
 }
 

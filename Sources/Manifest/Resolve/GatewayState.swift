@@ -18,6 +18,8 @@ final class GatewayState {
     var clientCertificate: CertificatePlan?
     /// `spec.tls.backend.clientCertificateRef` that leads nowhere.
     var clientCertificateProblem: ListenerState.Problem?
+    /// `spec.tls.frontend`: references to authorities that lead nowhere.
+    var refusedAuthorities: [(node: WrittenNode, message: String)] = []
     /// Addresses that cannot be used, as binding showed.
     private(set) var unusable: [(address: IPAddress, message: String)] = []
 

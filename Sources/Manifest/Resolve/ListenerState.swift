@@ -24,6 +24,8 @@ final class ListenerState {
     /// Why its references do not all resolve, and whether it can work nevertheless.
     var unresolvedRefs: Problem?
     var worksWithUnresolvedRefs = false
+    /// The references are its Gateway's, where what is wrong is told once.
+    var isBlamelessForRefs = false
     /// Why its sockets are not all bound.
     var bindProblem: Problem?
     var overlap: Problem?

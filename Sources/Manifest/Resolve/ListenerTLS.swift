@@ -53,6 +53,10 @@ struct ListenerTLS {
                 reference, from: group.kindName, in: group.name.namespace, findings: &findings)
             {
             case .success(let certificate):
+                if let problem = Self.double(of: certificate, in: listener.certificates) {
+                    refusals.append(CertificateTable.Refusal(reason: .invalidCertificateRef, message: problem))
+                    continue
+                }
                 listener.certificates.append(certificate)
                 stale = stale ?? certificate.staleness
             case .failure(let refusal): refusals.append(refusal)
@@ -74,12 +78,28 @@ struct ListenerTLS {
         }
     }
 
+    /// Of two certificates of one kind of key for one name the client could be shown either, so the later is refused, as
+    /// in Envoy Gateway. One Secret twice is the same certificate.
+    private static func double(
+        of certificate: ResolvedCertificate, in others: [ResolvedCertificate]
+    ) -> String? {
+        for other in others where other.isECDSA == certificate.isECDSA {
+            guard let name = certificate.names.first(where: other.names.contains) else { continue }
+            return
+                "Secret '\(certificate.plan.name)': '\(name)' has a certificate of the same kind of key already, from "
+                + "Secret '\(other.plan.name)'"
+        }
+        return nil
+    }
+
     // MARK: clients' certificates
 
     /// `caCertificateRefs` resolved: what can be used, and what is wrong.
     private struct Validation {
         var plan: ClientValidationPlan?
         var problem: ListenerState.Problem?
+        /// Each reference that leads nowhere, and why.
+        var refused: [(node: WrittenNode, message: String)] = []
     }
 
     /// Gateway `spec.tls.frontend`: for HTTPS listeners, ListenerSets' among them, by port or else by default.
@@ -87,6 +107,9 @@ struct ListenerTLS {
         let home = gateway.name.namespace
         let everywhere = gateway.gateway.clientValidation.map { validation($0, home) }
         let byPort = gateway.gateway.clientValidationByPort.mapValues { $0.map { validation($0, home) } }
+        gateway.refusedAuthorities =
+            (everywhere?.refused ?? [])
+            + byPort.sorted { $0.key < $1.key }.flatMap { $0.value?.refused ?? [] }
         for group in gateway.groups {
             for listener in group.listeners where listener.protocolKind == .https {
                 guard let validation = byPort[listener.listener.port] ?? everywhere else { continue }
@@ -94,6 +117,7 @@ struct ListenerTLS {
                 guard let problem = validation.problem else { continue }
                 if listener.unresolvedRefs == nil {
                     listener.unresolvedRefs = problem
+                    listener.isBlamelessForRefs = true
                     listener.worksWithUnresolvedRefs = validation.plan != nil
                 }
                 // Whom to trust is not known, so nobody is let in.
@@ -117,6 +141,7 @@ struct ListenerTLS {
                     case .kind: .invalidCACertificateKind
                     case .reference: .invalidCACertificateRef
                     }
+                result.refused.append((reference.node, refusal.message))
                 if result.problem == nil { result.problem = (reason, "client certificates: \(refusal.message)") }
             }
         }

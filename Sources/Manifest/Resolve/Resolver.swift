@@ -121,20 +121,21 @@ package enum Resolver {
         if let problem = gateway.clientCertificateProblem, let reference = gateway.gateway.clientCertificateRef {
             findings.unresolved(resource, reference.node, problem.message)
         }
+        for (node, message) in gateway.refusedAuthorities { findings.unresolved(resource, node, message) }
         for group in gateway.groups {
             if let problem = group.detachment {
                 findings.unresolved(group.resource, group.resource.node[.spec][.parentRef], problem.message)
                 continue
             }
             for listener in group.listeners {
+                // What is wrong with the Gateway's references was told there.
                 let problems = [
-                    listener.refusal, listener.conflict, listener.specProblem, listener.unresolvedRefs,
+                    listener.refusal?.reason == .noValidCACertificate ? nil : listener.refusal, listener.conflict,
+                    listener.specProblem, listener.isBlamelessForRefs ? nil : listener.unresolvedRefs,
                     listener.bindProblem,
                 ]
-                var told: String?
-                for case let problem? in problems where problem.message != told {
-                    told = problem.message
-                    let field = field(of: listener.listener.node, problem.reason, resource.node)
+                for case let problem? in problems {
+                    let field = field(of: listener.listener.node, problem.reason)
                     findings.unresolved(group.resource, field, problem.message)
                 }
             }
@@ -142,9 +143,7 @@ package enum Resolver {
     }
 
     /// The field of a listener that a reason is about.
-    private static func field(
-        of listener: WrittenNode, _ reason: ConditionReason, _ gateway: WrittenNode
-    ) -> WrittenNode {
+    private static func field(of listener: WrittenNode, _ reason: ConditionReason) -> WrittenNode {
         switch reason {
         case .unsupportedProtocol: listener[.protocol]
         case .protocolConflict, .hostnameConflict, .portUnavailable, .addressNotUsable: listener[.port]

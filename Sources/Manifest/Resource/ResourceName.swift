@@ -15,6 +15,13 @@ package struct ResourceName: Hashable, Sendable, CustomStringConvertible {
         self.name = name
     }
 
+    /// - Parameter qualified: `namespace/name`.
+    package init?(qualified: String) {
+        let parts = qualified.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count == 2 else { return nil }
+        self.init(namespace: String(parts[0]), name: String(parts[1]))
+    }
+
     /// The namespace of a resource that names none (Kubernetes' own default).
     package static let defaultNamespace = "default"
 

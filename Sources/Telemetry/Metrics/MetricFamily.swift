@@ -9,7 +9,8 @@ public struct MetricFamily: Sendable {
         /// A series for each worker.
         case eachWorker(Counter)
         case controller(ControllerCounter)
-        case build, generation, revision, unboundSockets, workerStates, workerRestarts, controllerRestarts
+        case build, generation, revision, unboundSockets, certificates, workerStates, workerRestarts
+        case controllerRestarts
         case statusClasses, reasons, durations, relayReasons
         case routes(SlotValue)
         case endpoints(SlotValue)
@@ -54,6 +55,9 @@ public struct MetricFamily: Sendable {
         MetricFamily(
             "sluice_config_unbound_sockets", .gauge, [], .unboundSockets,
             "Addresses of the running set that could not be bound."),
+        MetricFamily(
+            "sluice_certificate_expiry_timestamp_seconds", .gauge, ["secret"], .certificates,
+            "When the certificate in use of this Secret (namespace/name) expires, seconds since 1970."),
         MetricFamily(
             "sluice_workers", .gauge, ["state"], .workerStates,
             "Worker processes by what they are doing: starting, serving, backing_off, draining, gone."),

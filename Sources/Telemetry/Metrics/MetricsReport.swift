@@ -22,6 +22,17 @@ public struct MetricsSource {
         }
     }
 
+    public struct Certificate {
+        /// `namespace/name`.
+        public var secret: String
+        /// Seconds since 1970.
+        public var notAfter: Int64
+        public init(secret: String, notAfter: Int64) {
+            self.secret = secret
+            self.notAfter = notAfter
+        }
+    }
+
     /// As the supervisor's messages have them.
     public enum WorkerState: String, CaseIterable {
         case starting, serving
@@ -50,6 +61,7 @@ public struct MetricsSource {
     public var workers: [Worker] = []
     public var routes: [Route] = []
     public var endpoints: [Endpoint] = []
+    public var certificates: [Certificate] = []
 
     public init(version: String, reader: StatisticsReader, controller: ControllerStatistics) {
         self.version = version
@@ -102,6 +114,10 @@ public struct MetricsReport: ~Copyable {
         case .generation: sample(family, source.generation)
         case .revision: sample(family, source.revision)
         case .unboundSockets: sample(family, UInt64(source.unboundSockets))
+        case .certificates:
+            for certificate in source.certificates {
+                sample(family, [certificate.secret], UInt64(max(0, certificate.notAfter)))
+            }
         case .workerStates:
             for state in MetricsSource.WorkerState.allCases {
                 let count = source.workers.count { $0.state == state }
