@@ -73,6 +73,23 @@ enum TLSCallbacks {
         return SSL_TLSEXT_ERR_OK
     }
 
+    // MARK: the end of a server's handshake
+
+    /// The secrets, for ``ApplicationRecords``. They go nowhere else.
+    static let keyLog: @convention(c) (OpaquePointer?, UnsafePointer<CChar>?) -> Void = { ssl, line in
+        guard let ssl, let line, let tls = TLSSession.of(ssl) else { return }
+        tls.logged(ByteView(UnsafeRawPointer(line).assumingMemoryBound(to: UInt8.self), count: strlen(line)))
+    }
+
+    /// How many records there were under a secret: each comes by here with its header.
+    static let message:
+        @convention(c) (
+            CInt, CInt, CInt, UnsafeRawPointer?, Int, OpaquePointer?, UnsafeMutableRawPointer?
+        ) -> Void = { isWritten, _, type, _, _, ssl, _ in
+            guard isWritten == 1, type == SSL3_RT_HEADER, let ssl else { return }
+            TLSSession.of(ssl)?.wroteRecord()
+        }
+
     // MARK: tickets
 
     /// Which key seals or opens a ticket (SSL_CTX_set_tlsext_ticket_key_evp_cb(3)).

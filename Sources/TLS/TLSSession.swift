@@ -50,6 +50,11 @@ public final class TLSSession {
     /// Octets of a ClientHello below which looking at it again is no use.
     private var octetsToGreet = 1
     private var resumption: TLSResumption?
+    /// What a server reads and writes by after a handshake of TLS 1.3; OpenSSL's object is gone then.
+    private(set) var records: ApplicationRecords?
+    /// The secrets of a handshake under way, for ``records``.
+    private var secrets: HandshakeSecrets?
+    private var facts: AgreedFacts?
 
     /// A server under settings that are known already.
     public init(server context: TLSContext) {
@@ -113,10 +118,46 @@ public final class TLSSession {
         if result == 1 {
             phase = .open
             keepRenewedTicket()
+            leaveLibrary()
             return .done
         }
         return judge(result) ? .wantsInput : .failed(failure!)
     }
+
+    /// Frees OpenSSL's object where nothing is left for it to do: see ``ApplicationRecords``.
+    private func leaveLibrary() {
+        defer { secrets = nil }
+        guard let ssl, let secrets, SSL_version(ssl) == TLS1_3_VERSION, SSL_has_pending(ssl) == 0,
+            let cipher = SSL_get_current_cipher(ssl),
+            let records = ApplicationRecords(
+                suite: SSL_CIPHER_get_protocol_id(cipher), client: secrets.client, server: secrets.server,
+                recordsWritten: secrets.recordsWritten)
+        else { return }
+        facts = AgreedFacts(
+            applicationProtocol: applicationProtocol.array, cipher: cipher, isResumed: isResumed,
+            peer: peerCertificate())
+        self.records = records
+        self.ssl = nil
+        SSL_free(ssl)
+    }
+
+    /// A line of OpenSSL's key log: a label, the client's random value, a secret (SSL_CTX_set_keylog_callback(3)).
+    func logged(_ line: ByteView) {
+        guard let secrets, let first = line.firstIndex(of: ASCII.space), let last = line.lastIndex(of: ASCII.space)
+        else {
+            return
+        }
+        let label = line.upTo(first)
+        if label.equals("CLIENT_TRAFFIC_SECRET_0") {
+            secrets.client = TrafficSecret(hexadecimal: line.from(last + 1))
+        } else if label.equals("SERVER_TRAFFIC_SECRET_0") {
+            secrets.server = TrafficSecret(hexadecimal: line.from(last + 1))
+            secrets.recordsWritten = 0
+        }
+    }
+
+    /// OpenSSL has sealed a record.
+    func wroteRecord() { secrets?.recordsWritten += 1 }
 
     /// Reads the ClientHello and begins with the context that its name leads to.
     /// - Returns: whether there is an OpenSSL object now.
@@ -152,6 +193,7 @@ public final class TLSSession {
             begin(serverName.withView { chosen.variant(for: $0.isEmpty ? nil : $0) })
             guard let ssl else { return false }
             SSL_set_accept_state(ssl)
+            secrets = HandshakeSecrets()
             phase = .handshaking
             return true
         }
@@ -170,6 +212,7 @@ public final class TLSSession {
     /// - Parameter buffer: not one of this session's own; with room.
     public func read(into buffer: inout ByteBuffer) -> ReadStep {
         hasUnreadInput = false
+        if phase == .open, let records { return read(into: &buffer, by: records) }
         guard phase == .open, let ssl else { return failure.map { .failed($0) } ?? .wantsInput }
         var total = 0
         OpenSSLQueue.clear()
@@ -193,6 +236,24 @@ public final class TLSSession {
         return .octets(total)
     }
 
+    private func read(into buffer: inout ByteBuffer, by records: ApplicationRecords) -> ReadStep {
+        switch records.read(&received, into: &buffer, answering: &pending) {
+        case .octets(let count):
+            hasUnreadInput = buffer.room == 0
+            return .octets(count)
+        case .wantsInput where hasInputEnded:
+            fail(.truncated, "the peer closed without a close_notify")
+            return .failed(failure!)
+        case .wantsInput: return .wantsInput
+        case .closeNotify: return .closeNotify
+        case .failed(let failure, let alert):
+            if let alert { records.alert(alert, to: &pending) }
+            self.failure = failure
+            phase = .failed
+            return .failed(failure)
+        }
+    }
+
     /// Encrypts what fits below ``TLSLimits/pending``, in records of up to ``TLSLimits/record``.
     /// - Returns: how many octets were taken; 0 also before the handshake's end, after ``closeNotify()`` and after a
     ///   failure.
@@ -212,6 +273,11 @@ public final class TLSSession {
     /// - Returns: how many octets of the two together were taken.
     public func write(_ first: ByteView, _ second: ByteView) -> Int {
         let count = first.count + second.count
+        if phase == .open, !hasClosed, let records, count > 0, count <= TLSLimits.record,
+            pending.count + count + TLSLimits.recordOverhead <= TLSLimits.pending
+        {
+            return seal(first, second, by: records) ? count : 0
+        }
         guard let context, !first.isEmpty, !second.isEmpty, count <= TLSLimits.record else {
             let taken = write(first)
             return taken == first.count ? taken + write(second) : taken
@@ -223,8 +289,15 @@ public final class TLSSession {
         return write(context.scratch.view)
     }
 
+    private func seal(_ first: ByteView, _ second: ByteView, by records: ApplicationRecords) -> Bool {
+        if records.write(first, second, to: &pending) { return true }
+        fail(.local, "a record could not be sealed")
+        return false
+    }
+
     /// One record.
     private func seal(_ view: ByteView) -> Bool {
+        if phase == .open, !hasClosed, let records { return seal(view, .empty, by: records) }
         guard phase == .open, !hasClosed, let ssl else { return false }
         OpenSSLQueue.clear()
         var count = 0
@@ -238,8 +311,10 @@ public final class TLSSession {
 
     /// Says that nothing more will be written (RFC 8446, section 6.1); reading may go on.
     public func closeNotify() {
-        guard phase == .open, !hasClosed, let ssl else { return }
+        guard phase == .open, !hasClosed else { return }
         hasClosed = true
+        if let records { records.alert(0, to: &pending) }
+        guard let ssl else { return }
         OpenSSLQueue.clear()
         _ = SSL_shutdown(ssl)
         OpenSSLQueue.clear()
@@ -294,6 +369,7 @@ public final class TLSSession {
 
     /// The protocol of ALPN; empty: none. Valid as long as the session.
     public var applicationProtocol: ByteView {
+        if let facts { return facts.view }
         guard let ssl else { return .empty }
         var octets: UnsafePointer<UInt8>?
         var count: UInt32 = 0
@@ -302,13 +378,15 @@ public final class TLSSession {
     }
 
     public var protocolVersion: ProtocolVersion? {
+        if facts != nil { return .tls13 }
         guard let ssl, phase == .open else { return nil }
         return ProtocolVersion(rawValue: UInt16(truncatingIfNeeded: SSL_version(ssl)))
     }
 
     /// OpenSSL's name of the cipher suite, which lives as long as the process; empty before the handshake's end.
     public var cipherName: ByteView {
-        guard let ssl, phase == .open, let cipher = SSL_get_current_cipher(ssl), let name = SSL_CIPHER_get_name(cipher)
+        guard phase == .open, let cipher = facts?.cipher ?? ssl.flatMap({ SSL_get_current_cipher($0) }),
+            let name = SSL_CIPHER_get_name(cipher)
         else { return .empty }
         var count = 0
         while name[count] != 0 { count += 1 }
@@ -316,10 +394,11 @@ public final class TLSSession {
     }
 
     /// Whether an earlier session went on, without certificates being shown again.
-    public var isResumed: Bool { ssl.map { SSL_session_reused($0) == 1 } ?? false }
+    public var isResumed: Bool { facts?.isResumed ?? (ssl.map { SSL_session_reused($0) == 1 } ?? false) }
 
     /// What the peer's certificate says; nil when it showed none. Builds texts: ask once.
     public func peerCertificate() -> PeerCertificate? {
+        if let facts { return facts.peer }
         guard let ssl, phase == .open else { return nil }
         let outcome = SSL_get_verify_result(ssl)
         let problem: String? = outcome == X509_V_OK ? nil : VerificationText.of(outcome)
@@ -360,4 +439,41 @@ public final class TLSSession {
     }
 
     func askForStaple() { if let ssl { sluice_ask_for_staple(ssl) } }
+}
+
+/// What is known of a handshake's secrets while it is under way.
+private final class HandshakeSecrets {
+    var client = TrafficSecret()
+    var server = TrafficSecret()
+    /// Under the server's application secret.
+    var recordsWritten: UInt64 = 0
+
+    deinit {
+        client.erase()
+        server.erase()
+    }
+}
+
+/// What was agreed, when OpenSSL's object is gone.
+private final class AgreedFacts {
+    /// In memory of its own, so that views of it live as long as the session.
+    let view: ByteView
+    let cipher: OpaquePointer
+    let isResumed: Bool
+    let peer: PeerCertificate?
+
+    init(applicationProtocol: [UInt8], cipher: OpaquePointer, isResumed: Bool, peer: PeerCertificate?) {
+        if applicationProtocol.isEmpty {
+            view = .empty
+        } else {
+            let memory = UnsafeMutablePointer<UInt8>.allocate(capacity: applicationProtocol.count)
+            memory.initialize(from: applicationProtocol, count: applicationProtocol.count)
+            view = ByteView(memory, count: applicationProtocol.count)
+        }
+        self.cipher = cipher
+        self.isResumed = isResumed
+        self.peer = peer
+    }
+
+    deinit { view.base?.deallocate() }
 }

@@ -5,6 +5,7 @@
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/ocsp.h>
 #include <openssl/params.h>
 #include <openssl/pem.h>
@@ -21,6 +22,7 @@ static inline void sluice_ctx_base_options(SSL_CTX *ctx) {
   SSL_CTX_set_read_ahead(ctx, 0);
 }
 // For tests: what a client of somebody else's may do.
+static inline void sluice_pad(SSL *ssl, size_t block) { SSL_set_block_padding(ssl, block); }
 static inline void sluice_allow_renegotiation(SSL *ssl) { SSL_clear_options(ssl, SSL_OP_NO_RENEGOTIATION); }
 static inline void sluice_ctx_no_tickets(SSL_CTX *ctx) { SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET); }
 static inline int sluice_ctx_min_version(SSL_CTX *ctx, int version) {
