@@ -106,6 +106,7 @@ check-binary:
 
 # What a user copies from must be right: every file by itself, and the folder as a whole.
 check-routes:
+	@certs/self-signed.sh
 	@for path in routes routes/*.yaml; do $(BIN) check "$$path" || { echo "error: $$path"; exit 1; }; done; \
 	echo "check-routes: clean"
 
