@@ -102,7 +102,7 @@ final class WorkerHarness {
         change(&plan)
         let octets = try SnapshotBuilder.build(
             plan, generation: generation, revision: generation, sourceHash: 0,
-            socketIDs: listens ? [Self.socketID] : [], slot: { _ in Self.slot })
+            socketIDs: plan.sockets.indices.map { Self.socketID + UInt32($0) }, slot: { _ in Self.slot })
         let shared = try octets.withUnsafeBytes { try SealedBlock.make("test", $0) }
         #expect(worker.apply(try SealedBlock(shared.raw)))
     }

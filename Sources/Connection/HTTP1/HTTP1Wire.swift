@@ -45,9 +45,13 @@ struct HTTP1Wire: ~Copyable {
             stream.input.compact(keeping: stream.pinned)
         }
         guard stream.input.room > 0 else { return .full }
+        // Not by a closure: in builds without optimisation it would be an object of its own.
         let result =
-            tls.map { $0.receive(fd, into: &stream.input, &stream.resources.buffers) }
-            ?? SystemCalls.receive(fd, into: &stream.input)
+            if let tls {
+                tls.receive(fd, into: &stream.input, &stream.resources.buffers)
+            } else {
+                SystemCalls.receive(fd, into: &stream.input)
+            }
         switch result {
         case .octets(let count):
             stream.octetsReceived &+= UInt64(count)

@@ -66,7 +66,8 @@ public final class RawConnection: EventSource {
     public convenience init(
         _ handshake: TLSHandshake, listenerIdentity: UInt64, owner: RawConnectionOwner, resources: ConnectionResources
     ) {
-        let events = handshake.events
+        // What the socket does not take after all, it says.
+        let events = handshake.events.union(.writable)
         self.init(
             taking: handshake.take(listenerIdentity: listenerIdentity).fd, tls: handshake.channel, events: events,
             owner: owner, resources: resources)

@@ -77,21 +77,49 @@ final class Relays {
         session.begin(with: downstream)
     }
 
+    /// Relays what is inside of a TLS connection that a listener of ours has answered (TLSRoute, `tls.mode: Terminate`).
+    /// Called when the handshake is over; the registry knows the handshake.
+    func begin(
+        _ handshake: TLSHandshake, _ listener: UnsafePointer<ListenerConfig>, _ configuration: LiveConfiguration
+    ) {
+        handshake.channel.session.serverName.withView { name in
+            let (choice, hasRule) = choose(.tls, name, of: listener, in: configuration.snapshot)
+            guard choice.cluster != BackendConfig.invalid else {
+                tell(choice, handshake.origin, hasRule ? .noCluster : .noRoute)
+                handshake.cancel()
+                return worker.registry.forget(handshake)
+            }
+            var origin = handshake.origin
+            origin.listenerIdentity = listener.pointee.identity
+            let session = RelaySession(
+                choice, to: configuration.cluster(choice.cluster, of: worker), origin: origin, received: .empty,
+                worker: worker)
+            let downstream = RawConnection(
+                handshake, listenerIdentity: origin.listenerIdentity, owner: session, resources: worker.resources)
+            worker.registry.replace(handshake, with: session)
+            session.begin(with: downstream)
+        }
+    }
+
     /// Closes a connection that leads nowhere. Where a rule has no valid backend, a reset says so (Gateway API,
     /// TCPRouteRule.backendRefs: connections must be rejected); where nothing is known of it, its end does.
     private func refuse(_ arrival: Arrival, _ choice: RelayChoice, _ reason: ReasonCode) {
-        worker.statistics.relayEnded(reason: reason)
-        if worker.accessLog.isOn {
-            var record = AccessRecord()
-            record.start = worker.loop.wallNow
-            record.duration = worker.loop.now - arrival.origin.acceptedAt
-            record.reason = reason
-            choice.write(record, arrival.origin, to: worker.accessLog)
-        }
+        tell(choice, arrival.origin, reason)
         switch reason {
         case .noRoute: arrival.close()
         default: arrival.abort()
         }
+    }
+
+    /// Counts and records a connection that led nowhere.
+    private func tell(_ choice: RelayChoice, _ origin: ConnectionOrigin, _ reason: ReasonCode) {
+        worker.statistics.relayEnded(reason: reason)
+        guard worker.accessLog.isOn else { return }
+        var record = AccessRecord()
+        record.start = worker.loop.wallNow
+        record.duration = worker.loop.now - origin.acceptedAt
+        record.reason = reason
+        choice.write(record, origin, to: worker.accessLog)
     }
 
     /// The session is over; called last, by itself.

@@ -33,6 +33,7 @@ public final class Worker: ConnectionOwner {
     private(set) lazy var clusters = ClusterRegistry(worker: self)
     private(set) lazy var arrivals = Arrivals(worker: self)
     private(set) lazy var relays = Relays(worker: self)
+    private(set) lazy var datagrams = Datagrams(worker: self)
     let patterns = PatternCache()
     let weights = WeightedChoice()
     var random: SeededRandom
@@ -66,6 +67,7 @@ public final class Worker: ConnectionOwner {
         configuration = next
         statistics.set(.generationNow, next.generation)
         clusters.configurationChanged()
+        datagrams.configurationChanged()
         for (id, listener) in listeners where next.index(ofSocket: id) == nil { retire(listener) }
         if !isDraining, !isAcceptingPaused {
             for listener in listeners.values where next.index(ofSocket: listener.id) != nil {
@@ -83,6 +85,7 @@ public final class Worker: ConnectionOwner {
     }
 
     func closeSocket(_ id: UInt32) {
+        datagrams.close(id)
         guard let listener = listeners.removeValue(forKey: id) else { return }
         retire(listener)
     }
@@ -156,11 +159,12 @@ public final class Worker: ConnectionOwner {
         drained = done
         registry.drain(socket: nil)
         clusters.closeIdle()
+        datagrams.drain()
         connectionEnded()
     }
 
     func connectionEnded() {
-        guard isDraining, registry.count == 0, let done = drained else { return }
+        guard isDraining, registry.count == 0, datagrams.count == 0, let done = drained else { return }
         drained = nil
         accessLog.flush()
         done()

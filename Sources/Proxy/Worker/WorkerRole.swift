@@ -70,7 +70,10 @@ public final class WorkerRole: EventSource {
     private func obey(_ order: WorkerOrder) {
         switch order {
         case .socket(let id, let address, let fd):
-            worker.add(Listener(id: id, address: address.address, fd: fd, worker: worker))
+            switch address.transport {
+            case .tcp: worker.add(Listener(id: id, address: address.address, fd: fd, worker: worker))
+            case .udp: worker.datagrams.add(id, fd)
+            }
         case .closeSocket(let id): worker.closeSocket(id)
         case .snapshot(let generation, let revision, let fd): apply(fd, generation, revision)
         case .drain(let timeout):
@@ -117,6 +120,7 @@ private final class DrainDeadline: Timed {
 
     override func deadlinePassed(now: Instant) {
         worker.registry.cut()
+        worker.datagrams.cut()
         worker.accessLog.flush()
         loop.stop()
     }
