@@ -79,7 +79,6 @@ struct ManifestReading {
             warn(about: kind, group, apiVersion, &told)
             return
         }
-        if !definition.isServed { warnUnserved(definition, kind, &told) }
         guard let shape = definition.shape(version: version) else {
             let prefix = group.isEmpty ? "" : group.string + "/"
             let served = definition.versions.map { "'\(prefix)\($0.version)'" }
@@ -131,15 +130,6 @@ struct ManifestReading {
     }
 
     // MARK: kinds that are left alone
-
-    private mutating func warnUnserved(_ definition: KindDefinition, _ kind: Node, _ told: inout [Finding]) {
-        guard leftAlone.insert("\(definition.group)/\(definition.name)").inserted else { return }
-        told.append(
-            Finding(
-                .warning, at: kind.location, path: "kind",
-                "resources of the kind '\(definition.name)' are checked but have no effect; this version does not serve them yet"
-            ))
-    }
 
     private mutating func warn(about kind: Node, _ group: ByteView, _ apiVersion: Node, _ told: inout [Finding]) {
         let name = kind.text.string

@@ -67,6 +67,13 @@ struct GoldenReport {
         case .route(let parents):
             if parents.isEmpty { statuses.append("\(name) has no parents") }
             for parent in parents { add(" at \(parent.reference)", parent.conditions) }
+        case .policy(let ancestors):
+            if ancestors.isEmpty { statuses.append("\(name) has no ancestors") }
+            for ancestor in ancestors {
+                let section = ancestor.reference.sectionName.map { "/\($0)" } ?? ""
+                add(" at \(ancestor.reference.kind) \(ancestor.reference.name)\(section)", ancestor.conditions)
+            }
+        case .backend(let conditions): add("", conditions)
         }
     }
 
@@ -76,6 +83,22 @@ struct GoldenReport {
         for listener in socket.listeners {
             let place = "\(socket.address) \(listener.gatewayNamespace)/\(listener.gatewayName)/\(listener.name)"
             plan.append("listen \(place) '\(listener.hostname)' line \(listener.position.line)" + Self.text(listener))
+            if socket.proxyProtocol != .off { plan.append("  PROXY protocol \(socket.proxyProtocol)") }
+            // What is not a policy's stands in the line above.
+            var usual = TLSParameters()
+            usual.alpn = listener.tls?.parameters.alpn ?? []
+            if let tls = listener.tls, tls.parameters != usual { plan.append("  tls \(tls.parameters)") }
+            if var asked = listener.tls?.clientValidation,
+                asked != ClientValidationPlan(mode: asked.mode, authorities: asked.authorities)
+            {
+                asked.authorities = "\(asked.authorities.utf8.count) octets"
+                asked.revocationLists = "\(asked.revocationLists.utf8.count) octets"
+                plan.append("  asks \(asked)")
+            }
+            if listener.forwardedClientCert != ForwardedClientCertPlan() {
+                let told = listener.forwardedClientCert
+                plan.append("  tells \(told.mode) \(told.details.rawValue) of client certificates")
+            }
             for attachment in listener.attachments {
                 plan.append("  \(attachment.hostnames) → \(whole.routes[attachment.route].name)")
             }
@@ -155,8 +178,19 @@ struct GoldenReport {
     }
 
     private mutating func tell(_ cluster: ClusterPlan, _ number: Int) {
-        var line = "cluster \(number) \(cluster.name) \(cluster.endpoints.map(\.address))"
-        if let name = cluster.dnsName { line += " resolves \(name):\(cluster.dnsPort)" }
+        var line = "cluster \(number) \(cluster.name) \(cluster.backendProtocol) \(cluster.endpoints.map(\.address))"
+        for target in cluster.dnsNames { line += " resolves \(target.name):\(target.port)" }
+        if cluster.proxyProtocol != .none { line += " PROXY \(cluster.proxyProtocol)" }
         plan.append(line)
+        guard let tls = cluster.tls else { return }
+        var text = "  tls trusts "
+        switch tls.trust {
+        case .bundle(let certificates): text += "a bundle of \(certificates.utf8.count) octets"
+        case .system: text += "the system"
+        case .none: text += "anybody"
+        }
+        text += ", sends '\(tls.serverName)', expects '\(tls.hostname)' \(tls.subjectAltNames.map(\.value))"
+        if let certificate = tls.clientCertificate { text += ", shows \(certificate.name)" }
+        plan.append(text + ", \(tls.parameters)")
     }
 }

@@ -25,14 +25,6 @@ import Testing
         #expect(told.count == 1 && told[0].contains(words), "\(told)")
     }
 
-    @Test func aKindWithoutEffectIsCheckedAndSaid() {
-        let set = read(
-            "apiVersion: gateway.networking.k8s.io/v1\nkind: BackendTLSPolicy\nmetadata: {name: a}\nspec: {target: []}\n"
-        )
-        #expect(set.findings.map(\.kind).prefix(2) == [.warning, .malformed])
-        #expect(!ResourceKind.backendTLSPolicy.isServed && ResourceKind.httpRoute.isServed)
-    }
-
     @Test func listsAreUnfolded() {
         let set = read(
             """

@@ -149,7 +149,7 @@ public enum BackendProtocol: UInt8, BitwiseCopyable, Sendable {
     case opaque
 }
 
-/// One Service port (or later a Backend): its endpoints under one policy.
+/// One Service port or Backend: its endpoints under one policy.
 public struct ClusterPlan: Equatable, Sendable {
     /// `namespace/name:port`: the identity under which live state is kept across reloads.
     public var name: String
@@ -160,19 +160,28 @@ public struct ClusterPlan: Equatable, Sendable {
     public var proxyProtocol = ProxyProtocolVersion.none
     /// Empty: 503. In manifest order, ready ones only (or serving ones when none is ready).
     public var endpoints: [EndpointPlan]
-    /// A name to resolve instead (Service type ExternalName); the controller fills `endpoints` from DNS.
-    public var dnsName: String?
-    public var dnsPort: UInt16
+    /// Names to resolve instead (Service type ExternalName, Backend `fqdn`); the controller fills `endpoints` from DNS.
+    public var dnsNames: [DNSNamePlan]
 
     public init(
-        name: String, backendProtocol: BackendProtocol = .http1, endpoints: [EndpointPlan], dnsName: String? = nil,
-        dnsPort: UInt16 = 0
+        name: String, backendProtocol: BackendProtocol = .http1, endpoints: [EndpointPlan],
+        dnsNames: [DNSNamePlan] = []
     ) {
         self.name = name
         self.backendProtocol = backendProtocol
         self.endpoints = endpoints
-        self.dnsName = dnsName
-        self.dnsPort = dnsPort
+        self.dnsNames = dnsNames
+    }
+}
+
+/// A name of which every address is an endpoint.
+public struct DNSNamePlan: Equatable, Hashable, Sendable {
+    public var name: String
+    public var port: UInt16
+
+    public init(name: String, port: UInt16) {
+        self.name = name
+        self.port = port
     }
 }
 

@@ -65,16 +65,20 @@ public struct ClientValidationPlan: Equatable, Sendable {
         case require
         /// May be missing; one that is shown must be valid (`optional: true`).
         case optional
-        /// Asked for, missing and invalid ones are let through (`AllowInsecureFallback`).
+        /// Asked for, missing and invalid ones are let through (`AllowInsecureFallback`, `Request`).
         case unverified
+        /// Must be there, need not be valid (`RequireAny`).
+        case requireUnverified
     }
     public var mode: Mode
-    /// PEM, several certificates.
+    /// PEM, several certificates. Empty: only the hashes decide.
     public var authorities: String
     /// PEM, several lists; empty: none are checked.
     public var revocationLists = ""
     /// Only the leaf's revocation is looked up.
     public var checksOnlyLeafRevocation = false
+    /// One that has expired counts as valid if all else is well (`allowExpiredCertificate`).
+    public var allowsExpired = false
     /// Base64 of SHA-256 over SubjectPublicKeyInfo; any may fit.
     public var spkiHashes: [String] = []
     /// Hexadecimal SHA-256 of the certificate; any may fit.

@@ -11,7 +11,8 @@ extension SnapshotWriter {
             validation = block.allocate(ClientValidationConfig.self, count: 1)
             let config = ClientValidationConfig(
                 mode: plan.mode, authorities: text(plan.authorities), revocationLists: text(plan.revocationLists),
-                checksOnlyLeafRevocation: plan.checksOnlyLeafRevocation, spkiHashes: texts(plan.spkiHashes),
+                checksOnlyLeafRevocation: plan.checksOnlyLeafRevocation, allowsExpired: plan.allowsExpired,
+                spkiHashes: texts(plan.spkiHashes),
                 certificateHashes: texts(plan.certificateHashes), subjectAltNames: write(plan.subjectAltNames))
             guard block.failure == nil else { return Table() }
             block[validation, 0] = config
@@ -110,6 +111,7 @@ extension IdentityHash {
         add(plan.authorities)
         add(plan.revocationLists)
         add(plan.checksOnlyLeafRevocation ? 1 : 0 as UInt8)
+        add(plan.allowsExpired ? 1 : 0 as UInt8)
         for list in [plan.spkiHashes, plan.certificateHashes] {
             for hash in list { add(hash) }
             add("")

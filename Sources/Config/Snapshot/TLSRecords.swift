@@ -33,6 +33,7 @@ public struct ClientValidationConfig: BitwiseCopyable, Sendable {
     public var authorities: TextRef
     public var revocationLists: TextRef
     public var checksOnlyLeafRevocation: Bool
+    public var allowsExpired: Bool
     public var spkiHashes: Table<TextRef>
     public var certificateHashes: Table<TextRef>
     public var subjectAltNames: Table<SubjectAltNameMatchConfig>

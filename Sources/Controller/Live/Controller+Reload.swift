@@ -95,10 +95,11 @@ extension Controller {
         var plan = resolution.plan
         plan.sockets.removeAll { bound[$0.listeningAddress] == nil }
         for index in plan.clusters.indices {
-            guard let name = plan.clusters[index].dnsName else { continue }
-            let port = plan.clusters[index].dnsPort
-            plan.clusters[index].endpoints = names.addresses(of: name).map {
-                EndpointPlan(address: SocketAddress(ip: $0, port: port))
+            guard !plan.clusters[index].dnsNames.isEmpty else { continue }
+            plan.clusters[index].endpoints = plan.clusters[index].dnsNames.flatMap { target in
+                names.addresses(of: target.name).map {
+                    EndpointPlan(address: SocketAddress(ip: $0, port: target.port))
+                }
             }
         }
         let ids = plan.sockets.compactMap { bound[$0.listeningAddress] }
@@ -247,7 +248,7 @@ private struct PublishFailure: Error {
 
 extension GatewayPlan {
     /// The host names whose addresses DNS knows.
-    var names: Set<String> { Set(clusters.compactMap(\.dnsName)) }
+    var names: Set<String> { Set(clusters.flatMap { $0.dnsNames.map(\.name) }) }
 }
 
 /// Lines for the person who started the gateway, as `check` prints them.

@@ -7,7 +7,22 @@ enum AppliedFields {
     /// field work writes it down here, and nowhere else. Nil for kinds that are not asked.
     static func paths(of kind: ResourceKind) -> [StaticString]? {
         switch kind {
-        case .backend, .httpRouteFilter, .clientTrafficPolicy, .backendTrafficPolicy, .securityPolicy: []
+        case .backend:
+            [
+                "type", "endpoints.fqdn", "endpoints.ip", "endpoints.unix", "endpoints.hostname", "appProtocols",
+                "tls.minVersion", "tls.maxVersion", "tls.ciphers", "tls.ecdhCurves", "tls.signatureAlgorithms",
+                "tls.alpnProtocols", "tls.sni", "tls.autoSNIFromEndpointHostname",
+                "tls.insecureSkipVerify", "tls.caCertificateRefs", "tls.wellKnownCACertificates",
+                "tls.clientCertificateRef",
+            ]
+        case .clientTrafficPolicy:
+            [
+                "tls.minVersion", "tls.maxVersion", "tls.ciphers", "tls.ecdhCurves", "tls.signatureAlgorithms",
+                "tls.alpnProtocols", "tls.clientValidation", "proxyProtocol", "enableProxyProtocol",
+                "headers.xForwardedClientCert",
+            ]
+        case .backendTrafficPolicy: ["proxyProtocol"]
+        case .httpRouteFilter, .securityPolicy: []
         default: nil
         }
     }

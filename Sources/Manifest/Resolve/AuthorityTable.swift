@@ -69,6 +69,49 @@ struct AuthorityTable {
         }
     }
 
+    /// The certificate revocation lists that `reference` of a `kind` in `home` means: the key `ca.crl`.
+    /// - Returns: PEM.
+    func revocationLists(
+        _ reference: ObjectReference, from kind: String, in home: String
+    ) -> Result<String, Refusal> {
+        func refused(_ message: String) -> Result<String, Refusal> {
+            .failure(Refusal(cause: .reference, message: message))
+        }
+        guard reference.isConfigMap || reference.isSecret else {
+            return .failure(
+                Refusal(
+                    cause: .kind,
+                    message: "revocation lists come from a ConfigMap or a Secret, not from a \(reference.kind)"))
+        }
+        let target = reference.target(from: home)
+        let name = "\(reference.kind) '\(target)'"
+        guard grants.permits(kind: kind, in: home, to: reference) else {
+            return .failure(
+                Refusal(
+                    cause: .notPermitted,
+                    message: "no ReferenceGrant in namespace '\(target.namespace)' lets \(kind)s of '\(home)' refer to "
+                        + name))
+        }
+        guard let number = index[reference.isSecret ? .secret : .configMap, target] else {
+            return refused("there is no \(name)")
+        }
+        let node = index.resources[number].node
+        let key = "ca.crl"
+        let found: Result<[UInt8], SecretData.Problem>? =
+            reference.isConfigMap
+            ? node[.data].entry(key).map { .success(Array($0.utf8)) } : SecretData(node: node, files: files).value(key)
+        switch found {
+        case nil: return refused("\(name) has no key '\(key)'")
+        case .failure(let problem): return refused("\(name): \(problem.message)")
+        case .success(let octets):
+            let bundle: Result<CertificateBundle, CertificateError> = octets.withView { view in
+                Result { () throws(CertificateError) in try CertificateBundle(revocationLists: view) }
+            }
+            if case .failure(let error) = bundle { return refused("\(name): \(error.text)") }
+            return .success(String(decoding: octets, as: UTF8.self))
+        }
+    }
+
     private func text(
         of resource: LoadedResource, for purpose: Purpose
     ) -> Result<[UInt8], SecretData.Problem>? {

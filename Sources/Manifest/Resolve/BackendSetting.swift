@@ -31,10 +31,19 @@ struct BackendSetting: Hashable {
             }
         }
 
+        /// Whether a policy can add TLS.
+        var isSecurable: Bool { self != .passthrough && self != .datagrams }
+
         /// `spec.ports[].protocol` of the Services that fit.
         var serviceProtocol: String { self == .datagrams ? "UDP" : "TCP" }
     }
     var use: Use
+    /// The Gateway whose certificate is shown to backends that are reached by TLS (`spec.tls.backend`); nil: it has none.
+    var gateway: ResourceName?
+    /// BackendTrafficPolicy `proxyProtocol`.
+    var proxyProtocol = ProxyProtocolVersion.none
+
+    init(use: Use) { self.use = use }
 
     /// What a request is answered with that no backend can take. gRPC wants UNAVAILABLE, which is 503 to the clients that
     /// map HTTP's codes (GRPCRouteRule.backendRefs); for all others it is 500 (HTTPRouteRule.backendRefs). Connections

@@ -1,15 +1,26 @@
 import Config
 import Core
 
-/// Turns Service references into clusters, each Service port once for every way of using it.
+/// Turns references to backends into clusters, each backend once for every way of using it.
 struct ClusterTable {
     /// What became of a reference.
     enum Outcome {
         case cluster(Int, hasEndpoints: Bool)
         case invalid(ConditionReason, String)
     }
+    /// A backend as it is, before anybody uses it.
+    private struct Backend {
+        var plan: ClusterPlan
+        /// What its `appProtocol` fixes; nil: nothing.
+        var fixed: BackendProtocol?
+        var tls: UpstreamTLSPlan?
+        /// `alpnProtocols` of a Backend.
+        var alpn: [String]?
+        var hasEndpoints: Bool
+    }
     private struct Key: Hashable {
-        var service: Int
+        /// The Service's or Backend's number among the set's resources.
+        var number: Int
         var port: UInt16
         var setting: BackendSetting
     }
@@ -17,31 +28,29 @@ struct ClusterTable {
     private(set) var clusters: [ClusterPlan] = []
     /// `namespace/name:port` of each, as backendRefs are called in logs.
     private(set) var backendNames: [String] = []
-    private var outcomes: [Key: Outcome] = [:]
-    /// Numbers of EndpointSlices by their Service.
-    private var slices: [ResourceName: [Int]] = [:]
+    /// BackendTLSPolicies that have to do with the references since ``takeTouches()``.
+    private var touches: [BackendTLSPolicyTable.Touch] = []
+    private let endpoints: EndpointTable
+    private let policies: BackendTLSPolicyTable
+    private let backends: BackendTable
+    /// What Gateways show to backends.
+    private let clientCertificates: [ResourceName: CertificatePlan]
+    private var outcomes: [Key: (outcome: Outcome, touches: [BackendTLSPolicyTable.Touch])] = [:]
     private var services: [Int: Service] = [:]
-    /// What BackendTLSPolicies want to be reached by TLS: Services, or one named port of them.
-    private var wantTLS: [ResourceName: [(port: String?, policy: ResourceName)]] = [:]
 
-    init(_ index: ResourceIndex, findings: inout FindingLog) {
-        for number in index.endpointSlices {
-            let resource = index.resources[number]
-            guard let service = resource.node[.metadata][.labels].entry(EndpointSlice.serviceLabel) else {
-                findings.warning(
-                    resource, resource.node[.metadata],
-                    "no label '\(EndpointSlice.serviceLabel)' names a Service; the endpoints serve nobody")
-                continue
-            }
-            slices[ResourceName(namespace: resource.name.namespace, name: service), default: []].append(number)
-        }
-        for policy in index.resources where policy.kind == .backendTLSPolicy && !policy.isReplaced {
-            for target in policy.node[.spec][.targetRefs].items
-            where target[.kind].text.equals("Service") && target[.group].text.isEmpty {
-                let service = ResourceName(namespace: policy.name.namespace, name: target[.name].text.string)
-                wantTLS[service, default: []].append((target[.sectionName].string, policy.name))
-            }
-        }
+    init(
+        endpoints: EndpointTable, policies: BackendTLSPolicyTable, backends: BackendTable,
+        clientCertificates: [ResourceName: CertificatePlan]
+    ) {
+        self.endpoints = endpoints
+        self.policies = policies
+        self.backends = backends
+        self.clientCertificates = clientCertificates
+    }
+
+    mutating func takeTouches() -> [BackendTLSPolicyTable.Touch] {
+        defer { touches.removeAll() }
+        return touches
     }
 
     /// The cluster for `reference`, made by a `kind` in `home`.
@@ -49,10 +58,12 @@ struct ClusterTable {
         _ reference: ObjectReference, _ setting: BackendSetting, from kind: String, in home: String,
         index: ResourceIndex, grants: GrantTable, findings: inout FindingLog
     ) -> Outcome {
-        guard reference.isService else {
+        guard reference.isService || reference.isBackend else {
             let group = reference.group.isEmpty ? "core" : reference.group
             return .invalid(
-                .invalidKind, "\(reference.kind) of '\(group)' is no backend that can be served; Service is")
+                .invalidKind,
+                "\(reference.kind) of '\(group)' is no backend that can be served; Service and Envoy Gateway's Backend are"
+            )
         }
         let target = reference.target(from: home)
         // Before anything is said of the target: whether it exists is not for strangers to know.
@@ -60,119 +71,197 @@ struct ClusterTable {
             return .invalid(
                 .refNotPermitted,
                 "no ReferenceGrant in namespace '\(target.namespace)' lets \(kind)s of '\(home)' refer to "
-                    + "Service '\(target.name)'")
+                    + "\(reference.kind) '\(target.name)'")
         }
-        guard let service = index[.service, target] else {
-            return .invalid(.backendNotFound, "there is no Service '\(target)'")
+        guard let number = index[reference.isService ? .service : .backend, target] else {
+            return .invalid(.backendNotFound, "there is no \(reference.kind) '\(target)'")
         }
-        guard let port = reference.port else {
-            return .invalid(.unsupportedValue, "a reference to a Service needs a port")
+        var port: UInt16 = 0
+        if reference.isService {
+            guard let written = reference.port else {
+                return .invalid(.unsupportedValue, "a reference to a Service needs a port")
+            }
+            port = written
         }
-        let key = Key(service: service, port: port, setting: setting)
-        if let known = outcomes[key] { return known }
-        let made = make(service, port, setting, index: index, findings: &findings)
+        let key = Key(number: number, port: port, setting: setting)
+        if let known = outcomes[key] {
+            touches += known.touches
+            return known.outcome
+        }
+        let made =
+            reference.isService
+            ? service(number, port, setting, index, &findings) : backend(number, setting)
+        touches += made.touches
         outcomes[key] = made
-        return made
+        return made.outcome
     }
 
-    private mutating func make(
-        _ number: Int, _ port: UInt16, _ setting: BackendSetting, index: ResourceIndex, findings: inout FindingLog
-    ) -> Outcome {
+    // MARK: Services
+
+    private mutating func service(
+        _ number: Int, _ port: UInt16, _ setting: BackendSetting, _ index: ResourceIndex,
+        _ findings: inout FindingLog
+    ) -> (outcome: Outcome, touches: [BackendTLSPolicyTable.Touch]) {
         let resource = index.resources[number]
         let service = services[number] ?? Service(resource.node)
         services[number] = service
         let name = "\(resource.name):\(port)"
         let transport = setting.use.serviceProtocol
         let servicePort = service.ports.first { $0.number == port && $0.protocolName == transport }
-
-        if setting.use != .passthrough, setting.use != .datagrams,
-            let policy = wantTLS[resource.name]?.first(where: { $0.port == nil || $0.port == servicePort?.name })?
-                .policy
-        {
-            return .invalid(
-                .unsupportedProtocol,
-                "BackendTLSPolicy '\(policy)' wants TLS towards '\(name)', which this version does not speak to backends; "
-                    + "nothing is sent there in clear text")
+        guard servicePort != nil || service.isExternalName else {
+            let known = service.ports.map { "\($0.number)/\($0.protocolName)" }.joined(separator: ", ")
+            return (
+                .invalid(
+                    .portNotFound,
+                    "Service '\(resource.name)' has no \(transport) port \(port)"
+                        + (known.isEmpty ? "" : "; it has \(known)")), []
+            )
+        }
+        let (verdict, touches): (BackendTLSPolicyTable.Verdict, [BackendTLSPolicyTable.Touch]) =
+            setting.use.isSecurable
+            ? policies.verdict(on: resource.name, port: servicePort?.name, of: service.ports.map(\.name))
+            : (.none, [])
+        var tls: UpstreamTLSPlan?
+        switch verdict {
+        case .none: break
+        case .secured(let plan): tls = plan
+        case .refused(let why): return (.invalid(.invalidBackendTLS, why), touches)
+        }
+        // Kubernetes' own names say what must be spoken (GEP-1911); others, such as `http` or `https`, only describe.
+        var fixed: BackendProtocol?
+        switch servicePort?.appProtocol {
+        case "kubernetes.io/h2c": fixed = .http2
+        case "kubernetes.io/ws": fixed = .http1
+        case "kubernetes.io/wss":
+            fixed = .http1
+            if tls == nil, setting.use == .http {
+                return (
+                    .invalid(
+                        .unsupportedProtocol,
+                        "'\(name)' speaks WebSocket over TLS (kubernetes.io/wss), but no BackendTLSPolicy says whom to "
+                            + "trust there"), touches
+                )
+            }
+        default: break
         }
         if service.isExternalName {
             guard !service.externalName.isEmpty else {
-                return .invalid(.backendNotFound, "Service '\(resource.name)' has no externalName")
+                return (.invalid(.backendNotFound, "Service '\(resource.name)' has no externalName"), touches)
             }
             // Kubernetes ignores the ports of such a Service; one that is written and has a number is honoured.
-            let target = servicePort?.targetNumber ?? port
-            return .cluster(
-                add(
-                    ClusterPlan(name: name, endpoints: [], dnsName: service.externalName, dnsPort: target),
-                    servicePort?.appProtocol, setting), hasEndpoints: true)
+            let target = DNSNamePlan(name: service.externalName, port: servicePort?.targetNumber ?? port)
+            let plan = ClusterPlan(name: name, endpoints: [], dnsNames: [target])
+            return (add(Backend(plan: plan, fixed: fixed, tls: tls, hasEndpoints: true), setting), touches)
         }
-        guard let servicePort else {
-            let known = service.ports.map { "\($0.number)/\($0.protocolName)" }.joined(separator: ", ")
-            return .invalid(
-                .portNotFound,
-                "Service '\(resource.name)' has no \(transport) port \(port)"
-                    + (known.isEmpty ? "" : "; it has \(known)"))
-        }
-        if setting.use == .http, servicePort.appProtocol == "kubernetes.io/wss" {
-            return .invalid(
-                .unsupportedProtocol,
-                "'\(name)' speaks WebSocket over TLS (kubernetes.io/wss), but no BackendTLSPolicy says whom to trust there"
-            )
-        }
-        let endpoints = endpoints(of: resource.name, servicePort, index: index, findings: &findings)
-        return .cluster(
-            add(ClusterPlan(name: name, endpoints: endpoints), servicePort.appProtocol, setting),
-            hasEndpoints: !endpoints.isEmpty)
+        guard let servicePort else { preconditionFailure("a port was looked for above") }
+        let found = endpoints.endpoints(of: resource.name, servicePort, index: index, findings: &findings)
+        let plan = ClusterPlan(name: name, endpoints: found)
+        return (add(Backend(plan: plan, fixed: fixed, tls: tls, hasEndpoints: !found.isEmpty), setting), touches)
     }
 
-    /// Adds a cluster for one way of using a Service port. The way that HTTPRoutes use it keeps the plain name, under
-    /// which live state is kept; every other way is another identity.
-    private mutating func add(_ plan: ClusterPlan, _ appProtocol: String?, _ setting: BackendSetting) -> Int {
-        var plan = plan
+    // MARK: Backends
+
+    private mutating func backend(
+        _ number: Int, _ setting: BackendSetting
+    ) -> (outcome: Outcome, touches: [BackendTLSPolicyTable.Touch]) {
+        let backend = backends[number]
+        if let problem = backend.problem {
+            return (.invalid(problem.reason, "Backend '\(backend.name)': \(problem.message)"), [])
+        }
+        let (verdict, touches): (BackendTLSPolicyTable.Verdict, [BackendTLSPolicyTable.Touch]) =
+            setting.use.isSecurable ? policies.verdict(onBackend: backend.name) : (.none, [])
+        var tls: UpstreamTLSPlan?
+        switch verdict {
+        case .none:
+            guard setting.use.isSecurable, let own = backend.tls else { break }
+            guard let trust = own.trust, own.problem == nil else {
+                let why = own.problem?.message ?? "it trusts nobody"
+                return (.invalid(.invalidBackendTLS, "Backend '\(backend.name)': \(why)"), touches)
+            }
+            tls = UpstreamTLSPlan(trust: trust, serverName: own.serverName, hostname: own.serverName)
+        case .secured(let plan): tls = plan
+        case .refused(let why): return (.invalid(.invalidBackendTLS, why), touches)
+        }
+        if tls != nil, let own = backend.tls {
+            tls?.clientCertificate = own.clientCertificate
+            tls?.parameters = own.settings.parameters
+        }
+        var fixed: BackendProtocol?
+        if backend.protocols.contains(.h2c) {
+            fixed = .http2
+        } else if !backend.protocols.isEmpty {
+            fixed = .http1
+            if backend.protocols.contains(.wss), tls == nil, setting.use == .http {
+                return (
+                    .invalid(
+                        .unsupportedProtocol, "Backend '\(backend.name)' speaks WebSocket over TLS, but has no tls"),
+                    touches
+                )
+            }
+        }
+        let plan = ClusterPlan(
+            name: "backend/\(backend.name)", endpoints: backend.endpoints, dnsNames: backend.names)
+        let alpn = backend.tls.flatMap { $0.settings.hasALPN ? $0.settings.parameters.alpn : nil }
+        return (
+            add(
+                Backend(
+                    plan: plan, fixed: fixed, tls: tls, alpn: alpn,
+                    hasEndpoints: !backend.endpoints.isEmpty || !backend.names.isEmpty), setting), touches
+        )
+    }
+
+    // MARK: clusters
+
+    /// Adds a cluster for one way of using a backend. The way that HTTPRoutes use it keeps the plain name, under which
+    /// live state is kept; every other way is another identity.
+    private mutating func add(_ backend: Backend, _ setting: BackendSetting) -> Outcome {
+        var plan = backend.plan
         backendNames.append(plan.name)
-        // Kubernetes' own names say what must be spoken (GEP-1911); others, such as `http` or `https`, only describe.
-        let own: BackendProtocol = appProtocol == "kubernetes.io/h2c" ? .http2 : .http1
+        var labels: [String] = []
+        let own = Self.ownProtocol(of: backend)
         switch setting.use {
         case .http: plan.backendProtocol = own
         case .grpc: plan.backendProtocol = .http2
         case .octets, .passthrough, .datagrams: plan.backendProtocol = .opaque
         }
-        if plan.backendProtocol != own { plan.name += " (\(setting.use.label))" }
-        clusters.append(plan)
-        return clusters.count - 1
-    }
-
-    /// Ready endpoints in the order of the files; when none is ready, those that still serve.
-    private func endpoints(
-        of service: ResourceName, _ port: Service.Port, index: ResourceIndex, findings: inout FindingLog
-    ) -> [EndpointPlan] {
-        var ready: [EndpointPlan] = []
-        var serving: [EndpointPlan] = []
-        for number in slices[service] ?? [] {
-            let resource = index.resources[number]
-            let slice = EndpointSlice(resource.node)
-            if slice.isFQDN {
-                findings.warning(
-                    resource, resource.node[.addressType],
-                    "addressType FQDN is left alone; use a Service of type ExternalName")
+        if plan.backendProtocol != own { labels.append(setting.use.label) }
+        if var tls = backend.tls {
+            switch plan.backendProtocol {
+            case .http1: tls.parameters.alpn = ["http/1.1"]
+            case .http2: tls.parameters.alpn = ["h2"]
+            case .negotiated: tls.parameters.alpn = ["h2", "http/1.1"]
+            case .opaque: tls.parameters.alpn = backend.alpn ?? []
             }
-            guard let slicePort = slice.ports.first(where: { $0.name == port.name }) else { continue }
-            let target = slicePort.number ?? port.targetNumber ?? port.number
-            for endpoint in slice.endpoints {
-                let plan = EndpointPlan(address: SocketAddress(ip: endpoint.address, port: target))
-                if endpoint.isReady {
-                    ready.append(plan)
-                } else if endpoint.isServing {
-                    serving.append(plan)
-                }
+            // A client that offers nothing is spoken HTTP/1.1 with.
+            if plan.backendProtocol == .http1, backend.alpn?.isEmpty ?? false { tls.parameters.alpn = [] }
+            if tls.clientCertificate == nil, let gateway = setting.gateway,
+                let certificate = clientCertificates[gateway]
+            {
+                tls.clientCertificate = certificate
+                labels.append("certificate of \(gateway)")
             }
+            plan.tls = tls
+            // Another identity than in clear text: no connection from before the policy may serve after it.
+            labels.insert("tls", at: 0)
         }
-        return Self.distinct(ready.isEmpty ? serving : ready)
+        if setting.use != .datagrams, setting.proxyProtocol != .none {
+            plan.proxyProtocol = setting.proxyProtocol
+            labels.append("PROXY \(setting.proxyProtocol)")
+        }
+        if !labels.isEmpty { plan.name += " (\(labels.joined(separator: ", ")))" }
+        clusters.append(plan)
+        return .cluster(clusters.count - 1, hasEndpoints: backend.hasEndpoints)
     }
 
-    /// While Kubernetes moves an endpoint from one slice to another it may stand in both.
-    private static func distinct(_ endpoints: [EndpointPlan]) -> [EndpointPlan] {
-        guard endpoints.count > 1 else { return endpoints }
-        var seen = Set<EndpointPlan>()
-        return endpoints.filter { seen.insert($0).inserted }
+    /// What HTTPRoutes speak with it.
+    private static func ownProtocol(of backend: Backend) -> BackendProtocol {
+        if let fixed = backend.fixed { return fixed }
+        guard backend.tls != nil else { return .http1 }
+        guard let alpn = backend.alpn else { return .negotiated }
+        switch (alpn.contains("h2"), alpn.contains("http/1.1") || alpn.contains("http/1.0")) {
+        case (true, true): return .negotiated
+        case (true, false): return .http2
+        case (false, _): return .http1
+        }
     }
 }

@@ -9,15 +9,22 @@ struct GrantTable {
         }
     }
 
-    /// Whether a `kind` of Gateway API's group in `home` may refer to `target`. Within one namespace always.
+    /// Whether a `kind` in `home` may refer to `target`. Within one namespace always.
     func permits(kind: String, in home: String, to reference: ObjectReference) -> Bool {
-        let target = reference.target(from: home)
+        permits(kind: kind, in: home, toGroup: reference.group, kind: reference.kind, reference.target(from: home))
+    }
+
+    /// The same of a target that is named by its parts.
+    func permits(
+        kind: String, in home: String, toGroup targetGroup: String, kind targetKind: String, _ target: ResourceName
+    ) -> Bool {
         if target.namespace == home { return true }
         guard let grants = byNamespace[target.namespace] else { return false }
+        let group = APIGroup.ofReferrer(kind)
         return grants.contains { grant in
-            grant.from.contains { $0.group == APIGroup.gateway && $0.kind == kind && $0.namespace == home }
+            grant.from.contains { $0.group == group && $0.kind == kind && $0.namespace == home }
                 && grant.to.contains {
-                    $0.group == reference.group && $0.kind == reference.kind && ($0.name ?? target.name) == target.name
+                    $0.group == targetGroup && $0.kind == targetKind && ($0.name ?? target.name) == target.name
                 }
         }
     }

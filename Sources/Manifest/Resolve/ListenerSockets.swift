@@ -15,12 +15,18 @@ enum ListenerSockets {
                     let transport = plan.listenerProtocol.transport
                     for address in listener.sockets {
                         let place = ListeningAddress(transport, address)
+                        // It comes before the server name, so all listeners of a socket have it, the strictest.
+                        let wanted = listener.clientTraffic?.proxyProtocol ?? .off
                         if let number = numbers[place] {
                             sockets[number].listeners.append(plan)
+                            if wanted.rawValue > sockets[number].proxyProtocol.rawValue {
+                                sockets[number].proxyProtocol = wanted
+                            }
                         } else {
                             numbers[place] = sockets.count
                             var socket = SocketPlan(address: address, listeners: [plan])
                             socket.transport = transport
+                            socket.proxyProtocol = transport == .tcp ? wanted : .off
                             sockets.append(socket)
                         }
                     }
@@ -41,6 +47,7 @@ enum ListenerSockets {
         if group.isListenerSet { plan.listenerSet = group.name.description }
         plan.listenerProtocol = kind
         plan.tls = listener.tls
+        plan.forwardedClientCert = listener.clientTraffic?.forwardedClientCert ?? ForwardedClientCertPlan()
         precondition(!kind.terminatesTLS || plan.tls != nil, "a valid listener that ends TLS has a certificate")
         return plan
     }

@@ -33,6 +33,8 @@ final class ListenerState {
     var certificates: [ResolvedCertificate] = []
     /// What it asks of clients' certificates.
     var clientValidation: ClientValidationPlan?
+    /// The ClientTrafficPolicy that is in force on it.
+    var clientTraffic: ClientTrafficSettings?
 
     private(set) var attachedRoutes = 0
     private(set) var attachments: [ListenerPlan.Attachment] = []
@@ -126,7 +128,13 @@ final class ListenerState {
         guard protocolKind?.terminatesTLS ?? false, !certificates.isEmpty else { return nil }
         var plan = ServerTLSPlan(certificates: certificates.map(\.plan))
         if protocolKind == .tlsTerminate { plan.parameters.alpn = [] }
-        plan.clientValidation = clientValidation
+        if let written = clientTraffic?.tls {
+            let alpn = plan.parameters.alpn
+            plan.parameters = written.parameters
+            // What is spoken on a connection is HTTP's choice only where HTTP is spoken.
+            if !written.hasALPN { plan.parameters.alpn = alpn }
+        }
+        plan.clientValidation = clientTraffic?.clientValidation ?? clientValidation
         return plan
     }
 

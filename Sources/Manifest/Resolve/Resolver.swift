@@ -33,13 +33,25 @@ package enum Resolver {
                 index: index, grants: grants, now: seconds, files: files, previous: previous.certificates),
             authorities: AuthorityTable(index: index, grants: grants, now: seconds, files: files))
         for gateway in gateways { tls.resolve(gateway, findings: &findings) }
+        let targets = PolicyTargetTable(index: index, namespaces: namespaces, grants: grants)
+        let clientTraffic = ClientTrafficTable(
+            targets, gateways: gateways, listenerSets: listenerSets, tls.authorities, findings: &findings)
+        let backendTraffic = BackendTrafficTable(
+            targets, gateways: gateways, listenerSets: listenerSets, findings: &findings)
         ListenerConflicts.mark(gateways, listenerSets)
         ListenerTLS.markOverlaps(gateways)
 
-        let clusters = ClusterTable(index, findings: &findings)
+        let tlsPolicies = BackendTLSPolicyTable(index, tls.authorities, findings: &findings)
+        let backends = BackendTable(index, tlsPolicies, tls.authorities, &tls.certificates, findings: &findings)
+        var clientCertificates: [ResourceName: CertificatePlan] = [:]
+        for gateway in gateways { clientCertificates[gateway.name] = gateway.clientCertificate }
+        let clusters = ClusterTable(
+            endpoints: EndpointTable(index, findings: &findings), policies: tlsPolicies, backends: backends,
+            clientCertificates: clientCertificates)
         var routes = RouteResolution(
             gateways: gateways, listenerSets: listenerSets, foreignGateways: foreign, namespaces: namespaces,
-            rules: RuleResolver(index: index, grants: grants, clusters: clusters))
+            rules: RuleResolver(index: index, grants: grants, clusters: clusters), tlsPolicies: tlsPolicies,
+            backendTraffic: backendTraffic)
         routes.resolveAll(index, findings: &findings)
 
         var plan = GatewayPlan()
@@ -54,7 +66,11 @@ package enum Resolver {
         }
         let certificates = tls.certificates.usable
         CertificateFact.tellExpiry(certificates, index, atSecond: seconds, findings: &findings)
-        let statuses = statuses(index, gateways, listenerSets, routes.statuses)
+        var statuses = statuses(index, gateways, listenerSets, routes.statuses)
+        for (number, ancestors) in routes.tlsPolicies.statuses { statuses[number] = .policy(ancestors) }
+        for (number, ancestors) in clientTraffic.statuses { statuses[number] = .policy(ancestors) }
+        for (number, ancestors) in routes.backendTraffic.statuses { statuses[number] = .policy(ancestors) }
+        for (number, conditions) in backends.statuses { statuses[number] = .backend(conditions) }
         return Resolution(
             set: set, index: index, statuses: statuses, plan: plan, findings: findings.sorted(by: index.files),
             certificates: certificates, files: files.all, previous: previous, now: now, hasGateway: !gateways.isEmpty)

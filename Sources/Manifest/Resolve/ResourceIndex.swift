@@ -55,9 +55,6 @@ struct ResourceIndex {
                 name: metadata[.name].text.string)
             add(LoadedResource(node: node, kind: document.kind, name: name, file: file), findings: &findings)
         }
-        func all(_ kind: ResourceKind) -> [Int] {
-            resources.indices.filter { resources[$0].kind == kind && !resources[$0].isReplaced }
-        }
         gatewayClasses = all(.gatewayClass)
         gateways = all(.gateway)
         listenerSets = all(.listenerSet)
@@ -65,6 +62,30 @@ struct ResourceIndex {
         referenceGrants = all(.referenceGrant)
         endpointSlices = all(.endpointSlice)
         namespaces = all(.namespace)
+    }
+
+    /// These resources in the order of precedence: creationTimestamp, a missing one being the newest, then
+    /// namespace/name, then the kind.
+    func byAge(_ numbers: [Int]) -> [Int] {
+        struct Entry {
+            var created: Int64
+            var number: Int
+        }
+        var entries = numbers.map { number in
+            let text = resources[number].node[.metadata][.creationTimestamp].text
+            return Entry(created: Timestamp.nanoseconds(text) ?? Timestamp.newest, number: number)
+        }
+        entries.sort { a, b in
+            if a.created != b.created { return a.created < b.created }
+            let (first, second) = (resources[a.number], resources[b.number])
+            return first.name == second.name ? first.kind.rawValue < second.kind.rawValue : first.name < second.name
+        }
+        return entries.map(\.number)
+    }
+
+    /// The numbers of all resources of `kind`, in the order of the files.
+    func all(_ kind: ResourceKind) -> [Int] {
+        resources.indices.filter { resources[$0].kind == kind && !resources[$0].isReplaced }
     }
 
     subscript(kind: ResourceKind, name: ResourceName) -> Int? { byKey[ResourceKey(kind: kind, name: name)] }

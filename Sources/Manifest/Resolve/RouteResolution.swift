@@ -9,6 +9,8 @@ struct RouteResolution {
     private let defaultGateways: [GatewayState]
     private let namespaces: NamespaceTable
     private var rules: RuleResolver
+    private(set) var tlsPolicies: BackendTLSPolicyTable
+    private(set) var backendTraffic: BackendTrafficTable
     private var overlap = RuleOverlap()
     private var hostnames = RouteHostnames()
     private(set) var plans: [RoutePlan] = []
@@ -31,50 +33,49 @@ struct RouteResolution {
 
     init(
         gateways: [GatewayState], listenerSets: [ListenerSetState], foreignGateways: Set<ResourceName>,
-        namespaces: NamespaceTable, rules: RuleResolver
+        namespaces: NamespaceTable, rules: RuleResolver, tlsPolicies: BackendTLSPolicyTable,
+        backendTraffic: BackendTrafficTable
     ) {
         self.gateways = Dictionary(uniqueKeysWithValues: gateways.map { ($0.name, $0) })
         self.listenerSets = Dictionary(uniqueKeysWithValues: listenerSets.map { ($0.name, $0) })
         self.foreignGateways = foreignGateways
         self.namespaces = namespaces
         self.rules = rules
+        self.tlsPolicies = tlsPolicies
+        self.backendTraffic = backendTraffic
         defaultGateways = gateways.filter(\.gateway.isDefault)
     }
 
     var clusters: [ClusterPlan] { rules.clusters.clusters }
 
     mutating func resolveAll(_ index: ResourceIndex, findings: inout FindingLog) {
-        let order = Self.byPrecedence(index)
+        let order = index.byAge(index.routes)
         plans.reserveCapacity(order.count)
         statuses.reserveCapacity(order.count)
         for number in order { resolve(number, index.resources[number], findings: &findings) }
         tellOverlaps(order, index, findings: &findings)
     }
 
-    /// creationTimestamp, a missing one being the newest, then namespace/name, then the kind.
-    private static func byPrecedence(_ index: ResourceIndex) -> [Int] {
-        struct Entry {
-            var created: Int64
-            var number: Int
+    /// How the rules of a route use their backends for what comes in at a listener.
+    private struct RouteSetting: Equatable {
+        var common: BackendSetting
+        /// What a policy on the rule, the route or above has each rule's backends told; empty: nothing anywhere.
+        var proxyProtocols: [ProxyProtocolVersion] = []
+
+        func ofRule(_ number: Int) -> BackendSetting {
+            var setting = common
+            if !proxyProtocols.isEmpty { setting.proxyProtocol = proxyProtocols[number] }
+            return setting
         }
-        var entries = index.routes.map { number in
-            let text = index.resources[number].node[.metadata][.creationTimestamp].text
-            return Entry(created: Timestamp.nanoseconds(text) ?? Timestamp.newest, number: number)
-        }
-        entries.sort { a, b in
-            if a.created != b.created { return a.created < b.created }
-            let (first, second) = (index.resources[a.number], index.resources[b.number])
-            return first.name == second.name
-                ? first.kind.rawValue < second.kind.rawValue : first.name < second.name
-        }
-        return entries.map(\.number)
     }
 
     /// What a route is where its backends are used in one way.
     private struct Version {
-        var setting: BackendSetting
+        var setting: RouteSetting
         var verdict = RouteVerdict()
         var rules: [RulePlan] = []
+        /// BackendTLSPolicies that have to do with its backends.
+        var touches: [BackendTLSPolicyTable.Touch] = []
         /// Its number among the plans, when it serves somewhere.
         var number: Int?
     }
@@ -88,15 +89,16 @@ struct RouteResolution {
 
         var versions: [Version] = []
         /// The version of the route for a setting, made when it is first wanted.
-        func version(_ setting: BackendSetting) -> Int {
+        func version(_ setting: RouteSetting) -> Int {
             if let known = versions.firstIndex(where: { $0.setting == setting }) { return known }
             var version = Version(setting: setting)
             version.rules.reserveCapacity(route.rules.count)
-            for rule in route.rules {
-                let resolved = rules.resolve(rule, of: resource, kind, setting, findings: &findings)
+            for (number, rule) in route.rules.enumerated() {
+                let resolved = rules.resolve(rule, of: resource, kind, setting.ofRule(number), findings: &findings)
                 version.verdict.add(resolved)
                 if !kind.hasMatches || !resolved.plan.matches.isEmpty { version.rules.append(resolved.plan) }
             }
+            version.touches = rules.clusters.takeTouches()
             version.verdict.tell(resource, into: &findings)
             versions.append(version)
             return versions.count - 1
@@ -108,9 +110,13 @@ struct RouteResolution {
         for (position, parent) in parents.enumerated() {
             if let refusal = parent.refusal { findings.unresolved(resource, parent.node, refusal.message) }
             for (listener, hostnames) in parent.listeners {
-                let chosen = version(setting(of: kind, on: listener, of: parent.gateway))
+                let chosen = version(setting(of: route, resource, on: listener, parent))
                 let plan = plan(&versions[chosen], of: resource, kind)
                 let isRefused = versions[chosen].verdict.isRefused
+                if !versions[chosen].touches.isEmpty {
+                    tlsPolicies.note(
+                        versions[chosen].touches, through: ancestor(of: parent), rules.index, findings: &findings)
+                }
                 listener.attach(route: plan, hostnames: hostnames, isCounted: !isRefused)
                 self.hostnames.add(hostnames, of: kind, on: listener)
                 if !isRefused {
@@ -118,9 +124,9 @@ struct RouteResolution {
                     overlap.add(signatures, listener: listener, hostnames: hostnames, place: place)
                 }
             }
-            var wanted = versions.first?.setting ?? BackendSetting(use: BackendSetting.Use(kind))
+            var wanted = versions.first?.setting ?? RouteSetting(common: BackendSetting(use: BackendSetting.Use(kind)))
             if let first = parent.listeners.first {
-                wanted = setting(of: kind, on: first.listener, of: parent.gateway)
+                wanted = setting(of: route, resource, on: first.listener, parent)
             }
             let judged = version(wanted)
             status.append(
@@ -129,6 +135,13 @@ struct RouteResolution {
                     conditions: versions[judged].verdict.conditions(refusal: parent.refusal)))
         }
         statuses[number] = status
+        guard !backendTraffic.isEmpty else { return }
+        let places = parents.map { parent in
+            BackendTrafficTable.Parent(
+                reference: ancestor(of: parent), group: parent.group, gateway: parent.gateway,
+                listeners: parent.listeners.map(\.listener))
+        }
+        backendTraffic.note(resource, rules: route.rules.map(\.name), at: places, findings: &findings)
     }
 
     /// The number of the version's plan, which is made when the route first serves somewhere.
@@ -142,11 +155,24 @@ struct RouteResolution {
         return plans.count - 1
     }
 
-    /// How a route of `kind` uses its backends for what comes in at `listener`.
-    private func setting(of kind: RouteKind, on listener: ListenerState, of gateway: GatewayState) -> BackendSetting {
-        var setting = BackendSetting(use: BackendSetting.Use(kind))
-        if kind == .tls, listener.listener.isPassthrough { setting.use = .passthrough }
-        return setting
+    private func setting(
+        of route: Route, _ resource: LoadedResource, on listener: ListenerState, _ parent: Parent
+    ) -> RouteSetting {
+        var common = BackendSetting(use: BackendSetting.Use(route.kind))
+        if route.kind == .tls, listener.listener.isPassthrough { common.use = .passthrough }
+        if common.use.isSecurable, parent.gateway.clientCertificate != nil { common.gateway = parent.gateway.name }
+        guard !backendTraffic.isEmpty else { return RouteSetting(common: common) }
+        let versions = route.rules.map { rule in
+            backendTraffic.proxyProtocol(resource, rule: rule.name, on: listener, parent.group, parent.gateway)
+        }
+        let isSilent = versions.allSatisfy { $0 == .none }
+        return RouteSetting(common: common, proxyProtocols: isSilent ? [] : versions)
+    }
+
+    /// The parent as policies name it that work through it.
+    private func ancestor(of parent: Parent) -> AncestorStatus.Reference {
+        AncestorStatus.Reference(
+            kind: parent.group.kindName, name: parent.group.name, sectionName: parent.sectionName, port: parent.port)
     }
 
     // MARK: parents

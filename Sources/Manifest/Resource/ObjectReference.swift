@@ -21,6 +21,8 @@ struct ObjectReference {
     func target(from home: String) -> ResourceName { ResourceName(namespace: namespace ?? home, name: name) }
 
     var isService: Bool { group == APIGroup.core && kind == "Service" }
+    /// Envoy Gateway's.
+    var isBackend: Bool { group == APIGroup.envoyGateway && kind == "Backend" }
     var isSecret: Bool { group == APIGroup.core && kind == "Secret" }
     var isConfigMap: Bool { group == APIGroup.core && kind == "ConfigMap" }
 }

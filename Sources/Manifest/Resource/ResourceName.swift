@@ -2,7 +2,16 @@
 package enum APIGroup {
     package static let gateway = "gateway.networking.k8s.io"
     package static let core = ""
+    package static let envoyGateway = "gateway.envoyproxy.io"
     package static let discovery = "discovery.k8s.io"
+
+    /// The group of a kind whose resources refer to others.
+    static func ofReferrer(_ kind: String) -> String {
+        switch kind {
+        case "Backend", "BackendTrafficPolicy", "ClientTrafficPolicy", "SecurityPolicy", "HTTPRouteFilter": envoyGateway
+        default: gateway
+        }
+    }
 }
 
 /// What a resource is called within its kind. Cluster-scoped ones have an empty namespace.

@@ -13,8 +13,6 @@ public enum ResourceKind: UInt8, CaseIterable, Sendable {
     public var group: StaticString { definition.group }
     /// False for kinds that stand in no namespace.
     public var isNamespaced: Bool { definition.isNamespaced }
-    /// False for kinds that are held against their schema and have no effect yet.
-    public var isServed: Bool { definition.isServed }
 
     private var definition: KindDefinition { Schema.shared.definition(of: self) }
 }
@@ -35,7 +33,6 @@ final class KindDefinition: Sendable {
     let group: StaticString
     let name: StaticString
     let isNamespaced: Bool
-    let isServed: Bool
     /// The preferred one first.
     let versions: [(version: StaticString, shape: Shape)]
 
@@ -43,14 +40,13 @@ final class KindDefinition: Sendable {
     ///   - objectName: what `metadata.name` must be.
     ///   - fields: beside `apiVersion`, `kind`, `metadata` and `status`.
     init(
-        _ kind: ResourceKind, group: StaticString, name: StaticString, isNamespaced: Bool = true, isServed: Bool = true,
+        _ kind: ResourceKind, group: StaticString, name: StaticString, isNamespaced: Bool = true,
         objectName: Shape = .text(1...253, .dnsSubdomain), versions: [KindVersion], rules: [Rule] = []
     ) {
         self.kind = kind
         self.group = group
         self.name = name
         self.isNamespaced = isNamespaced
-        self.isServed = isServed
         let metadata = Metadata.shape(name: objectName)
         self.versions = versions.map { served in
             let common = [

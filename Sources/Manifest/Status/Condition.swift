@@ -3,6 +3,7 @@ package enum ConditionType: UInt8, Sendable {
     case accepted, programmed, resolvedRefs, conflicted, partiallyInvalid, supportedVersion
     case insecureFrontendValidationMode
     case overlappingTLSConfig, backendsAvailable, routeRulesOverlap
+    case aggregated, overridden, merged, warning
 
     package var text: StaticString {
         switch self {
@@ -16,6 +17,10 @@ package enum ConditionType: UInt8, Sendable {
         case .overlappingTLSConfig: "OverlappingTLSConfig"
         case .backendsAvailable: "BackendsAvailable"
         case .routeRulesOverlap: "RouteRulesOverlap"
+        case .aggregated: "Aggregated"
+        case .overridden: "Overridden"
+        case .merged: "Merged"
+        case .warning: "Warning"
         }
     }
 }
@@ -34,6 +39,8 @@ package enum ConditionReason: UInt8, Sendable {
     case noMatchingParent, notAllowedByListeners, noMatchingListenerHostname, unsupportedValue
     case backendNotFound, invalidKind, portNotFound, unsupportedRefValue, endpointsNotFound, routeRulesOverlap
     case conflicted
+    // Policies.
+    case invalidBackendTLS, targetNotFound, aggregated, overridden, merged, deprecatedField
 
     package var text: StaticString {
         switch self {
@@ -77,6 +84,12 @@ package enum ConditionReason: UInt8, Sendable {
         case .endpointsNotFound: "EndpointsNotFound"
         case .routeRulesOverlap: "RouteRulesOverlap"
         case .conflicted: "Conflicted"
+        case .invalidBackendTLS: "InvalidBackendTLS"
+        case .targetNotFound: "TargetNotFound"
+        case .aggregated: "Aggregated"
+        case .overridden: "Overridden"
+        case .merged: "Merged"
+        case .deprecatedField: "DeprecatedField"
         }
     }
 }

@@ -7,6 +7,9 @@ package enum ResourceStatus: Equatable, Sendable {
     case gateway(GatewayStatus)
     case listenerSet(ListenerSetStatus)
     case route([RouteParentStatus])
+    case policy([AncestorStatus])
+    /// Of Envoy Gateway.
+    case backend([Condition])
 }
 
 /// The status of a Gateway.
@@ -82,6 +85,21 @@ extension ResourceStatus {
                 parents[index].conditions.date(now: now, since: before?.conditions)
             }
             self = .route(parents)
+        case .policy(var ancestors):
+            self = .none
+            var old: [AncestorStatus] = []
+            if case .policy(let before) = previous { old = before }
+            for index in ancestors.indices {
+                let before = old.first { $0.reference == ancestors[index].reference }
+                ancestors[index].conditions.date(now: now, since: before?.conditions)
+            }
+            self = .policy(ancestors)
+        case .backend(var conditions):
+            self = .none
+            var old: [Condition]?
+            if case .backend(let before) = previous { old = before }
+            conditions.date(now: now, since: old)
+            self = .backend(conditions)
         }
     }
 }

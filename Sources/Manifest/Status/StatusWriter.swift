@@ -53,6 +53,19 @@ enum StatusWriter {
             for parent in parents { write(parent, of: resource.node, generation, to: &json) }
             json.endArray()
             json.endObject()
+        case .policy(let ancestors):
+            json.key("status")
+            json.beginObject()
+            json.key("ancestors")
+            json.beginArray()
+            for ancestor in ancestors { write(ancestor, generation, to: &json) }
+            json.endArray()
+            json.endObject()
+        case .backend(let conditions):
+            json.key("status")
+            json.beginObject()
+            write(conditions, generation, to: &json)
+            json.endObject()
         }
     }
 
@@ -109,6 +122,24 @@ enum StatusWriter {
             json.endObject()
         }
         json.endArray()
+    }
+
+    private static func write(
+        _ ancestor: AncestorStatus, _ generation: UInt32, to json: inout JSONWriter
+    ) {
+        json.beginObject()
+        json.key("ancestorRef")
+        json.beginObject()
+        json.field("group", APIGroup.gateway)
+        json.field("kind", ancestor.reference.kind)
+        json.field("namespace", ancestor.reference.name.namespace)
+        json.field("name", ancestor.reference.name.name)
+        if let section = ancestor.reference.sectionName { json.field("sectionName", section) }
+        if let port = ancestor.reference.port { json.field("port", Int(port)) }
+        json.endObject()
+        json.field("controllerName", GatewayClass.ourController)
+        write(ancestor.conditions, generation, to: &json)
+        json.endObject()
     }
 
     private static func write(

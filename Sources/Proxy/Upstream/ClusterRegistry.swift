@@ -29,9 +29,9 @@ final class ClusterRegistry: Timed {
         if cluster.revision != configuration.revision {
             cluster.revision = configuration.revision
             let snapshot = configuration.snapshot
-            cluster.endpoints = (0..<Int(config.endpoints.count)).map {
-                endpoint(snapshot[config.endpoints, $0].pointee)
-            }
+            // Where TLS is wanted nothing goes in clear text, and connections of this registry know no other way.
+            let reachable = config.tls.isEmpty ? Int(config.endpoints.count) : 0
+            cluster.endpoints = (0..<reachable).map { endpoint(snapshot[config.endpoints, $0].pointee) }
         }
         return cluster
     }

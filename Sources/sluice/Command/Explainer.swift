@@ -153,7 +153,8 @@ private struct SnapshotReading {
             switch backend.target {
             case .cluster(let number):
                 endpoints = plan.clusters[number].endpoints.map(\.address.description)
-                dnsName = plan.clusters[number].dnsName
+                let names = plan.clusters[number].dnsNames.map(\.name)
+                dnsName = names.isEmpty ? nil : names.joined(separator: ", ")
             case .answer(let status): answer = status
             }
             rule.backends.append(

@@ -39,7 +39,7 @@ extension KindDefinition {
                 .version("v1", StreamRouteSchema.fields), .version("v1alpha2", StreamRouteSchema.alphaFields),
             ]),
         .init(
-            .backendTLSPolicy, group: gatewayAPI, name: "BackendTLSPolicy", isServed: false,
+            .backendTLSPolicy, group: gatewayAPI, name: "BackendTLSPolicy",
             versions: [
                 .version("v1", BackendTLSPolicySchema.fields), .version("v1alpha3", BackendTLSPolicySchema.fields),
             ]),

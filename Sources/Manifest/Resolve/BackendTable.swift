@@ -1,0 +1,149 @@
+import Config
+import Core
+
+/// The Backends of Envoy Gateway's schema, resolved once each.
+struct BackendTable {
+    /// What a Backend came to.
+    struct Resolved {
+        var name: ResourceName
+        var endpoints: [EndpointPlan] = []
+        var names: [DNSNamePlan] = []
+        var protocols: EnvoyBackend.Protocols = []
+        /// How TLS is spoken by `spec.tls`; nil: it is not.
+        var tls: TLS?
+        /// Why it cannot be used at all.
+        var problem: RuleResolution.Problem?
+    }
+    struct TLS {
+        var trust: UpstreamTLSPlan.Trust?
+        /// Why nobody is trusted, or why no name is checked.
+        var problem: RuleResolution.Problem?
+        var serverName: String
+        var clientCertificate: CertificatePlan?
+        var settings: WrittenTLS
+    }
+    private var byNumber: [Int: Resolved] = [:]
+
+    init(
+        _ index: ResourceIndex, _ policies: BackendTLSPolicyTable, _ authorities: AuthorityTable,
+        _ certificates: inout CertificateTable, findings: inout FindingLog
+    ) {
+        for number in index.resources.indices {
+            let resource = index.resources[number]
+            guard resource.kind == .backend, !resource.isReplaced else { continue }
+            // Whom to trust, and the name, are a BackendTLSPolicy's to say where there is one.
+            var isSecured = true
+            if case .none = policies.verdict(onBackend: resource.name).verdict { isSecured = false }
+            let resolved = Self.resolve(resource, isSecured ? nil : authorities, &certificates, &findings)
+            for problem in [resolved.problem, resolved.tls?.problem] {
+                if let problem { findings.unresolved(resource, problem.node, problem.message) }
+            }
+            byNumber[number] = resolved
+        }
+    }
+
+    /// - Parameter number: a Backend's among the set's resources.
+    subscript(number: Int) -> Resolved {
+        guard let known = byNumber[number] else { preconditionFailure("no Backend") }
+        return known
+    }
+
+    /// The conditions of each Backend, by its number among the set's resources.
+    var statuses: [Int: [Condition]] {
+        byNumber.mapValues { backend in
+            if let problem = backend.problem ?? backend.tls?.problem {
+                return [Condition(.accepted, false, .invalid, "\(problem.node.path): \(problem.message)")]
+            }
+            return [Condition(.accepted, true, .accepted, "Backend is accepted")]
+        }
+    }
+
+    private static func resolve(
+        _ resource: LoadedResource, _ authorities: AuthorityTable?, _ certificates: inout CertificateTable,
+        _ findings: inout FindingLog
+    ) -> Resolved {
+        let backend = EnvoyBackend(resource.node)
+        var resolved = Resolved(name: resource.name, protocols: backend.protocols)
+        let spec = resource.node[.spec]
+        if backend.isDynamicResolver {
+            resolved.problem = .init(
+                reason: .unsupportedValue, message: "the type DynamicResolver is not supported by this version",
+                node: spec[.type])
+        }
+        for (endpoint, _) in backend.endpoints {
+            switch endpoint {
+            case .address(let address): resolved.endpoints.append(EndpointPlan(address: address))
+            case .name(let name): resolved.names.append(name)
+            case .unix(let path):
+                resolved.problem = .init(
+                    reason: .unsupportedValue,
+                    message: "Unix sockets such as '\(path)' are not supported by this version", node: spec[.endpoints])
+            }
+        }
+        if backend.tls.exists {
+            resolved.tls = tls(of: backend, resource, authorities, &certificates, &findings)
+        }
+        return resolved
+    }
+
+    private static func tls(
+        of backend: EnvoyBackend, _ resource: LoadedResource, _ authorities: AuthorityTable?,
+        _ certificates: inout CertificateTable, _ findings: inout FindingLog
+    ) -> TLS {
+        let node = backend.tls
+        let home = resource.name.namespace
+        var tls = TLS(serverName: serverName(of: backend), settings: WrittenTLS(node))
+        tls.problem = tls.settings.problem
+        if node[.insecureSkipVerify].boolean == true {
+            tls.trust = UpstreamTLSPlan.Trust.none
+        } else if let authorities {
+            var references: [ObjectReference] = []
+            for item in node[.caCertificateRefs].items {
+                references.append(ObjectReference(item, defaultKind: "ConfigMap"))
+            }
+            let written = node[.wellKnownCACertificates]
+            let found = BackendAuthorities(
+                // Whoever asks for TLS and names nobody means what everybody trusts.
+                references, wellKnown: written.string.flatMap { $0.isEmpty ? nil : $0 } ?? BackendAuthorities.systemSet,
+                written, from: "Backend", in: home, authorities)
+            tls.trust = found.trust
+            tls.problem = tls.problem ?? found.problem
+            if tls.serverName.isEmpty, found.trust == .system {
+                tls.problem =
+                    tls.problem
+                    ?? .init(
+                        reason: .invalid,
+                        message:
+                            "any host on the Internet could pose as this backend, because no name is checked; set sni",
+                        node: node)
+            }
+        }
+        let names = Set(backend.endpoints.map { $0.hostname ?? "" })
+        if node[.autoSNIFromEndpointHostname].boolean == true, names.count > 1 {
+            tls.problem =
+                tls.problem
+                ?? .init(
+                    reason: .unsupportedValue,
+                    message: "endpoints with different hostnames are not supported by this version; use a Backend each",
+                    node: node[.autoSNIFromEndpointHostname])
+        }
+        let reference = node[.clientCertificateRef]
+        if reference.exists {
+            let written = ObjectReference(reference, defaultKind: "Secret")
+            switch certificates.resolve(written, from: "Backend", in: home, findings: &findings) {
+            case .success(let certificate): tls.clientCertificate = certificate.plan
+            case .failure(let refusal):
+                tls.problem =
+                    tls.problem ?? .init(reason: .invalid, message: refusal.message, node: reference)
+            }
+        }
+        return tls
+    }
+
+    /// `sni`; else the one name that all endpoints have.
+    private static func serverName(of backend: EnvoyBackend) -> String {
+        if let name = backend.tls[.sni].string { return name }
+        let names = Set(backend.endpoints.map { $0.hostname ?? "" })
+        return names.count == 1 ? names.first ?? "" : ""
+    }
+}
