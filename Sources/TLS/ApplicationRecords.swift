@@ -37,7 +37,8 @@ final class ApplicationRecords {
     ///   - suite: as on the wire.
     ///   - recordsWritten: since the server's secret came into force (tickets).
     init?(suite: UInt16, client: TrafficSecret, server: TrafficSecret, recordsWritten: UInt64) {
-        guard let suite = TrafficSuite(suite), client.count == suite.secretOctets, server.count == suite.secretOctets
+        guard let suite = TrafficSuite.numbered(suite), client.count == suite.secretOctets,
+            server.count == suite.secretOctets
         else { return nil }
         reader = TrafficKey(suite, client, isSealing: false, sequence: 0)
         writer = TrafficKey(suite, server, isSealing: true, sequence: recordsWritten)

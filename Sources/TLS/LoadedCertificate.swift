@@ -31,10 +31,10 @@ final class LoadedCertificate {
         self.chain = chain
         names = SubjectNames.hostnames(of: leaf).map { Array($0.utf8) }
         keyType = EVP_PKEY_get_base_id(key)
-        ocspResponse = settings.ocspResponse
-        ocspEnd =
-            ocspResponse.isEmpty
-            ? 0 : (try? ocspResponse.withView { try OCSPResponse(der: $0) })?.nextUpdate ?? Int64.min
+        // One that cannot be read is not shown; who wrote the settings has been told (``OCSPResponse``).
+        let response = try? settings.ocspResponse.withView { try OCSPResponse(der: $0) }
+        ocspResponse = response == nil ? [] : settings.ocspResponse
+        ocspEnd = response?.nextUpdate ?? 0
         OpenSSLQueue.clear()
         guard X509_check_private_key(leaf, key) == 1 else {
             OpenSSLQueue.clear()

@@ -78,16 +78,26 @@ enum TLSCallbacks {
     /// The secrets, for ``ApplicationRecords``. They go nowhere else.
     static let keyLog: @convention(c) (OpaquePointer?, UnsafePointer<CChar>?) -> Void = { ssl, line in
         guard let ssl, let line, let tls = TLSSession.of(ssl) else { return }
-        tls.logged(ByteView(UnsafeRawPointer(line).assumingMemoryBound(to: UInt8.self), count: strlen(line)))
+        let text = ByteView(UnsafeRawPointer(line).assumingMemoryBound(to: UInt8.self), count: strlen(line))
+        if tls.logged(text) { SSL_CTX_set_keylog_callback(SSL_get_SSL_CTX(ssl), nil) }
     }
 
-    /// How many records there were under a secret: each comes by here with its header.
+    /// Each message and each record's header comes by here: how many records there were under a secret, and when secrets
+    /// are about to be made.
     static let message:
         @convention(c) (
             CInt, CInt, CInt, UnsafeRawPointer?, Int, OpaquePointer?, UnsafeMutableRawPointer?
-        ) -> Void = { isWritten, _, type, _, _, ssl, _ in
-            guard isWritten == 1, type == SSL3_RT_HEADER, let ssl else { return }
-            TLSSession.of(ssl)?.wroteRecord()
+        ) -> Void = { isWritten, _, type, octets, count, ssl, _ in
+            guard let ssl else { return }
+            if type == SSL3_RT_HEADER {
+                if isWritten == 1 { TLSSession.of(ssl)?.wroteRecord() }
+            } else if type == SSL3_RT_HANDSHAKE, let octets, count > 0,
+                octets.load(as: UInt8.self) == SSL3_MT_FINISHED
+            {
+                // The application's secret follows either Finished at once. The key log is on from here to there only:
+                // OpenSSL writes its lines an octet at a time by sprintf, which costs 4 µs a line.
+                SSL_CTX_set_keylog_callback(SSL_get_SSL_CTX(ssl), keyLog)
+            }
         }
 
     // MARK: tickets

@@ -103,7 +103,6 @@ public final class TLSContext {
             SSL_CTX_sess_set_new_cb(variant, TLSCallbacks.newSession)
             return
         }
-        SSL_CTX_set_keylog_callback(variant, TLSCallbacks.keyLog)
         SSL_CTX_set_msg_callback(variant, TLSCallbacks.message)
         if !alpn.isEmpty { SSL_CTX_set_alpn_select_cb(variant, TLSCallbacks.selectProtocol, own) }
         if certificates.contains(where: { !$0.ocspResponse.isEmpty }) {

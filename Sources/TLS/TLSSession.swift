@@ -142,10 +142,11 @@ public final class TLSSession {
     }
 
     /// A line of OpenSSL's key log: a label, the client's random value, a secret (SSL_CTX_set_keylog_callback(3)).
-    func logged(_ line: ByteView) {
+    /// - Returns: whether it was one of the two that ``records`` need.
+    func logged(_ line: ByteView) -> Bool {
         guard let secrets, let first = line.firstIndex(of: ASCII.space), let last = line.lastIndex(of: ASCII.space)
         else {
-            return
+            return false
         }
         let label = line.upTo(first)
         if label.equals("CLIENT_TRAFFIC_SECRET_0") {
@@ -153,7 +154,10 @@ public final class TLSSession {
         } else if label.equals("SERVER_TRAFFIC_SECRET_0") {
             secrets.server = TrafficSecret(hexadecimal: line.from(last + 1))
             secrets.recordsWritten = 0
+        } else {
+            return false
         }
+        return true
     }
 
     /// OpenSSL has sealed a record.

@@ -2,21 +2,63 @@ import COpenSSL
 import Core
 import Glibc
 
-/// A suite of TLS 1.3 in OpenSSL's objects.
-struct TrafficSuite {
+/// A suite of TLS 1.3 in OpenSSL's objects, which are looked up once for the process: doing it for each connection costs
+/// more than what is done with them.
+struct TrafficSuite: @unchecked Sendable {
     let cipher: OpaquePointer
     let digest: OpaquePointer
     let keyOctets: Int
     let secretOctets: Int
+    /// Of the digest: what HMAC pads its key to.
+    let blockOctets: Int
+
+    private init?(cipher: String, digest: String, keyOctets: Int, secretOctets: Int, blockOctets: Int) {
+        guard let cipher = EVP_CIPHER_fetch(nil, cipher, nil), let digest = EVP_MD_fetch(nil, digest, nil) else {
+            return nil
+        }
+        self.cipher = cipher
+        self.digest = digest
+        self.keyOctets = keyOctets
+        self.secretOctets = secretOctets
+        self.blockOctets = blockOctets
+    }
+
+    private static let aes128 = TrafficSuite(
+        cipher: "AES-128-GCM", digest: "SHA256", keyOctets: 16, secretOctets: 32, blockOctets: 64)
+    private static let aes256 = TrafficSuite(
+        cipher: "AES-256-GCM", digest: "SHA384", keyOctets: 32, secretOctets: 48, blockOctets: 128)
+    private static let chaCha20 = TrafficSuite(
+        cipher: "ChaCha20-Poly1305", digest: "SHA256", keyOctets: 32, secretOctets: 32, blockOctets: 64)
 
     /// - Parameter number: as on the wire (RFC 8446, appendix B.4). Nil for the suites with CCM.
-    init?(_ number: UInt16) {
+    static func numbered(_ number: UInt16) -> TrafficSuite? {
         switch number {
-        case 0x1301: (cipher, digest, keyOctets, secretOctets) = (EVP_aes_128_gcm(), EVP_sha256(), 16, 32)
-        case 0x1302: (cipher, digest, keyOctets, secretOctets) = (EVP_aes_256_gcm(), EVP_sha384(), 32, 48)
-        case 0x1303: (cipher, digest, keyOctets, secretOctets) = (EVP_chacha20_poly1305(), EVP_sha256(), 32, 32)
-        default: return nil
+        case 0x1301: aes128
+        case 0x1302: aes256
+        case 0x1303: chaCha20
+        default: nil
         }
+    }
+
+    /// HMAC (RFC 2104) of a key that is no longer than the digest's block.
+    /// - Parameter result: has room for the digest.
+    func authenticate(
+        _ text: ByteView, key: ByteView, _ context: OpaquePointer, to result: UnsafeMutablePointer<UInt8>
+    ) -> Bool {
+        precondition(key.count <= blockOctets, "a key is at most a block")
+        var length: UInt32 = 0
+        for pass in 0..<2 {
+            var pad = InlineArray<128, UInt8>(repeating: pass == 0 ? 0x36 : 0x5C)
+            for index in key.indices { pad[index] ^= key[index] }
+            // Inside the text, outside what came of it.
+            let message = pass == 0 ? text : ByteView(result, count: secretOctets)
+            guard EVP_DigestInit_ex(context, digest, nil) == 1,
+                pad.span.withUnsafeBufferPointer({ EVP_DigestUpdate(context, $0.baseAddress, blockOctets) }) == 1,
+                EVP_DigestUpdate(context, message.base, message.count) == 1,
+                EVP_DigestFinal_ex(context, result, &length) == 1
+            else { return false }
+        }
+        return Int(length) == secretOctets
     }
 }
 
@@ -42,7 +84,7 @@ struct TrafficSecret {
     }
 
     mutating func erase() {
-        for index in octets.indices { octets[index] = 0 }
+        withUnsafeMutableBytes(of: &octets) { OPENSSL_cleanse($0.baseAddress, $0.count) }
         count = 0
     }
 }
@@ -56,7 +98,8 @@ struct TrafficKey: ~Copyable {
     private let suite: TrafficSuite
     private let context: OpaquePointer
     private let isSealing: Bool
-    private var secret: TrafficSecret
+    /// Memory of its own, to be overwritten at the end.
+    private let secret: UnsafeMutablePointer<UInt8>
     private var fixedNonce: InlineArray<12, UInt8> = .init(repeating: 0)
     /// Records under this key; part of the nonce.
     private(set) var sequence: UInt64
@@ -73,14 +116,15 @@ struct TrafficKey: ~Copyable {
         self.suite = suite
         self.context = context
         self.isSealing = isSealing
-        self.secret = secret
+        self.secret = .allocate(capacity: suite.secretOctets)
+        for index in 0..<suite.secretOctets { self.secret[index] = secret.octets[index] }
         self.sequence = sequence
         isReady = takeKeys()
     }
 
     deinit {
-        var secret = secret
-        withUnsafeMutableBytes(of: &secret) { OPENSSL_cleanse($0.baseAddress, $0.count) }
+        OPENSSL_cleanse(secret, suite.secretOctets)
+        secret.deallocate()
         EVP_CIPHER_CTX_free(context)
     }
 
@@ -88,7 +132,7 @@ struct TrafficKey: ~Copyable {
     private mutating func takeKeys() -> Bool {
         var key = InlineArray<64, UInt8>(repeating: 0)
         var nonce = InlineArray<64, UInt8>(repeating: 0)
-        defer { for index in key.indices { key[index] = 0 } }
+        defer { withUnsafeMutableBytes(of: &key) { OPENSSL_cleanse($0.baseAddress, $0.count) } }
         guard expand("tls13 key", suite.keyOctets, into: &key),
             expand("tls13 iv", Self.nonceOctets, into: &nonce)
         else { return false }
@@ -102,7 +146,8 @@ struct TrafficKey: ~Copyable {
     mutating func update() -> Bool {
         var next = InlineArray<64, UInt8>(repeating: 0)
         guard expand("tls13 traffic upd", suite.secretOctets, into: &next) else { return false }
-        for index in 0..<suite.secretOctets { secret.octets[index] = next[index] }
+        for index in 0..<suite.secretOctets { secret[index] = next[index] }
+        withUnsafeMutableBytes(of: &next) { OPENSSL_cleanse($0.baseAddress, $0.count) }
         sequence = 0
         return takeKeys()
     }
@@ -118,18 +163,16 @@ struct TrafficKey: ~Copyable {
         // Then the empty context's length, and the number of the expansion's block.
         let size = 3 + name.count + 2
         text[size - 1] = 1
-        var length: UInt32 = 0
-        let made = secret.octets.span.withUnsafeBufferPointer { key in
-            text.span.withUnsafeBufferPointer { text in
-                var span = result.mutableSpan
-                return span.withUnsafeMutableBufferPointer { room in
-                    HMAC(
-                        suite.digest, key.baseAddress, CInt(suite.secretOctets), text.baseAddress, size,
-                        room.baseAddress, &length)
-                }
+        guard let context = EVP_MD_CTX_new() else { return false }
+        defer { EVP_MD_CTX_free(context) }
+        return text.span.withUnsafeBufferPointer { text in
+            var span = result.mutableSpan
+            return span.withUnsafeMutableBufferPointer { room in
+                suite.authenticate(
+                    ByteView(text.baseAddress, count: size), key: ByteView(secret, count: suite.secretOctets), context,
+                    to: room.baseAddress!)
             }
         }
-        return made != nil && Int(length) >= count
     }
 
     /// Begins a record: its nonce, and its header as additional data.

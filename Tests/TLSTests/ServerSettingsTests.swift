@@ -275,6 +275,13 @@ import Testing
             #expect(wire.handshake().client == .done)
             #expect(wire.client.stapledResponse == (isShown ? response : []))
         }
+        let malformed = try Made.server([
+            KeyPairSettings(chain: pair.chain, key: pair.key, ocspResponse: Array(response.dropLast()))
+        ])
+        let unstapled = Wire(malformed, try Made.client())
+        unstapled.client.askForStaple()
+        #expect(unstapled.handshake().client == .done)
+        #expect(unstapled.client.stapledResponse.isEmpty)
         let unasked = Wire(server, try Made.client())
         #expect(unasked.handshake().client == .done)
         #expect(unasked.client.stapledResponse.isEmpty)
