@@ -22,11 +22,14 @@ package struct CertificateFact: Equatable, Sendable {
     }
 
     static func all(_ certificates: [ResourceName: ResolvedCertificate]) -> [CertificateFact] {
-        certificates.map { name, certificate in
-            CertificateFact(
-                name: name.description, names: certificate.names, notAfter: certificate.plan.notAfter,
-                staleness: certificate.staleness)
-        }.sorted { $0.name < $1.name }
+        certificates.map { CertificateFact($0.key, $0.value) }.sorted { $0.name < $1.name }
+    }
+
+    private init(_ secret: ResourceName, _ certificate: ResolvedCertificate) {
+        name = secret.description
+        names = certificate.names
+        notAfter = certificate.plan.notAfter
+        staleness = certificate.staleness
     }
 
     /// Warns of certificates that soon expire.
@@ -34,11 +37,9 @@ package struct CertificateFact: Equatable, Sendable {
         _ certificates: [ResourceName: ResolvedCertificate], _ index: ResourceIndex, atSecond now: Int64,
         findings: inout FindingLog
     ) {
-        let facts = all(certificates)
         for (name, certificate) in certificates where certificate.staleness == nil {
-            guard let number = index[.secret, name], let fact = facts.first(where: { $0.name == name.description })
-            else { continue }
-            let days = fact.daysLeft(atSecond: now)
+            guard let number = index[.secret, name] else { continue }
+            let days = CertificateFact(name, certificate).daysLeft(atSecond: now)
             guard days < warningDays else { continue }
             let when = days == 0 ? "today" : days == 1 ? "tomorrow" : "in \(days) days"
             let resource = index.resources[number]

@@ -23,6 +23,18 @@ enum Hostname {
         return common
     }
 
+    /// The names of which every host of `name` is one: itself, the wildcards above it, and the empty one.
+    static func covering(_ name: String) -> [String] {
+        guard !name.isEmpty else { return [""] }
+        var names = [name]
+        var rest = isWildcard(name) ? name.dropFirst(2) : Substring(name)
+        while let dot = rest.firstIndex(of: ".") {
+            rest = rest[rest.index(after: dot)...]
+            names.append("*.\(rest)")
+        }
+        return names + [""]
+    }
+
     /// Whether every host of `name` is one of `wildcard`'s.
     private static func covers(_ wildcard: String, _ name: String) -> Bool {
         let suffix = wildcard.utf8.dropFirst()

@@ -151,37 +151,4 @@ struct ListenerTLS {
         }
         return result
     }
-
-    // MARK: listeners that could answer for each other
-
-    /// A client may reuse a connection for every name of the certificate, so listeners of one port whose names overlap
-    /// can get each other's requests (Gateway API, OverlappingTLSConfig).
-    static func markOverlaps(_ gateways: [GatewayState]) {
-        for gateway in gateways {
-            let all = gateway.groups.filter { $0.detachment == nil }.flatMap(\.listeners)
-            let listeners = all.filter { $0.protocolKind == .https }
-            for (position, listener) in listeners.enumerated() {
-                for (other, second) in listeners.enumerated()
-                where other != position && second.listener.port == listener.listener.port {
-                    if Self.overlap(listener.certificates.flatMap(\.names), second.certificates.flatMap(\.names)) {
-                        listener.overlap = (
-                            .overlappingCertificates,
-                            "Its certificates share names with those of listener '\(second.listener.name)'"
-                        )
-                    } else if listener.overlap == nil,
-                        Hostname.intersection(listener.listener.hostname, second.listener.hostname) != nil
-                    {
-                        listener.overlap = (
-                            .overlappingHostnames,
-                            "Its hostname overlaps with that of listener '\(second.listener.name)'"
-                        )
-                    }
-                }
-            }
-        }
-    }
-
-    private static func overlap(_ a: [String], _ b: [String]) -> Bool {
-        a.contains { name in b.contains { Hostname.intersection(name, $0) != nil } }
-    }
 }

@@ -7,6 +7,9 @@ package enum ReferencedFile {
 
     /// The file's octets, or nil when it cannot be read or is too large.
     package static func read(_ path: String) -> [UInt8]? {
+        var status = stat()
+        // A pipe or a device would keep the reader waiting, or never end.
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
         guard let file = fopen(path, "re") else { return nil }
         defer { fclose(file) }
         var octets: [UInt8] = []

@@ -39,7 +39,7 @@ package enum Resolver {
         let backendTraffic = BackendTrafficTable(
             targets, gateways: gateways, listenerSets: listenerSets, findings: &findings)
         ListenerConflicts.mark(gateways, listenerSets)
-        ListenerTLS.markOverlaps(gateways)
+        ListenerOverlap.mark(gateways)
 
         let tlsPolicies = BackendTLSPolicyTable(index, tls.authorities, findings: &findings)
         let backends = BackendTable(index, tlsPolicies, tls.authorities, &tls.certificates, findings: &findings)

@@ -7,7 +7,7 @@ extension Command {
         name: "explain", synopsis: "explain [OPTION…] [PATH…] --url URL",
         summary: "Tells which listener, route, rule and backends a request would take, and why others lose.",
         options: """
-              --url URL               http://HOST[:PORT]/PATH[?QUERY]
+              --url URL               http[s]://HOST[:PORT]/PATH[?QUERY]
               --method M              default GET
               --header 'NAME: VALUE'  as often as needed; a Host header replaces the URL's
               -o text|json            default text
@@ -62,6 +62,8 @@ extension Command {
 /// The request that is asked about, as it would arrive.
 struct ExplainedRequest {
     var method: String
+    /// `https`: the URL's host is the server name of the handshake too.
+    var isSecure: Bool
     /// As in the URL, brackets of an IPv6 literal included.
     var host: String
     /// Of the URL; nil: none was written.
@@ -71,15 +73,11 @@ struct ExplainedRequest {
     var headers: [(name: String, value: String)]
 
     init(url: String, method: String, headers: [(name: String, value: String)]) throws(UsageError) {
-        let prefix = "http://"
-        guard url.lowercased().hasPrefix(prefix) else {
-            let isTLS = url.lowercased().hasPrefix("https://")
-            throw UsageError(
-                isTLS
-                    ? "--url '\(url)': listeners of TLS are not in this version; write http://"
-                    : "--url '\(url)': write http://HOST[:PORT]/PATH")
+        isSecure = url.lowercased().hasPrefix("https://")
+        guard isSecure || url.lowercased().hasPrefix("http://") else {
+            throw UsageError("--url '\(url)': write http://HOST[:PORT]/PATH or https://HOST[:PORT]/PATH")
         }
-        let rest = url.dropFirst(prefix.count)
+        let rest = url.dropFirst(isSecure ? 8 : 7)
         let authority = rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
         var target = String(rest.dropFirst(authority.count).prefix { $0 != "#" })
         if !target.hasPrefix("/") { target = "/" + target }
@@ -100,7 +98,8 @@ struct ExplainedRequest {
         self.headers = headers
     }
 
-    var url: String { "http://" + host + (port.map { ":\($0)" } ?? "") + target }
+    var scheme: String { isSecure ? "https" : "http" }
+    var url: String { scheme + "://" + host + (port.map { ":\($0)" } ?? "") + target }
 
     /// The request's head as it would come over the wire.
     var wire: ByteBuffer {

@@ -53,13 +53,16 @@ enum Explainer {
     private static func choose(
         _ request: ExplainedRequest, _ plan: GatewayPlan, _ explanation: inout RequestExplanation
     ) -> Int? {
-        var port = request.port ?? 80
+        let usual: UInt16 = request.isSecure ? 443 : 80
+        var port = request.port ?? usual
         let ports = Set(plan.sockets.map(\.address.port))
-        if request.port == nil, !ports.contains(80), ports.count == 1, let only = ports.first {
+        if request.port == nil, !ports.contains(usual), ports.count == 1, let only = ports.first {
             port = only
             explanation.notes.append("the URL has no port; taken for \(only), the only one that is listened on")
         }
-        let near = plan.sockets.indices.filter { plan.sockets[$0].address.port == port }
+        let near = plan.sockets.indices.filter {
+            plan.sockets[$0].address.port == port && plan.sockets[$0].transport == .tcp
+        }
         let bare = request.host.hasPrefix("[") ? String(request.host.dropFirst().dropLast()) : request.host
         let address = IPAddress(bare)
         let chosen =
@@ -73,10 +76,55 @@ enum Explainer {
             return nil
         }
         explanation.address = plan.sockets[chosen].address.description
+        if let mismatch = mismatch(request, plan.sockets[chosen]) {
+            explanation.status = mismatch.status
+            explanation.verdict = mismatch.text
+            return nil
+        }
         if near.count > 1, address == nil {
             explanation.notes.append("port \(port) is listened on at \(near.count) addresses; this is one of them")
         }
         return chosen
+    }
+}
+
+/// What is spoken on a socket, beside the URL.
+extension Explainer {
+    /// Why the request does not get to the routes of this socket, with its answer if there is one; nil: it does.
+    fileprivate static func mismatch(
+        _ request: ExplainedRequest, _ socket: SocketPlan
+    ) -> (status: UInt16?, text: String)? {
+        guard let first = socket.listeners.first?.listenerProtocol else { return nil }
+        guard first.beginsWithTLS else {
+            if !first.isHTTP { return (nil, "\(socket.address) passes on whatever comes; its TCPRoute says where") }
+            return request.isSecure ? (nil, "the listeners of \(socket.address) speak no TLS; write http://") : nil
+        }
+        guard request.isSecure else { return (nil, "the listeners of \(socket.address) speak TLS; write https://") }
+        guard let named = listener(for: request.host, of: socket) else {
+            return (nil, "no listener of \(socket.address) has this server name: the handshake is refused")
+        }
+        guard named.listenerProtocol.isHTTP else {
+            return (nil, "listener '\(named.name)' passes on what comes for this server name; its TLSRoute says where")
+        }
+        let written = request.headers.first { $0.name.lowercased() == "host" }?.value ?? request.host
+        let host = String(written.lowercased().prefix { $0 != ":" })
+        guard let other = listener(for: host, of: socket), other.position != named.position else { return nil }
+        return (421, "the handshake was for listener '\(named.name)', the Host belongs to '\(other.name)'")
+    }
+
+    /// The most specific listener for a name, as SNI chooses.
+    private static func listener(for name: String, of socket: SocketPlan) -> ListenerPlan? {
+        let name = name.lowercased()
+        func rank(_ hostname: String) -> Int? {
+            if hostname.isEmpty { return 0 }
+            if hostname == name { return .max }
+            guard hostname.hasPrefix("*."), name.hasSuffix(hostname.dropFirst()), name.count >= hostname.count else {
+                return nil
+            }
+            return hostname.count
+        }
+        return socket.listeners.compactMap { listener in rank(listener.hostname).map { ($0, listener) } }
+            .max { $0.0 < $1.0 }?.1
     }
 }
 

@@ -37,7 +37,6 @@ struct CommandTests {
             (["check", "-o", "xml"], 2, "write text or json"),
             (["explain"], 2, "write --url"),
             (["explain", "--url", "ftp://x/"], 2, "write http://HOST"),
-            (["explain", "--url", "https://x/"], 2, "not in this version"),
             (["reload", "--confirm", "30s"], 2, "--confirm is not in this version"),
             (["reload", "--admin", "unix:/nowhere/admin"], 2, "no gateway answers"),
             (["status", "--pid-file", "/nowhere"], 2, "/nowhere"),
@@ -193,6 +192,48 @@ struct CommandTests {
             port.code == 1 && port.output.contains("nothing listens on port 81; the listeners are on 127.0.0.1:8080"))
         let hostile = try run(["explain", path, "--url", "http://shop.example:8080/%00"])
         #expect(hostile.code == 1 && hostile.output.contains("answer     400: "))
+    }
+
+    @Test(
+        arguments: [
+            (["https://a.example.com:8443/"], "listener   default/front 'a' (a.example.com)"),
+            (["http://a.example.com:8443/"], "speak TLS; write https://"),
+            (["https://a.example.com:8080/"], "speak no TLS; write http://"),
+            (["https://c.example.com:8443/"], "has this server name: the handshake is refused"),
+            (["https://b.example.com:8443/"], "listener 'b' passes on what comes for this server name"),
+            (
+                ["https://a.example.com:8443/", "--header", "Host: d.example.com"],
+                "answer     421: the handshake was for"
+            ),
+            (["https://a.example.com/"], "nothing listens on port 443"),
+            (["http://a.example.com:9000/"], "127.0.0.1:9000 passes on whatever comes; its TCPRoute says where"),
+        ] as [([String], String)])
+    func explainOfTLS(request: [String], part: String) throws {
+        let folder = try TemporaryFolder()
+        let pair = try TestCertificates.issue(names: ["a.example.com"])
+        try folder.write("site.pem", pair.chain)
+        try folder.write("site.key", pair.key)
+        let tls = "tls: {certificateRefs: [{name: site}]}"
+        let path = try folder.write(
+            "a.yaml",
+            Site.gateway([("http", 8080)]) + """
+                  - {name: a, port: 8443, protocol: HTTPS, hostname: a.example.com, \(tls)}
+                  - {name: b, port: 8443, protocol: TLS, hostname: b.example.com, tls: {mode: Passthrough}}
+                  - {name: d, port: 8443, protocol: HTTPS, hostname: d.example.com, \(tls)}
+                  - {name: tcp, port: 9000, protocol: TCP}
+
+                """ + Site.route(to: "app") + Site.service("app", port: 9001) + """
+                    ---
+                    apiVersion: v1
+                    kind: Secret
+                    metadata:
+                      name: site
+                      annotations: {sluice.dev/cert-file: site.pem, sluice.dev/key-file: site.key}
+                    type: kubernetes.io/tls
+
+                    """)
+        let outcome = try run(["explain", path, "--url"] + request)
+        #expect(outcome.output.contains(part), "\(outcome.output)")
     }
 
     @Test func explainOfThousandsTellsTheNearest() throws {
