@@ -82,4 +82,43 @@ import Testing
         #expect(table.winner(.init("/a/b/c", method: "POST")) == "r 2.0")
         #expect(table.winner(.init("/a/b/c")) == "r 0.0")
     }
+
+    /// Matches as GRPCRoutes give them, and the specification's order: characters of the service, then of the method, then
+    /// headers (GRPCRouteRule.matches).
+    private static func grpc(_ path: MatchPlan.Path, rankLength: Int? = nil, headers: Int = 0) -> MatchPlan {
+        var match = MatchPlan(path: path, method: "POST", headers: (0..<headers).map { .exact("h\($0)", "1") })
+        match.rankLength = rankLength
+        return match
+    }
+
+    static let callPairs: [(rule: String, winner: MatchPlan, loser: MatchPlan)] = [
+        ("service and method before the service", grpc(.exact("/a.B/C")), grpc(.prefix("/a.B"), headers: 2)),
+        ("service and method before the method", grpc(.exact("/a.B/C")), grpc(.lateExpression("/[^/]+/C"), headers: 2)),
+        ("a service before a method", grpc(.prefix("/a.B")), grpc(.lateExpression("/[^/]+/C"), headers: 2)),
+        ("a method before nothing", grpc(.lateExpression("/[^/]+/C")), grpc(.prefix("/"), headers: 2)),
+        ("an expression before a method", grpc(.regularExpression("/a.*")), grpc(.lateExpression("/[^/]+/C"))),
+        (
+            "the longer of two expressions for services, whatever their methods",
+            grpc(.regularExpression("/(?:a.[B])/(?:.)"), rankLength: 5 << 11 | 1),
+            grpc(.regularExpression("/(?:a..)/(?:[A-Z]?[A-Z]?)"), rankLength: 3 << 11 | 14)
+        ),
+        (
+            "the longer of two expressions for methods", grpc(.lateExpression("/[^/]+/(?:[C])"), rankLength: 3),
+            grpc(.lateExpression("/[^/]+/(?:.)"), rankLength: 1, headers: 2)
+        ),
+        ("more headers", grpc(.lateExpression("/[^/]+/C"), headers: 2), grpc(.lateExpression("/[^/]+/C"), headers: 1)),
+    ]
+
+    @Test(arguments: callPairs) func prefersCalls(rule: String, winner: MatchPlan, loser: MatchPlan) throws {
+        let call = TestRequest("/a.B/C", method: "POST", headers: [("h0", "1"), ("h1", "1")])
+        #expect(try TestTable(.matches([winner, loser])).winner(call) == "r 0.0", "\(rule)")
+        #expect(try TestTable(.matches([loser, winner])).winner(call) == "r 1.0", "\(rule), written last")
+    }
+
+    @Test func aMethodOfAnyServiceLeavesOtherMethodsAlone() throws {
+        let table = try TestTable(.matches([Self.grpc(.lateExpression("/[^/]+/C")), Self.grpc(.prefix("/"))]))
+        #expect(table.winner(TestRequest("/a.B/C", method: "POST")) == "r 0.0")
+        #expect(table.winner(TestRequest("/a.B/CC", method: "POST")) == "r 1.0")
+        #expect(table.winner(TestRequest("/a/B/C", method: "POST")) == "r 1.0")
+    }
 }

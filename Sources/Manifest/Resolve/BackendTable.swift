@@ -94,6 +94,7 @@ struct BackendTable {
         let home = resource.name.namespace
         var tls = TLS(serverName: serverName(of: backend), settings: WrittenTLS(node))
         tls.problem = tls.settings.problem
+        tls.settings.tell(resource, into: &findings)
         if node[.insecureSkipVerify].boolean == true {
             tls.trust = UpstreamTLSPlan.Trust.none
         } else if let authorities {

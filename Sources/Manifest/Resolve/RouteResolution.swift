@@ -12,7 +12,7 @@ struct RouteResolution {
     private(set) var tlsPolicies: BackendTLSPolicyTable
     private(set) var backendTraffic: BackendTrafficTable
     private var overlap = RuleOverlap()
-    private var hostnames = RouteHostnames()
+    private var hostnames: RouteHostnames
     private(set) var plans: [RoutePlan] = []
     /// By number among the set's resources.
     private(set) var statuses: [Int: [RouteParentStatus]] = [:]
@@ -41,6 +41,7 @@ struct RouteResolution {
         self.foreignGateways = foreignGateways
         self.namespaces = namespaces
         self.rules = rules
+        hostnames = RouteHostnames(rules.index)
         self.tlsPolicies = tlsPolicies
         self.backendTraffic = backendTraffic
         defaultGateways = gateways.filter(\.gateway.isDefault)

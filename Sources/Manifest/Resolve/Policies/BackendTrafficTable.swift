@@ -129,9 +129,10 @@ struct BackendTrafficTable {
             guard let outer = chain(listener, parent.group, parent.gateway).first else { continue }
             note(merges ? .merged : .overridden, outer)
             guard merges else { continue }
+            // Each listener may have another policy to merge with.
             ancestors[policy]?.set(
                 Condition(.merged, true, .merged, "It is merged with the policy of \(outer.kind.name) '\(outer.name)'"),
-                at: parent.reference)
+                at: Self.reference(Self.target(parent.group, section: listener.listener.name)))
         }
     }
 

@@ -48,6 +48,7 @@ struct ClientTrafficTable {
             ancestors[policy] = AncestorStatuses()
             let read = ClientTrafficSettings(resource, authorities)
             settings[policy] = read
+            read.tls?.tell(resource, into: &findings)
             if let problem = read.problem { findings.unresolved(resource, problem.node, problem.message) }
             for target in targets.targets(of: resource, kinds: [.gateway, .listenerSet]) {
                 if target.kind == .gateway {

@@ -8,6 +8,8 @@ struct WrittenTLS {
     var hasALPN = false
     /// What cannot be done as it is written.
     var problem: RuleResolution.Problem?
+    /// Names that mean nothing here. They are left out, as Envoy Gateway leaves them to the proxy.
+    var unknown: [(name: String, what: String, node: WrittenNode)] = []
 
     init(_ node: WrittenNode) {
         parameters.minimumVersion = Self.version(node[.minVersion].string) ?? .tls12
@@ -45,10 +47,14 @@ struct WrittenTLS {
         _ name: String, where isKnown: Bool, _ what: String, _ node: WrittenNode,
         into list: WritableKeyPath<TLSParameters, [String]>
     ) {
-        if isKnown {
-            if !parameters[keyPath: list].contains(name) { parameters[keyPath: list].append(name) }
-        } else if problem == nil {
-            problem = .init(reason: .invalid, message: "'\(name)' is no \(what)", node: node)
+        guard isKnown else { return unknown.append((name, what, node)) }
+        if !parameters[keyPath: list].contains(name) { parameters[keyPath: list].append(name) }
+    }
+
+    /// Warns of the names that are left out.
+    func tell(_ resource: LoadedResource, into findings: inout FindingLog) {
+        for (name, what, node) in unknown {
+            findings.warning(resource, node, "'\(name)' is no \(what) that is known here; it is left out")
         }
     }
 
@@ -65,8 +71,21 @@ struct WrittenTLS {
 
     /// `[A|B]` names suites of equal preference, which OpenSSL does not have: they follow each other.
     private static func ciphers(_ text: String) -> [String] {
-        guard text.hasPrefix("["), text.hasSuffix("]") else { return [text] }
-        return text.dropFirst().dropLast().split(separator: "|").map(String.init)
+        guard text.hasPrefix("["), text.hasSuffix("]") else { return [cipher(text)] }
+        return text.dropFirst().dropLast().split(separator: "|").map { cipher(String($0)) }
+    }
+
+    /// OpenSSL's name for a suite that is written with IANA's.
+    private static func cipher(_ name: String) -> String {
+        switch name {
+        case "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256"
+        case "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256": "ECDHE-RSA-AES128-GCM-SHA256"
+        case "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384": "ECDHE-ECDSA-AES256-GCM-SHA384"
+        case "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384": "ECDHE-RSA-AES256-GCM-SHA384"
+        case "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-ECDSA-CHACHA20-POLY1305"
+        case "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-RSA-CHACHA20-POLY1305"
+        default: name
+        }
     }
 
     private static let knownCiphers: Set<String> = [
