@@ -116,7 +116,10 @@ public final class HTTP2ClientConnection: HTTP2Connection {
         lanesInUse == 0 ? idleSince + resources.limits.upstreamIdle : .distantFuture
     }
 
-    override func sideDeadlinePassed(now: Instant) { retire() }
+    override func sideDeadlinePassed(now: Instant) {
+        retire()
+        finish()
+    }
 
     /// Takes no further requests; closes when the last one is done.
     public func retire() {

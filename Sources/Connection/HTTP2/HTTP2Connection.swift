@@ -32,6 +32,8 @@ open class HTTP2Connection: EventSource {
     private(set) final var lastHeard: Instant
     /// When the memory that only a busy connection needs is given up.
     private var memoryDeadline = Instant.distantFuture
+    /// When the last word must have been sent.
+    private var endsAt = Instant.distantFuture
     private var pingSent = Instant.distantFuture
 
     init(
@@ -178,9 +180,11 @@ open class HTTP2Connection: EventSource {
 
     final func arm() {
         guard phase == .open else { return }
+        if endsAt < .distantFuture { return resources.loop.setDeadline(self, endsAt) }
         var nearest = min(min(sideDeadline, session.deadline), memoryDeadline)
         if !session.lanes.isEmpty { nearest = min(nearest, resources.loop.now + ConnectionLimits.http2Watch) }
-        resources.loop.setDeadline(self, nearest)
+        // A deadline that is set again while it is past would come up in this very turn, and again.
+        resources.loop.setDeadline(self, max(nearest, resources.loop.now + .milliseconds(1)))
     }
 
     public override func deadlinePassed(now: Instant) {
@@ -188,6 +192,7 @@ open class HTTP2Connection: EventSource {
         case .lingering: lost()
         case .closed: break
         case .open:
+            if now >= endsAt { return lost() }
             session.tick(now: now)
             if !session.lanes.isEmpty { watch(now) }
             if now >= memoryDeadline { releaseMemory() }
@@ -271,10 +276,18 @@ open class HTTP2Connection: EventSource {
         for stream in told { tell(stream) }
     }
 
+    /// What is to be said last is in the session: the peer has a while to take it.
+    final func finish() {
+        guard phase == .open else { return }
+        endsAt = resources.loop.now + resources.limits.lingering
+        arm()
+        sendLater()
+    }
+
     /// Says GOAWAY with this code as far as the socket takes it, and closes.
     final func terminate(_ code: HTTP2ErrorCode) {
         guard phase == .open else { return }
         session.terminate(code)
-        sendLater()
+        finish()
     }
 }

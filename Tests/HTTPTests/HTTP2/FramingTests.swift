@@ -129,6 +129,7 @@ struct HTTP2FramingTests {
     static let settings = [
         FrameCase("6.5", "an unknown setting", F.settings([(0xAAAA, 7)]), is: .accepted),
         FrameCase("6.5", "an acknowledgement with payload", F.raw(4, flags: 1, [0]), is: .connection(.frameSizeError)),
+        FrameCase("6.5.3", "an acknowledgement of nothing", F.settingsAcknowledged, is: .connection(.protocolError)),
         FrameCase("6.5", "SETTINGS on a stream", F.raw(4, stream: 1), is: .connection(.protocolError)),
         FrameCase("6.5", "five octets", F.raw(4, [0, 0, 0, 0, 0]), is: .connection(.frameSizeError)),
         FrameCase("6.5.2", "ENABLE_PUSH 2", F.settings([(2, 2)]), is: .connection(.protocolError)),

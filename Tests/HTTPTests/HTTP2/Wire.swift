@@ -22,6 +22,9 @@ final class Wire {
     /// Whether content counts as used at once.
     var readsContent = true
     var answers = false
+    /// Leaves responses' heads to the test.
+    var keepsHeads = false
+    private var unread: [UInt8] = []
 
     enum Outcome: Equatable, CustomTestStringConvertible {
         case accepted
@@ -62,10 +65,20 @@ final class Wire {
         session.produce(into: &buffer, upTo: bound, now: now)
         sentOctets += buffer.count
         var octets = buffer.view.array
+        unread += octets
         if octets.starts(with: Frame.preface) { octets.removeFirst(Frame.preface.count) }
         sent += SentFrame.all(octets)
         takeEvents()
     }
+
+    /// What the session sent, as octets for another session.
+    func takeSentOctets() -> [UInt8] {
+        defer { unread = [] }
+        return unread
+    }
+
+    /// As after `receive`, but nothing is produced.
+    func takeOnly() { takeEvents() }
 
     private func takeEvents() {
         while let event = session.nextEvent() {
@@ -80,7 +93,7 @@ final class Wire {
             case .closed(let lane, let code):
                 closed[UInt32(lane.id)] = code
                 lanes[UInt32(lane.id)] = nil
-                session.giveBack(lane)
+                if !keepsHeads { session.giveBack(lane) }
             case .goAway(let last, let code): goneAway = (last, code)
             case .pingAnswered(let data): pings.append(data)
             case .room, .settings: break
@@ -90,6 +103,7 @@ final class Wire {
 
     private func head(_ lane: HTTP2Lane) {
         lanes[UInt32(lane.id)] = lane
+        if keepsHeads { return }
         guard session.side == .server else {
             var head = ResponseHead()
             while true {
