@@ -93,7 +93,7 @@ let package = Package(
         tests(of: "Proxy", ["Core", "IO", "Config", "Telemetry", "Upstream", "Support", "AllocationCount"]),
         tests(of: "Telemetry", ["Core", "IO"]),
         tests(of: "Controller", ["Core", "IO", "Manifest", "Telemetry", "Support"]),
-        tests(of: "TLS", ["Core", "COpenSSL", "Support", "AllocationCount"]),
+        tests(of: "TLS", ["Core", "COpenSSL", "Support", "AllocationCount"], exclude: ["Corpus"]),
         tests(of: "Manifest", ["Support"], exclude: ["Corpus", "Golden"]),
         tests(of: "Upstream", ["Core", "Config"]),
 

@@ -13,6 +13,7 @@ RequestHeadFuzzer   HTTPTests  Sources/Core Sources/HTTP
 ResponseHeadFuzzer  HTTPTests  Sources/Core Sources/HTTP
 ChunkedBodyFuzzer   HTTPTests  Sources/Core Sources/HTTP
 PathFuzzer          HTTPTests  Sources/Core Sources/HTTP
+ClientHelloFuzzer   TLSTests  Sources/Core Sources/TLS/ClientHello.swift Sources/TLS/TLSLimits.swift
 ManifestFuzzer      ManifestTests  Sources/Core Sources/Manifest/Document Sources/Manifest/Schema Sources/Manifest/Finding.swift Sources/Manifest/ManifestReader.swift Sources/Manifest/ManifestReading.swift -lyaml
 '
 
