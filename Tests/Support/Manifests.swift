@@ -40,14 +40,14 @@ public enum Manifests {
     }
 
     /// A Service with its endpoint on 127.0.0.1.
-    public static func service(_ name: String, port: UInt16) -> String {
+    public static func service(_ name: String, port: UInt16, protocol: String = "TCP") -> String {
         """
         apiVersion: v1
         kind: Service
         metadata: {name: \(name), namespace: default}
         spec:
           ports:
-          - {name: http, port: 80}
+          - {name: http, port: 80, protocol: \(`protocol`)}
         ---
         apiVersion: discovery.k8s.io/v1
         kind: EndpointSlice
@@ -57,7 +57,7 @@ public enum Manifests {
           labels: {kubernetes.io/service-name: \(name)}
         addressType: IPv4
         ports:
-        - {name: http, port: \(port)}
+        - {name: http, port: \(port), protocol: \(`protocol`)}
         endpoints:
         - addresses: [127.0.0.1]
         ---
