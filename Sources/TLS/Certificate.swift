@@ -31,6 +31,8 @@ package enum CertificateError: Error, Equatable, Sendable {
 package struct Certificate: Equatable, Sendable {
     /// The DNS names of subjectAltName, lower case; the subject's common name when there are none (RFC 6125, 6.4.4).
     package var names: [String]
+    /// The DNS names of subjectAltName alone, lower case: clients of today look at nothing else (RFC 9110, 4.3.4).
+    package var alternativeNames: [String]
     /// Seconds since 1970.
     package var notBefore: Int64
     package var notAfter: Int64
@@ -72,6 +74,7 @@ package struct Certificate: Equatable, Sendable {
         let leaf = certificates[0]
         chainLength = certificates.count
         names = SubjectNames.hostnames(of: leaf)
+        alternativeNames = SubjectNames.all(.dns, of: leaf).map { $0.lowercased() }
         notBefore = CertificateTime.seconds(X509_get0_notBefore(leaf)) ?? 0
         notAfter = CertificateTime.seconds(X509_get0_notAfter(leaf)) ?? 0
         subject = SubjectNames.text(X509_get_subject_name(leaf))

@@ -7,10 +7,19 @@ package struct ResolvedCertificate: Equatable, Sendable {
     package var plan: CertificatePlan
     /// The DNS names that it is for, lower case.
     package var names: [String]
+    /// Those of them that clients reuse a connection for: its subjectAltNames.
+    package var alternativeNames: [String]
     /// ECDSA, not RSA: a listener may show one of each for the same name.
     package var isECDSA: Bool
     /// Why the Secret's present pair cannot be used, so that this earlier one still is; nil: this is the present one.
     package var staleness: String?
+
+    init(_ plan: CertificatePlan, _ facts: Certificate) {
+        self.plan = plan
+        names = facts.names
+        alternativeNames = facts.alternativeNames
+        isECDSA = facts.keyType.isECDSA
+    }
 }
 
 /// Certificates with keys, as Secrets hold them; each Secret is read and checked once.
@@ -133,7 +142,7 @@ struct CertificateTable {
                 resource, resource.node[.metadata][.name], "handshakes go without an OCSP response: \(problem)")
         }
         return .success(
-            ResolvedCertificate(plan: plan, names: certificate.names, isECDSA: certificate.keyType.isECDSA))
+            ResolvedCertificate(plan, certificate))
     }
 
     /// Every member of the chain counts: clients build their path from what is shown.

@@ -14,7 +14,7 @@ enum ListenerOverlap {
     }
 
     private static func mark(_ listeners: [ListenerState]) {
-        let byCertificate = partners(listeners.map { $0.certificates.flatMap(\.names) })
+        let byCertificate = partners(listeners.map { $0.certificates.flatMap(\.alternativeNames) })
         let byHostname = partners(listeners.map { [$0.listener.hostname] })
         for (number, listener) in listeners.enumerated() {
             if let other = byCertificate[number] {

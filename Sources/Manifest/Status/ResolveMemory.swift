@@ -21,8 +21,7 @@ package struct ResolveMemory: Sendable {
         for plan in certificates {
             let facts = Array(plan.chain.utf8).withView { chain in try? Certificate(chain: chain, key: nil) }
             guard let facts, let name = ResourceName(qualified: plan.name) else { continue }
-            self.certificates[name] = ResolvedCertificate(
-                plan: plan, names: facts.names, isECDSA: facts.keyType.isECDSA)
+            self.certificates[name] = ResolvedCertificate(plan, facts)
         }
     }
 }
