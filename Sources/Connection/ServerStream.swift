@@ -39,6 +39,9 @@ open class ServerStream: MessageStream {
     /// Nil: clear text.
     open var tls: TLSChannel? { nil }
 
+    /// Of our end of the connection; asks the kernel.
+    open var localAddress: SocketAddress? { nil }
+
     /// The client is gone without a word, as far as its socket knows.
     open var isPeerLost: Bool { isGone }
 }

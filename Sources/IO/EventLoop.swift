@@ -19,6 +19,8 @@ public struct ReadyEvents: OptionSet, BitwiseCopyable, Sendable {
         rawValue: EPOLLIN.rawValue | EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue)
     /// A write will not be refused for want of room.
     public static let anyForWriting = ReadyEvents(rawValue: EPOLLOUT.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue)
+    /// Both may be tried: for who takes a descriptor over and has not been told.
+    public static let anyTransfer = ReadyEvents(rawValue: EPOLLIN.rawValue | EPOLLOUT.rawValue)
     /// The peer sends no more.
     public static let anyEnd = ReadyEvents(rawValue: EPOLLRDHUP.rawValue | EPOLLHUP.rawValue)
     /// Nothing goes either way any more.

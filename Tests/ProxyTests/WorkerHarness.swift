@@ -30,11 +30,15 @@ final class WorkerHarness {
         signal(SIGPIPE, SIG_IGN)
         statisticsMemory = .allocate(byteCount: StatisticsRegion.size(workers: 1), alignment: 4096)
         memset(statisticsMemory, 0, StatisticsRegion.size(workers: 1))
-        liveMemory = .allocate(byteCount: LiveState.size(workers: 1), alignment: 4096)
-        memset(liveMemory, 0, LiveState.size(workers: 1))
+        let liveSize = LiveState.size(workers: 1) + TicketKeyRing.size
+        liveMemory = .allocate(byteCount: liveSize, alignment: 4096)
+        memset(liveMemory, 0, liveSize)
+        let ticketKeys = TicketKeyRing(base: liveMemory + LiveState.size(workers: 1))
+        ticketKeys.rotate(wallNow: SystemCalls.wallNow())
         let statistics = WorkerStatistics(base: statisticsMemory, worker: 0)
         worker = Worker(
             loop: loop, statistics: statistics, liveState: LiveState(base: liveMemory, workers: 1, worker: 0),
+            ticketKeys: ticketKeys,
             accessLog: try AccessLog(.off, loop: loop, statistics: statistics), log: Log(level: .error, speaker: "test")
         )
         // A worker ends with its process and has no other end; here it and its loop are left to the test process.

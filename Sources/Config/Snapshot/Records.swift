@@ -69,8 +69,10 @@ public struct SocketConfig: BitwiseCopyable, Sendable {
     public var beginsWithTLS: Bool
     /// Of the listeners, which agree: HTTP (or HTTPS, TLS), TCP, UDP.
     public var listenerProtocol: ListenerProtocol
-    /// Whether one of the listeners passes TLS through: then the server name decides before anything is answered.
-    public var passesThrough: Bool
+    /// Whether one of the listeners is of protocol TLS: then the server name is looked at before anything is answered.
+    public var isChosenByName: Bool
+    /// Whether a handshake for a name that no listener has is refused with an alert: HTTPS does, TLS alone closes.
+    public var answersUnknownNames: Bool
     /// Host → index into `SnapshotHeader.listeners` (listener isolation: the most specific name wins, alone).
     public var hosts: HostIndex
 }

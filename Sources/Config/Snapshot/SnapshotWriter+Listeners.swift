@@ -17,7 +17,10 @@ extension SnapshotWriter {
             block[header.sockets, index] = SocketConfig(
                 id: ids[index], transport: socket.transport, address: socket.address,
                 proxyProtocol: socket.proxyProtocol, beginsWithTLS: first.beginsWithTLS, listenerProtocol: first,
-                passesThrough: socket.listeners.contains { $0.listenerProtocol == .tlsPassthrough },
+                isChosenByName: socket.listeners.contains {
+                    $0.listenerProtocol == .tlsPassthrough || $0.listenerProtocol == .tlsTerminate
+                },
+                answersUnknownNames: socket.listeners.contains { $0.listenerProtocol == .https },
                 hosts: hostIndex(hosts))
         }
     }

@@ -72,6 +72,7 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
     }
 
     public override var tls: TLSChannel? { wire.tls }
+    public override var localAddress: SocketAddress? { Socket.localAddress(wire.fd) }
 
     public var isIdle: Bool { phase == .idle }
     public var isClosed: Bool { phase == .closed }

@@ -88,7 +88,7 @@ public final class HTTP2ClientStream: ClientStream {
         if let refusal = lane.refusal { return .refused(refusal) }
         guard headOctets > 0 else {
             if failure != nil { return .failed }
-            return lane.peerEnded ? .endOfFile : .waiting
+            return wire.endTold ? .endOfFile : .waiting
         }
         let message = response ?? resources.leaseResponse()
         response = message

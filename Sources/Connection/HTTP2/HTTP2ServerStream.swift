@@ -16,6 +16,7 @@ public final class HTTP2ServerStream: ServerStream {
     public override var majorVersion: UInt8 { 2 }
     public override var isOpen: Bool { wire.lane != nil }
     public override var tls: TLSChannel? { keeper.tls }
+    public override var localAddress: SocketAddress? { Socket.localAddress(keeper.descriptor) }
     public override func fill() -> Fill { wire.fill(self) }
     public override func contentTaken(_ count: Int) { wire.contentTaken(count) }
     public override func write(body data: ByteView, more: Bool) -> Int { wire.write(body: data, self) }

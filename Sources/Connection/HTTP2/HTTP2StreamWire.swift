@@ -8,6 +8,8 @@ struct HTTP2StreamWire {
     private(set) unowned(unsafe) var connection: HTTP2Connection
     /// Nil before a request's head is sent, and when the stream is given up.
     private(set) var lane: HTTP2Lane?
+    /// The peer's end has been told. The lane knows of it earlier, when content before it is still to be handed out.
+    var endTold = false
     /// Its owner will be told of news when what was received is taken.
     var isNoted = false
 
@@ -16,6 +18,7 @@ struct HTTP2StreamWire {
     mutating func attach(_ lane: HTTP2Lane, _ stream: MessageStream) {
         self.lane = lane
         lane.owner = stream
+        endTold = lane.endedWithHead
     }
 
     /// The stream has nothing to do with the lane any more; when the lane is over, it goes back.
@@ -55,7 +58,7 @@ struct HTTP2StreamWire {
 
     func fill(_ stream: MessageStream) -> MessageStream.Fill {
         stream.mayRead = false
-        if let lane, lane.peerEnded { return .endOfFile }
+        if lane != nil, endTold { return .endOfFile }
         return stream.failure != nil || lane == nil ? .failed : .nothing
     }
 

@@ -66,12 +66,18 @@ extension Exchange {
     /// Where no descriptor is left, the connections that nobody uses go first.
     private func connect(to target: Endpoint, fresh: Bool) throws(Errno) {
         do throws(Errno) {
-            try target.connect(for: self, alone: fresh)
+            try target.connect(for: self, alone: fresh, preamble: preamble(to: target))
         } catch {
             guard error.code == EMFILE || error.code == ENFILE else { throw error }
             worker.clusters.closeIdle()
-            try target.connect(for: self, alone: fresh)
+            try target.connect(for: self, alone: fresh, preamble: preamble(to: target))
         }
+    }
+
+    private func preamble(to target: Endpoint) -> ByteBuffer {
+        guard let downstream else { return ByteBuffer() }
+        return target.transport.preamble(
+            for: downstream.origin, localAddress: downstream.localAddress, to: target.address)
     }
 
     func begin(on stream: ClientStream) {

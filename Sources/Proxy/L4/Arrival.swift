@@ -54,7 +54,7 @@ final class Arrival: EventSource, DownstreamConnection {
         guard let (configuration, socket) = place else { return close() }
         if socket.pointee.proxyProtocol == .off {
             phase = .hello
-            guard socket.pointee.passesThrough else {
+            guard socket.pointee.isChosenByName else {
                 return identified(configuration, socket, serverName: .empty)
             }
         }
@@ -125,7 +125,7 @@ final class Arrival: EventSource, DownstreamConnection {
 
     /// Looks for the server name, without answering anything, where it decides who answers at all.
     private func readHello(_ configuration: LiveConfiguration, _ socket: UnsafePointer<SocketConfig>) {
-        guard socket.pointee.passesThrough else {
+        guard socket.pointee.isChosenByName else {
             return identified(configuration, socket, serverName: .empty)
         }
         guard input.count >= helloOctets else { return }
@@ -166,6 +166,8 @@ final class Arrival: EventSource, DownstreamConnection {
         case .https, .tlsTerminate, .tlsPassthrough:
             if listener?.pointee.listenerProtocol == .tlsPassthrough {
                 worker.relays.begin(.tls, serverName, self, listener, configuration)
+            } else if listener == nil, socket.pointee.isChosenByName, !socket.pointee.answersUnknownNames {
+                close()
             } else {
                 worker.beginHandshake(self)
             }

@@ -12,9 +12,6 @@ struct RelayChoice {
     let kind: Kind
     /// The backend's cluster; `BackendConfig.invalid`: the share of an invalid backend, or no rule at all.
     let cluster: UInt32
-    let proxyProtocol: ProxyProtocolVersion
-    /// The connection to the endpoint is inside of TLS (BackendTLSPolicy).
-    let isSecured: Bool
     let routeSlot: UInt32
     // Copies, for the record; empty when nobody logs.
     private var route: [UInt8] = []
@@ -26,8 +23,6 @@ struct RelayChoice {
     init(_ kind: Kind, serverName: ByteView) {
         self.kind = kind
         cluster = BackendConfig.invalid
-        proxyProtocol = .none
-        isSecured = false
         routeSlot = 0
         self.serverName = serverName.array
     }
@@ -40,14 +35,6 @@ struct RelayChoice {
         self.kind = kind
         cluster = chosen?.pointee.cluster ?? BackendConfig.invalid
         routeSlot = rule.pointee.routeSlot
-        if cluster == BackendConfig.invalid {
-            proxyProtocol = .none
-            isSecured = false
-        } else {
-            let config = snapshot[snapshot.header.pointee.clusters, Int(cluster)]
-            proxyProtocol = config.pointee.proxyProtocol
-            isSecured = !config.pointee.tls.isEmpty
-        }
         guard isLogged else { return }
         let route = snapshot[snapshot.header.pointee.routes, Int(rule.pointee.route)]
         self.route = snapshot.text(route.pointee.qualifiedName).array

@@ -65,15 +65,16 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
     // MARK: the endpoint
 
     private func connect() {
-        // Never in clear text what was to be encrypted.
-        guard !choice.isSecured else { return end(.upstreamConnectionFailure) }
         guard let next = cluster.next(avoiding: endpoint) else { return end(.noHealthyUpstream) }
         endpoint = next
         attempts += 1
         do throws(Errno) {
             connector = try Connector(
-                to: next.address, timeout: worker.limits.connect, security: nil, preamble: header(to: next),
-                owner: self, resources: worker.resources)
+                to: next.address, timeout: worker.limits.connect,
+                security: try cluster.transport.security(resuming: nil),
+                preamble: cluster.transport.preamble(
+                    for: origin, localAddress: downstream?.localAddress, to: next.address), owner: self,
+                resources: worker.resources)
             worker.liveState.requestBegan(next.slot)
         } catch {
             connectFailed(next)
@@ -91,22 +92,6 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
         received = []
         stillBusy()
         advance()
-    }
-
-    /// What the endpoint is told first (BackendTrafficPolicy `proxyProtocol`).
-    private func header(to endpoint: Endpoint) -> ByteBuffer {
-        var header = ByteBuffer()
-        let source = origin.peer
-        let destination = origin.proxied?.destination ?? downstream?.localAddress ?? endpoint.address
-        switch choice.proxyProtocol {
-        case .none: break
-        case .v1: ProxyHeaderWriter.writeV1(source: source, destination: destination, to: &header)
-        case .v2:
-            (origin.proxied?.fields ?? []).withView {
-                ProxyHeaderWriter.writeV2(source: source, destination: destination, fields: $0, to: &header)
-            }
-        }
-        return header
     }
 
     override func failed(_ connector: Connector, _ failure: ConnectFailure) {

@@ -29,8 +29,4 @@ extension Worker {
         connection.ready(arrival.events)
         if isDraining { connection.drain() }
     }
-
-    /// A TLS handshake that a listener of ours answers. The server name is not looked at here: ``Arrival/octets`` holds
-    /// what was read of it, perhaps nothing.
-    func beginHandshake(_ arrival: Arrival) { arrival.close() }
 }

@@ -23,38 +23,43 @@ final class ClusterRegistry: Timed {
         if let known = clusters[config.identity] {
             cluster = known
         } else {
-            cluster = Cluster(turn: Int(truncatingIfNeeded: worker.random.next() >> 33))
+            cluster = Cluster(
+                turn: Int(truncatingIfNeeded: worker.random.next() >> 33),
+                transport: UpstreamTransport(config, in: configuration.snapshot, worker.tlsContexts))
             clusters[config.identity] = cluster
         }
         if cluster.revision != configuration.revision {
             cluster.revision = configuration.revision
             let snapshot = configuration.snapshot
-            // Where TLS is wanted nothing goes in clear text, and connections of this registry know no other way.
-            let reachable = config.tls.isEmpty ? Int(config.endpoints.count) : 0
-            cluster.endpoints = (0..<reachable).map { endpoint(snapshot[config.endpoints, $0].pointee) }
+            let transport = UpstreamTransport(config, in: snapshot, worker.tlsContexts)
+            cluster.transport = transport
+            cluster.endpoints = (0..<Int(config.endpoints.count)).map {
+                endpoint(snapshot[config.endpoints, $0].pointee, transport)
+            }
         }
         return cluster
     }
 
-    private func endpoint(_ config: EndpointConfig) -> Endpoint {
+    private func endpoint(_ config: EndpointConfig, _ transport: UpstreamTransport) -> Endpoint {
         if let known = endpoints[config.identity] {
             known.isRetired = false
+            known.adopt(transport)
             return known
         }
-        let endpoint = Endpoint(address: config.address, slot: config.slot, worker: worker)
+        let endpoint = Endpoint(address: config.address, slot: config.slot, transport: transport, worker: worker)
         endpoints[config.identity] = endpoint
         return endpoint
     }
 
     /// A new snapshot is in use.
     func configurationChanged() {
-        guard !endpoints.isEmpty else { return }
         worker.loop.setDeadline(self, worker.loop.now + Self.sweepDelay)
     }
 
     /// Lets go what the newest snapshot does not name.
     override func deadlinePassed(now: Instant) {
         guard let snapshot = worker.configuration?.snapshot else { return }
+        worker.tlsContexts.sweep(snapshot)
         let all = snapshot.header.pointee.endpoints
         var named = Set<UInt64>(minimumCapacity: Int(all.count))
         for i in 0..<Int(all.count) { named.insert(snapshot[all, i].pointee.identity) }
@@ -78,10 +83,15 @@ final class ClusterRegistry: Timed {
 final class Cluster {
     var revision: UInt64 = 0
     var endpoints: [Endpoint] = []
+    /// How connections to the endpoints are made, as of the revision.
+    var transport: UpstreamTransport
     private var turn: Int
 
     /// - Parameter turn: where to begin; random, so that the workers do not all begin with the first endpoint.
-    init(turn: Int) { self.turn = turn }
+    init(turn: Int, transport: UpstreamTransport) {
+        self.turn = turn
+        self.transport = transport
+    }
 
     /// The next endpoint in turn, another one than `avoided` where there is one. Nil: the cluster has none.
     func next(avoiding avoided: Endpoint?) -> Endpoint? {

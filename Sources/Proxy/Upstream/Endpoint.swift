@@ -1,51 +1,105 @@
+import Config
 import Connection
 import Core
+import HTTP
 import IO
+import TLS
 import Telemetry
 
-/// One address that serves a cluster, with this worker's idle connections to it, the most recently used last.
+/// One address that serves a cluster, with this worker's connections to it.
 ///
-/// Owned by the ``ClusterRegistry`` and by exchanges under way. Limit: `idleLimit` idle connections.
+/// Owned by the ``ClusterRegistry`` and by exchanges under way. Limits: `idleLimit` idle connections of HTTP/1.1;
+/// `waitersLimit` exchanges that wait for one connection of HTTP/2.
 final class Endpoint: ConnectionOwner {
     static let idleLimit = 256
+    /// As many as a connection of HTTP/2 carries at least, where its peer says nothing less (RFC 9113, section 6.5.2).
+    static let waitersLimit = 100
 
     let address: SocketAddress
     /// Its place in the shared statistics and live state.
     let slot: UInt32
+    /// How connections to it are made; the cluster's, as of the newest snapshot.
+    private(set) var transport: UpstreamTransport
     /// No snapshot names it any more: connections that come back are closed.
     var isRetired = false
+    /// Idle connections of HTTP/1.1, the most recently used last.
     private var idle: [HTTP1ClientConnection] = []
+    /// Connections of HTTP/2, busy or not, the newest last.
+    private var multiplexed: [HTTP2ClientConnection] = []
     /// Connections that are being made, and who waits for each.
     private var waiting: [Waiting] = []
+    /// What ALPN chose last, where the endpoint may choose.
+    private var negotiated = BackendProtocol.negotiated
+    private var resumption: TLSResumption?
     private let worker: Worker
 
     private struct Waiting {
         let connector: Connector
+        /// Others may join: it will be of HTTP/2, as far as is known.
+        let isShared: Bool
         var owners: [ConnectionOwner]
     }
 
-    init(address: SocketAddress, slot: UInt32, worker: Worker) {
+    init(address: SocketAddress, slot: UInt32, transport: UpstreamTransport, worker: Worker) {
         self.address = address
         self.slot = slot
+        self.transport = transport
         self.worker = worker
+    }
+
+    /// The newest snapshot's word. Connections made under other settings serve what is on them, and no more.
+    func adopt(_ transport: UpstreamTransport) {
+        let isSame = self.transport.isSame(as: transport)
+        self.transport = transport
+        guard !isSame else { return }
+        negotiated = .negotiated
+        resumption = nil
+        closeIdle()
     }
 
     // MARK: streams for exchanges
 
-    /// A stream on a connection that exists: the most recently used one. Nil: none is free; see ``connect(for:alone:)``.
+    /// A stream on a connection that exists. Nil: none is free; see ``connect(for:alone:preamble:)``.
     func lease(for owner: ConnectionOwner) -> ClientStream? {
-        guard let connection = idle.popLast() else { return nil }
-        worker.statistics.decrement(.upstreamPooledNow)
-        connection.becomeBusy(owner: owner)
-        return connection
+        guard transport.proxyProtocol == .none else { return nil }
+        if let connection = idle.popLast() {
+            worker.statistics.decrement(.upstreamPooledNow)
+            connection.becomeBusy(owner: owner)
+            return connection
+        }
+        // The newest first, so that those from a time of many exchanges become idle and go.
+        guard let connection = multiplexed.last(where: { $0.freeLanes > 0 }) else { return nil }
+        return connection.openStream(owner: owner)
     }
 
     /// Makes a connection; `owner` is told by `connected` or `connectFailed`, never within this call.
-    /// - Parameter alone: not on a connection that others wait for too.
-    func connect(for owner: ConnectionOwner, alone: Bool = false) throws(Errno) {
+    /// - Parameters:
+    ///   - alone: not on a connection that others wait for too.
+    ///   - preamble: a PROXY header, which makes the connection this owner's alone.
+    func connect(
+        for owner: ConnectionOwner, alone: Bool = false, preamble: consuming ByteBuffer = ByteBuffer()
+    ) throws(Errno) {
+        let isShared = speaksHTTP2 && !alone && preamble.isEmpty
+        if isShared,
+            let place = waiting.firstIndex(where: { $0.isShared && $0.owners.count < Self.waitersLimit })
+        {
+            waiting[place].owners.append(owner)
+            return
+        }
         let connector = try Connector(
-            to: address, timeout: worker.limits.connect, security: nil, owner: self, resources: worker.resources)
-        waiting.append(Waiting(connector: connector, owners: [owner]))
+            to: address, timeout: worker.limits.connect, security: try transport.security(resuming: resumption),
+            preamble: preamble, owner: self, resources: worker.resources)
+        if resumption?.isSingleUse == true { resumption = nil }
+        waiting.append(Waiting(connector: connector, isShared: isShared, owners: [owner]))
+    }
+
+    /// Whether a new connection is expected to carry several streams.
+    private var speaksHTTP2: Bool {
+        switch transport.backendProtocol {
+        case .http1, .opaque: false
+        case .http2: true
+        case .negotiated: negotiated != .http1
+        }
     }
 
     /// `owner` waits no more.
@@ -58,14 +112,62 @@ final class Endpoint: ConnectionOwner {
         }
     }
 
+    // MARK: connections that were made
+
     override func established(_ connector: Connector) {
         worker.statistics.upstreamConnected(endpoint: slot)
         let owners = take(connector)
         guard let first = owners.first else { preconditionFailure("a connection that nobody waited for") }
-        first.connected(HTTP1ClientConnection(connector, owner: first, pool: self, resources: worker.resources))
+        switch chosen(by: connector) {
+        case .http2:
+            let scheme: Scheme = transport.isSecure ? .https : .http
+            serve(
+                owners, HTTP2ClientConnection(connector, scheme: scheme, pool: self, resources: worker.resources))
+        case .http1, .opaque, .negotiated:
+            first.connected(HTTP1ClientConnection(connector, owner: first, pool: self, resources: worker.resources))
+            // HTTP/2 was expected, and each of the others waits for a connection of its own now.
+            for owner in owners.dropFirst() { connectAgain(for: owner) }
+        }
+    }
+
+    /// What is spoken on a new connection: what is written, or what the endpoint chose by ALPN. One that does not know
+    /// ALPN is taken at the manifest's word.
+    private func chosen(by connector: Connector) -> BackendProtocol {
+        let selected = connector.channel?.session.applicationProtocol ?? .empty
+        switch transport.backendProtocol {
+        case .negotiated:
+            negotiated = selected.equals(ByteView("h2")) ? .http2 : .http1
+            return negotiated
+        case .http1, .http2, .opaque: return transport.backendProtocol
+        }
+    }
+
+    private func serve(_ owners: [ConnectionOwner], _ connection: HTTP2ClientConnection) {
+        multiplexed.append(connection)
+        for owner in owners {
+            if connection.freeLanes > 0 {
+                owner.connected(connection.openStream(owner: owner))
+            } else {
+                connectAgain(for: owner)
+            }
+        }
+    }
+
+    private func connectAgain(for owner: ConnectionOwner) {
+        do throws(Errno) {
+            try connect(for: owner)
+        } catch {
+            owner.connectFailed(.refused(error))
+        }
     }
 
     override func failed(_ connector: Connector, _ failure: ConnectFailure) {
+        if case .tls(let text) = failure {
+            worker.log.warning(
+                "a TLS handshake with a backend failed", ["endpoint": .init(address.description), "error": .init(text)])
+        }
+        // A ticket that made it fail must not do so for ever.
+        resumption = nil
         for owner in take(connector) { owner.connectFailed(failure) }
     }
 
@@ -79,7 +181,10 @@ final class Endpoint: ConnectionOwner {
     // MARK: the pool
 
     override func returned(_ connection: HTTP1ClientConnection) -> Bool {
-        guard !isRetired, !worker.isDraining, idle.count < Self.idleLimit else { return false }
+        keep(connection.tls?.session.takeResumption())
+        guard !isRetired, !worker.isDraining, idle.count < Self.idleLimit, transport.proxyProtocol == .none,
+            connection.tls?.session.context === transport.context
+        else { return false }
         idle.append(connection)
         worker.statistics.increment(.upstreamPooledNow)
         return true
@@ -91,12 +196,24 @@ final class Endpoint: ConnectionOwner {
         worker.statistics.decrement(.upstreamPooledNow)
     }
 
+    /// A stream has ended, or the peer allows more: nobody waits for that, new connections are made where none has room.
+    override func closed(_ connection: HTTP2ClientConnection) {
+        keep(connection.tls?.session.takeResumption())
+        multiplexed.removeAll { $0 === connection }
+    }
+
+    private func keep(_ newer: TLSResumption?) {
+        if let newer { resumption = newer }
+    }
+
+    /// Closes the connections that nobody uses; of those in use no more is made.
     func closeIdle() {
         for connection in idle {
             connection.close()
             worker.statistics.decrement(.upstreamPooledNow)
         }
         idle.removeAll()
+        for connection in multiplexed { connection.retire() }
     }
 
     func retire() {

@@ -5,6 +5,7 @@ import Glibc
 import HTTP
 import IO
 import Routing
+import TLS
 import Telemetry
 import Upstream
 
@@ -34,6 +35,8 @@ public final class Worker: ConnectionOwner {
     private(set) lazy var arrivals = Arrivals(worker: self)
     private(set) lazy var relays = Relays(worker: self)
     private(set) lazy var datagrams = Datagrams(worker: self)
+    private(set) lazy var tlsContexts = TLSContexts(worker: self, ticketKeys: ticketKeys)
+    private let ticketKeys: TicketKeyRing
     let patterns = PatternCache()
     let weights = WeightedChoice()
     var random: SeededRandom
@@ -46,7 +49,11 @@ public final class Worker: ConnectionOwner {
     private var drained: (() -> Void)?
     private var isAcceptingPaused = false
 
-    init(loop: EventLoop, statistics: WorkerStatistics, liveState: LiveState, accessLog: AccessLog, log: Log) {
+    init(
+        loop: EventLoop, statistics: WorkerStatistics, liveState: LiveState, ticketKeys: TicketKeyRing,
+        accessLog: AccessLog, log: Log
+    ) {
+        self.ticketKeys = ticketKeys
         self.loop = loop
         self.statistics = statistics
         self.liveState = liveState
@@ -126,6 +133,15 @@ public final class Worker: ConnectionOwner {
     }
 
     public override func closed(_ connection: any DownstreamConnection) { registry.forget(connection) }
+
+    public override func handshakeEnded(_ handshake: TLSHandshake) { serve(handshake) }
+
+    public override func handshakeFailed(_ handshake: TLSHandshake, _ failure: TLSFailure) {
+        handshakeFailed(failure)
+        registry.forget(handshake)
+    }
+
+    public override func prefaceReceived(on connection: HTTP1ServerConnection) -> Bool { takeOver(connection) }
 
     /// An exchange is over and may serve another.
     func release(_ exchange: Exchange) {

@@ -46,7 +46,10 @@ public final class WorkerRole: EventSource {
         let accessLog = try AccessLog(
             start.options.accessLog.flatMap { AccessLogOption($0) } ?? .standardOutput(.text), loop: loop,
             statistics: statistics)
-        worker = Worker(loop: loop, statistics: statistics, liveState: liveState, accessLog: accessLog, log: log)
+        worker = Worker(
+            loop: loop, statistics: statistics, liveState: liveState,
+            ticketKeys: TicketKeyRing(base: liveBase + LiveState.size(workers: start.options.workers)),
+            accessLog: accessLog, log: log)
         super.init()
         loop.addReader(start.link.descriptor, self)
         report(.ready)

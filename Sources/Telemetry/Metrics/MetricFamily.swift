@@ -169,6 +169,18 @@ public struct MetricFamily: Sendable {
         MetricFamily(
             "sluice_relay_sent_bytes_total", .counter, [], .counter(.relayBytesSent), "Octets passed on to them."),
         MetricFamily(
+            "sluice_tls_handshakes_total", .counter, [], .counter(.tlsHandshakes),
+            "TLS handshakes completed with clients."),
+        MetricFamily(
+            "sluice_tls_handshakes_resumed_total", .counter, [], .counter(.tlsHandshakesResumed),
+            "Of those, under a session of earlier."),
+        MetricFamily(
+            "sluice_tls_handshake_failures_total", .counter, [], .counter(.tlsHandshakeFailures),
+            "TLS handshakes with clients that failed."),
+        MetricFamily(
+            "sluice_http2_connections_total", .counter, [], .counter(.http2Connections),
+            "Connections of clients that speak HTTP/2."),
+        MetricFamily(
             "sluice_arrivals_active", .gauge, [], .counter(.arrivalsNow),
             "Accepted connections whose PROXY header or ClientHello is awaited."),
         MetricFamily(

@@ -39,6 +39,11 @@ public enum Counter: Int, BitwiseCopyable, Sendable, CaseIterable {
     case datagramsReceived  // From clients.
     case datagramsSent
     case datagramsDropped  // No rule, no valid backend, no room.
+    // TLS and HTTP/2.
+    case tlsHandshakes  // Completed, with clients.
+    case tlsHandshakesResumed  // Of those, without certificates being shown again.
+    case tlsHandshakeFailures
+    case http2Connections  // Of clients.
 
     /// A gauge: the value is a level, not a sum over time.
     public var isLevel: Bool {

@@ -1,0 +1,221 @@
+import Config
+import Core
+import IO
+import Routing
+import TLS
+import Telemetry
+
+/// This worker's TLS contexts, made from the snapshot's records when a handshake first needs them, and kept while a record
+/// of the same content is in use: a reload that changes no certificate disturbs none, one that does concerns new
+/// handshakes alone. Owned by the worker.
+final class TLSContexts {
+    /// Which listener's certificate a context shows.
+    struct Listener {
+        var identity: UInt64
+        var listenerProtocol: ListenerProtocol
+    }
+
+    /// A context for each listener, even where two of them have the same certificates: sessions resume only under the
+    /// listener that made them.
+    private struct ServerKey: Hashable {
+        var content: UInt64
+        var listener: UInt64
+    }
+
+    private var servers: [ServerKey: TLSContext] = [:]
+    private var clients: [UInt64: TLSContext] = [:]
+    private var listeners: [ObjectIdentifier: Listener] = [:]
+    /// By listening socket.
+    private var fronts: [UInt32: TLSFront] = [:]
+    private let worker: Worker
+    private let ticketKeys: TicketKeyRing
+    private var keyOctets = ByteBuffer()
+
+    init(worker: Worker, ticketKeys: TicketKeyRing) {
+        self.worker = worker
+        self.ticketKeys = ticketKeys
+    }
+
+    // MARK: downstream
+
+    /// Who answers on a listening socket: the listener with the most specific name.
+    func front(ofSocket id: UInt32) -> TLSFront {
+        if let known = fronts[id] { return known }
+        let worker = worker
+        let front = TLSFront { [unowned(unsafe) worker] name in
+            guard let configuration = worker.configuration, let index = configuration.index(ofSocket: id) else {
+                return nil
+            }
+            let snapshot = configuration.snapshot
+            let socket = snapshot[snapshot.header.pointee.sockets, Int(index)]
+            guard let listener = worker.relays.listener(name ?? .empty, on: socket, in: snapshot) else { return nil }
+            return worker.tlsContexts.server(listener, in: snapshot)
+        }
+        fronts[id] = front
+        return front
+    }
+
+    /// Which listener chose this context.
+    func listener(of context: TLSContext) -> Listener? { listeners[ObjectIdentifier(context)] }
+
+    private func server(_ listener: UnsafePointer<ListenerConfig>, in snapshot: Snapshot) -> TLSContext? {
+        guard !listener.pointee.tls.isEmpty else { return nil }
+        let config = snapshot[listener.pointee.tls, 0].pointee
+        let key = ServerKey(content: config.identity, listener: listener.pointee.identity)
+        if let known = servers[key] { return known }
+        do throws(TLSSettingsError) {
+            var settings = ServerTLSSettings(
+                certificates: (0..<Int(config.certificates.count)).map {
+                    keyPair(snapshot[config.certificates, $0].pointee, in: snapshot)
+                })
+            settings.parameters = parameters(config.parameters, in: snapshot)
+            settings.clientValidation =
+                config.clientValidation.isEmpty
+                ? nil : validation(snapshot[config.clientValidation, 0].pointee, in: snapshot)
+            settings.ticketScope = String(listener.pointee.identity, radix: 16)
+            settings.ticketKeys = { [unowned(unsafe) self] in currentTicketKeys() }
+            settings.now = { [unowned(unsafe) worker] in worker.loop.wallNow / 1_000_000_000 }
+            let context = try TLSContext(server: settings)
+            servers[key] = context
+            listeners[ObjectIdentifier(context)] = Listener(
+                identity: listener.pointee.identity, listenerProtocol: listener.pointee.listenerProtocol)
+            return context
+        } catch {
+            // The controller has tried the same settings; this is a difference between two processes, or a want of memory.
+            worker.log.error(
+                "a listener's TLS settings cannot be used",
+                ["listener": .init(snapshot.text(listener.pointee.name).string), "error": .init(error.description)])
+            return nil
+        }
+    }
+
+    private func currentTicketKeys() -> TicketKeys {
+        keyOctets.clear()
+        ticketKeys.copy(to: &keyOctets)
+        precondition(!keyOctets.isEmpty, "the controller publishes no snapshot before there are ticket keys")
+        return TicketKeys(keyOctets.view)
+    }
+
+    // MARK: upstream
+
+    /// The context for a cluster's connections; nil, with a line in the log, when its settings cannot be used.
+    func client(_ config: UpstreamTLSConfig, in snapshot: Snapshot) -> TLSContext? {
+        if let known = clients[config.identity] { return known }
+        let trust: ClientTLSSettings.Trust =
+            switch config.trust {
+            case .bundle: .authorities(snapshot.text(config.authorities).string)
+            case .system: .system
+            case .none: .anything
+            }
+        do throws(TLSSettingsError) {
+            var settings = ClientTLSSettings(trust: trust, hostname: snapshot.text(config.hostname).string)
+            settings.subjectAltNames = matchers(config.subjectAltNames, in: snapshot)
+            if !config.clientCertificate.isEmpty {
+                settings.certificate = keyPair(snapshot[config.clientCertificate, 0].pointee, in: snapshot)
+            }
+            settings.parameters = parameters(config.parameters, in: snapshot)
+            let context = try TLSContext(client: settings)
+            clients[config.identity] = context
+            return context
+        } catch {
+            worker.log.error("a backend's TLS settings cannot be used", ["error": .init(error.description)])
+            return nil
+        }
+    }
+
+    // MARK: from records to settings
+
+    private func keyPair(_ config: CertificateConfig, in snapshot: Snapshot) -> KeyPairSettings {
+        KeyPairSettings(
+            name: snapshot.text(config.name).string, chain: snapshot.text(config.chain).string,
+            key: snapshot.text(config.key).string, ocspResponse: snapshot.text(config.ocspResponse).array)
+    }
+
+    private func parameters(_ config: TLSParametersConfig, in snapshot: Snapshot) -> ProtocolSettings {
+        var settings = ProtocolSettings()
+        settings.minimumVersion = ProtocolVersion(rawValue: config.minimumVersion.rawValue)
+        settings.maximumVersion = ProtocolVersion(rawValue: config.maximumVersion.rawValue)
+        settings.cipherSuites = texts(config.ciphers, in: snapshot)
+        settings.groups = texts(config.groups, in: snapshot)
+        settings.signatureAlgorithms = texts(config.signatureAlgorithms, in: snapshot)
+        settings.alpn = texts(config.alpn, in: snapshot)
+        return settings
+    }
+
+    private func validation(_ config: ClientValidationConfig, in snapshot: Snapshot) -> ClientValidation {
+        let mode: ClientValidation.Mode =
+            switch config.mode {
+            case .require: .require
+            case .optional: .optional
+            case .unverified: .unverified
+            case .requireUnverified: .requireUnverified
+            }
+        var validation = ClientValidation(mode: mode, authorities: snapshot.text(config.authorities).string)
+        validation.revocationLists = snapshot.text(config.revocationLists).string
+        validation.checksOnlyLeafRevocation = config.checksOnlyLeafRevocation
+        validation.allowsExpired = config.allowsExpired
+        validation.spkiHashes = texts(config.spkiHashes, in: snapshot)
+        validation.certificateHashes = texts(config.certificateHashes, in: snapshot)
+        validation.subjectAltNames = matchers(config.subjectAltNames, in: snapshot)
+        return validation
+    }
+
+    private func matchers(_ table: Table<SubjectAltNameMatchConfig>, in snapshot: Snapshot) -> [SubjectNameMatcher] {
+        (0..<Int(table.count)).map { index in
+            let config = snapshot[table, index].pointee
+            let value = snapshot.text(config.value).string
+            let kind: SubjectNameMatcher.Kind =
+                switch config.nameType {
+                case .dns: .dns
+                case .email: .email
+                case .ipAddress: .ipAddress
+                case .uri: .uri
+                case .otherName: .otherName
+                }
+            let pattern: SubjectNameMatcher.Pattern =
+                switch config.matchType {
+                case .exact: .exact(value)
+                case .prefix: .prefix(value)
+                case .suffix: .suffix(value)
+                case .regularExpression: expression(value)
+                }
+            return SubjectNameMatcher(kind, pattern, oid: snapshot.text(config.oid).string)
+        }
+    }
+
+    private func expression(_ text: String) -> SubjectNameMatcher.Pattern {
+        let compiled = text.withView { worker.patterns.pattern($0) }
+        return .custom(text: text) { compiled.matches($0) }
+    }
+
+    private func texts(_ table: Table<TextRef>, in snapshot: Snapshot) -> [String] {
+        (0..<Int(table.count)).map { snapshot.text(snapshot[table, $0].pointee).string }
+    }
+
+    // MARK: changes
+
+    /// Lets go what the newest snapshot does not name; handshakes and connections under way keep theirs.
+    func sweep(_ snapshot: Snapshot) {
+        var named = Set<ServerKey>()
+        let listenerTable = snapshot.header.pointee.listeners
+        for i in 0..<Int(listenerTable.count) {
+            let listener = snapshot[listenerTable, i]
+            guard !listener.pointee.tls.isEmpty else { continue }
+            named.insert(
+                ServerKey(
+                    content: snapshot[listener.pointee.tls, 0].pointee.identity, listener: listener.pointee.identity))
+        }
+        for (key, context) in servers where !named.contains(key) {
+            listeners[ObjectIdentifier(context)] = nil
+            servers[key] = nil
+        }
+        var clientsNamed = Set<UInt64>()
+        let clusterTable = snapshot.header.pointee.clusters
+        for i in 0..<Int(clusterTable.count) {
+            let cluster = snapshot[clusterTable, i]
+            guard !cluster.pointee.tls.isEmpty else { continue }
+            clientsNamed.insert(snapshot[cluster.pointee.tls, 0].pointee.identity)
+        }
+        for identity in clients.keys where !clientsNamed.contains(identity) { clients[identity] = nil }
+    }
+}

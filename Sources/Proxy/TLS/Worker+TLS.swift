@@ -1,0 +1,81 @@
+import Config
+import Connection
+import Core
+import HTTP
+import IO
+import TLS
+import Telemetry
+
+/// What becomes of a connection whose TLS handshake this worker answers, and of one that begins with HTTP/2.
+extension Worker {
+    /// A TLS handshake that a listener of ours answers; what was read of it goes with the arrival.
+    func beginHandshake(_ arrival: Arrival) {
+        let handshake = TLSHandshake(
+            taking: arrival.take(), received: arrival.takeInput(), origin: arrival.origin,
+            front: tlsContexts.front(ofSocket: arrival.origin.socketID), owner: self, resources: resources)
+        registry.replace(arrival, with: handshake)
+        handshake.ready(arrival.events)
+    }
+
+    /// The handshake is over: the listener, and within HTTPS the protocol that ALPN chose, say what is spoken inside.
+    func serve(_ handshake: TLSHandshake) {
+        let channel = handshake.channel
+        guard let context = channel.session.context, let listener = tlsContexts.listener(of: context) else {
+            // Swept away by a change in the middle of the handshake.
+            handshake.cancel()
+            return registry.forget(handshake)
+        }
+        statistics.increment(.tlsHandshakes)
+        if channel.session.isResumed { statistics.increment(.tlsHandshakesResumed) }
+        if listener.listenerProtocol == .tlsTerminate { return relay(handshake) }
+        let (fd, origin) = handshake.take(listenerIdentity: listener.identity)
+        if channel.session.applicationProtocol.equals(ByteView("h2")) {
+            let connection = HTTP2ServerConnection(
+                taking: fd, tls: channel, received: ByteBuffer(), origin: origin, acceptor: self, resources: resources)
+            registry.replace(handshake, with: connection)
+            statistics.increment(.http2Connections)
+            connection.ready(.anyTransfer)
+            if isDraining { connection.drain() }
+        } else {
+            let connection = HTTP1ServerConnection(
+                taking: fd, tls: channel, received: ByteBuffer(), origin: origin, acceptor: self, resources: resources)
+            registry.replace(handshake, with: connection)
+            connection.ready(.anyTransfer)
+            if isDraining { connection.drain() }
+        }
+    }
+
+    /// What is inside is no HTTP: octets, for a TLSRoute's endpoint.
+    private func relay(_ handshake: TLSHandshake) {
+        guard let configuration, let index = configuration.index(ofSocket: handshake.origin.socketID) else {
+            handshake.cancel()
+            return registry.forget(handshake)
+        }
+        let snapshot = configuration.snapshot
+        let socket = snapshot[snapshot.header.pointee.sockets, Int(index)]
+        let listener = handshake.channel.session.serverName.withView { relays.listener($0, on: socket, in: snapshot) }
+        guard let listener, listener.pointee.listenerProtocol == .tlsTerminate else {
+            handshake.cancel()
+            return registry.forget(handshake)
+        }
+        relays.begin(handshake, listener, configuration)
+    }
+
+    func handshakeFailed(_ failure: TLSFailure) {
+        statistics.increment(.tlsHandshakeFailures)
+        if log.level == .debug { log.debug("a TLS handshake failed", ["error": .init(failure.text)]) }
+    }
+
+    /// HTTP/2 by prior knowledge (RFC 9113, section 3.3), in clear text only: over TLS it is ALPN that chooses.
+    func takeOver(_ connection: HTTP1ServerConnection) -> Bool {
+        guard connection.tls == nil else { return false }
+        var received = ByteBuffer()
+        let fd = connection.take(received: &received)
+        let successor = HTTP2ServerConnection(
+            taking: fd, received: received, origin: connection.origin, acceptor: self, resources: resources)
+        registry.replace(connection, with: successor)
+        statistics.increment(.http2Connections)
+        successor.ready(.anyTransfer)
+        return true
+    }
+}

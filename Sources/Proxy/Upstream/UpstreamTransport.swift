@@ -1,0 +1,62 @@
+import Config
+import Connection
+import Core
+import Glibc
+import IO
+import TLS
+
+/// How connections to a cluster's endpoints are made; one cluster's, as of one snapshot.
+struct UpstreamTransport {
+    var backendProtocol: BackendProtocol
+    var proxyProtocol: ProxyProtocolVersion
+    /// Connections are made over TLS, or not at all.
+    var isSecure: Bool
+    /// Nil in clear text; nil too where the settings cannot be used, which leaves no connection at all.
+    var context: TLSContext?
+    /// Empty: no name is sent.
+    var serverName: String
+
+    init(_ config: ClusterConfig, in snapshot: Snapshot, _ contexts: TLSContexts) {
+        backendProtocol = config.backendProtocol
+        proxyProtocol = config.proxyProtocol
+        isSecure = !config.tls.isEmpty
+        serverName = ""
+        if isSecure {
+            let tls = snapshot[config.tls, 0].pointee
+            context = contexts.client(tls, in: snapshot)
+            serverName = snapshot.text(tls.serverName).string
+        }
+    }
+
+    /// What a connection's handshake needs; nil: clear text. Settings that cannot be used never lead to clear text.
+    func security(resuming: TLSResumption?) throws(Errno) -> Connector.Security? {
+        guard isSecure else { return nil }
+        guard let context else { throw Errno(EPROTO) }
+        return Connector.Security(context: context, serverName: serverName, resuming: resuming)
+    }
+
+    /// What an endpoint is told before everything else (BackendTrafficPolicy `proxyProtocol`); empty where it is told nothing.
+    /// - Parameter localAddress: of the downstream connection, where no PROXY header told us another.
+    func preamble(
+        for origin: ConnectionOrigin, localAddress: @autoclosure () -> SocketAddress?, to endpoint: SocketAddress
+    ) -> ByteBuffer {
+        var header = ByteBuffer()
+        if proxyProtocol == .none { return header }
+        let destination = origin.proxied?.destination ?? localAddress() ?? endpoint
+        switch proxyProtocol {
+        case .none: break
+        case .v1: ProxyHeaderWriter.writeV1(source: origin.peer, destination: destination, to: &header)
+        case .v2:
+            (origin.proxied?.fields ?? []).withView {
+                ProxyHeaderWriter.writeV2(source: origin.peer, destination: destination, fields: $0, to: &header)
+            }
+        }
+        return header
+    }
+
+    /// Connections made under the one are as good as those made under the other.
+    func isSame(as other: UpstreamTransport) -> Bool {
+        backendProtocol == other.backendProtocol && proxyProtocol == other.proxyProtocol && isSecure == other.isSecure
+            && context === other.context && serverName == other.serverName
+    }
+}
