@@ -116,6 +116,70 @@ import Testing
         #expect(try gateway.stop() == .exited(code: 0))
     }
 
+    /// Policies of Envoy Gateway ask for the PROXY protocol on both sides.
+    @Test func whoCallsIsToldFromProxyToProxy() throws {
+        let backend = try Backend("echo") { _, connection, _ in
+            let line = try connection.readLine()
+            try connection.send("told: " + line + "\r\n")
+            _ = try connection.readToEnd()
+        }
+        let web = try Backend()
+        let (port, httpPort) = (try Ports.free(), try Ports.free())
+        let manifests = """
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: Gateway
+            metadata: {name: gateway, namespace: default}
+            spec:
+              gatewayClassName: sluice
+              addresses:
+              - {type: IPAddress, value: 127.0.0.1}
+              listeners:
+              - {name: octets, protocol: TCP, port: \(port)}
+              - {name: web, protocol: HTTP, port: \(httpPort)}
+            ---
+            apiVersion: gateway.networking.k8s.io/v1alpha2
+            kind: TCPRoute
+            metadata: {name: tcp, namespace: default}
+            spec:
+              parentRefs:
+              - {name: gateway, sectionName: octets}
+              rules:
+              - backendRefs:
+                - {name: tcp, port: 80}
+            ---
+            apiVersion: gateway.envoyproxy.io/v1alpha1
+            kind: ClientTrafficPolicy
+            metadata: {name: in, namespace: default}
+            spec:
+              targetRefs:
+              - {group: gateway.networking.k8s.io, kind: Gateway, name: gateway}
+              proxyProtocol: {optional: false}
+            ---
+            apiVersion: gateway.envoyproxy.io/v1alpha1
+            kind: BackendTrafficPolicy
+            metadata: {name: out, namespace: default}
+            spec:
+              targetRefs:
+              - {group: gateway.networking.k8s.io, kind: TCPRoute, name: tcp}
+              proxyProtocol: {version: V1}
+            ---
+
+            """ + Manifests.service("tcp", port: backend.port) + Manifests.route(to: "web")
+            + Manifests.service("web", port: web.port)
+        let gateway = try Gateway(manifests)
+        let client = try Client(port: port)
+        try client.send("PROXY TCP4 192.0.2.7 198.51.100.9 4000 25\r\n")
+        #expect(try client.readLine() == "told: PROXY TCP4 192.0.2.7 198.51.100.9 4000 25")
+        let browser = try Client(port: httpPort)
+        try browser.send("PROXY TCP6 2001:db8::7 2001:db8::9 4000 80\r\n")
+        #expect(try browser.request().status == 200)
+        #expect(web.requests.first?["x-forwarded-for"] == "2001:db8::7")
+        let stranger = try Client(port: httpPort)
+        try stranger.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        #expect((try? stranger.readToEnd())?.isEmpty ?? true)
+        _ = gateway
+    }
+
     @Test func sessionsOutliveAReloadAndAWorkersDeathCostsOnlyItsOwn() throws {
         let backend = try Backend()
         let echo = try DatagramEcho()
