@@ -55,7 +55,7 @@ public final class EventLoop {
     private var wallOffset: Int64
     private var wallReadAgain: Instant
     private static let wallReading = TimeAmount.milliseconds(50)
-    private var turnHooks: [() -> Void] = []
+    private var turnHooks: [TurnHook] = []
     private var unfinished: [EventSource] = []
 
     private struct Registration {
@@ -119,7 +119,7 @@ public final class EventLoop {
     public func suspendDeadline(_ timed: Timed) { timers.suspend(timed) }
 
     /// Called at the end of every turn, after events and timers.
-    public func atEndOfTurn(_ hook: @escaping () -> Void) { turnHooks.append(hook) }
+    public func atEndOfTurn(_ hook: @escaping () -> Void) { turnHooks.append(TurnHook(hook)) }
 
     /// Calls `source.ready([])` in the next turn, which then does not wait: for work that was cut short so that others
     /// have their turn.
@@ -165,6 +165,13 @@ public final class EventLoop {
             for source in resumed { source.ready([]) }
         }
         while let timed = timers.popExpired(now: now) { timed.deadlinePassed(now: now) }
-        for hook in turnHooks { hook() }
+        for index in turnHooks.indices { turnHooks[index].call() }
     }
+}
+
+/// A closure in an object: one that lies in an array bare is an object of its own each time it is read, in builds without
+/// optimisation.
+private final class TurnHook {
+    let call: () -> Void
+    init(_ call: @escaping () -> Void) { self.call = call }
 }
