@@ -6,18 +6,13 @@ import Telemetry
 import Upstream
 
 /// Begins relays below HTTP. Their connections belong to the ``DownstreamRegistry`` as all others do.
-final class Relays {
+final class Relays: Timed {
     private let worker: Worker
-    /// Sessions that ended in this turn, which may still be in the middle of a call.
+    /// Sessions that ended just now, which may still be in the middle of a call. No deadline passes within one.
     private var justEnded: [RelaySession] = []
     private let hostSuffixes = UnsafeMutablePointer<HostKey.Suffix>.allocate(capacity: SnapshotLimits.hostLabels)
 
-    init(worker: Worker) {
-        self.worker = worker
-        worker.loop.atEndOfTurn { [unowned self] in
-            if !justEnded.isEmpty { justEnded.removeAll(keepingCapacity: true) }
-        }
-    }
+    init(worker: Worker) { self.worker = worker }
 
     deinit { hostSuffixes.deallocate() }
 
@@ -125,6 +120,9 @@ final class Relays {
     /// The session is over; called last, by itself.
     func ended(_ session: RelaySession) {
         justEnded.append(session)
+        worker.loop.setDeadline(self, worker.loop.now)
         worker.registry.forget(session)
     }
+
+    override func deadlinePassed(now: Instant) { justEnded.removeAll(keepingCapacity: true) }
 }
