@@ -167,7 +167,8 @@ final class Arrival: EventSource, DownstreamConnection {
             if listener?.pointee.listenerProtocol == .tlsPassthrough {
                 worker.relays.begin(.tls, serverName, self, listener, configuration)
             } else if listener == nil, socket.pointee.isChosenByName, !socket.pointee.answersUnknownNames {
-                close()
+                // Closed, counted and recorded as what leads nowhere.
+                worker.relays.begin(.tls, serverName, self, nil, configuration)
             } else {
                 worker.beginHandshake(self)
             }
