@@ -80,10 +80,7 @@ public final class HTTP2ClientConnection: HTTP2Connection {
         case .content(let lane, let data):
             if let stream = stream(lane) { stream.wire.received(data, stream) }
         case .end(let lane):
-            if let stream = stream(lane) {
-                stream.wire.endTold = true
-                stream.wire.news(stream)
-            }
+            if let stream = stream(lane) { stream.wire.news(stream) }
         case .room(let lane):
             guard let stream = stream(lane) else {
                 if lane.output.isEmpty { resources.buffers.reclaim(&lane.output) }

@@ -88,7 +88,7 @@ public final class HTTP2ClientStream: ClientStream {
         if let refusal = lane.refusal { return .refused(refusal) }
         guard headOctets > 0 else {
             if failure != nil { return .failed }
-            return wire.endTold ? .endOfFile : .waiting
+            return lane.peerEnded ? .endOfFile : .waiting
         }
         let message = response ?? resources.leaseResponse()
         response = message
@@ -123,7 +123,7 @@ public final class HTTP2ClientStream: ClientStream {
     }
 
     public override func release(keeps: Bool) {
-        if let lane = wire.lane, !lane.peerEnded || !lane.outputEnded { wire.reset(.cancel) }
+        if let lane = wire.lane, !lane.endWasReceived || !lane.outputEnded { wire.reset(.cancel) }
         giveUp()
     }
 

@@ -56,14 +56,13 @@ public final class HTTP2ServerConnection: HTTP2Connection, DownstreamConnection 
 
     override func take(_ event: HTTP2Event) {
         switch event {
-        case .head(let lane): begin(lane)
+        case .head(let lane):
+            // Nobody begins what cannot be answered any more; its end comes among the events, or with the connection's.
+            if phase == .open { begin(lane) }
         case .content(let lane, let data):
             if let stream = stream(lane) { stream.wire.received(data, stream) }
         case .end(let lane):
-            if let stream = stream(lane) {
-                stream.wire.endTold = true
-                stream.wire.news(stream)
-            }
+            if let stream = stream(lane) { stream.wire.news(stream) }
         case .room(let lane):
             guard let stream = stream(lane) else {
                 if lane.output.isEmpty { resources.buffers.reclaim(&lane.output) }

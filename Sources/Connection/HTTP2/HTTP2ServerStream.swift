@@ -107,7 +107,7 @@ public final class HTTP2ServerStream: ServerStream {
     public override func exchangeEnded() {
         if let lane = wire.lane {
             // The rest of a request that was answered early is not wanted (RFC 9113, section 8.1).
-            if !lane.peerEnded { keeper.session.endEarly(lane) }
+            if !lane.endWasReceived { keeper.session.endEarly(lane) }
             keeper.sendLater()
         }
         giveUp()

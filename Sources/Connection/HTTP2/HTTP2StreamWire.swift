@@ -8,8 +8,6 @@ struct HTTP2StreamWire {
     private(set) unowned(unsafe) var connection: HTTP2Connection
     /// Nil before a request's head is sent, and when the stream is given up.
     private(set) var lane: HTTP2Lane?
-    /// The peer's end has been told. The lane knows of it earlier, when content before it is still to be handed out.
-    var endTold = false
     /// Its owner will be told of news when what was received is taken.
     var isNoted = false
 
@@ -18,7 +16,6 @@ struct HTTP2StreamWire {
     mutating func attach(_ lane: HTTP2Lane, _ stream: MessageStream) {
         self.lane = lane
         lane.owner = stream
-        endTold = lane.endedWithHead
     }
 
     /// The stream has nothing to do with the lane any more; when the lane is over, it goes back.
@@ -27,7 +24,7 @@ struct HTTP2StreamWire {
         self.lane = nil
         lane.owner = nil
         if lane.output.isEmpty { stream.resources.buffers.reclaim(&lane.output) }
-        if lane.closedWith != nil { connection.session.giveBack(lane) }
+        if lane.closeWasTaken { connection.session.giveBack(lane) }
     }
 
     // MARK: reading
@@ -58,7 +55,7 @@ struct HTTP2StreamWire {
 
     func fill(_ stream: MessageStream) -> MessageStream.Fill {
         stream.mayRead = false
-        if lane != nil, endTold { return .endOfFile }
+        if let lane, lane.peerEnded { return .endOfFile }
         return stream.failure != nil || lane == nil ? .failed : .nothing
     }
 

@@ -114,7 +114,7 @@ extension HTTP2Session {
             lane.isAnnounced = true
             if ends { lane.endedWithHead = true }
         }
-        if ends { lane.peerEnded = true }
+        if ends { lane.endWasReceived = true }
         if !isTrailers { events.append(.head(lane)) }
         if ends { events.append(.end(lane)) }
     }
@@ -129,7 +129,7 @@ extension HTTP2Session {
             guard header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0, let lane = lane(header.stream_id) else {
                 return
             }
-            lane.peerEnded = true
+            lane.endWasReceived = true
             events.append(.end(lane))
         case NGHTTP2_SETTINGS.rawValue:
             if header.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) == 0 { events.append(.settings) }
@@ -161,7 +161,7 @@ extension HTTP2Session {
         lane.closedWith = code
         lane.stalledSince = .distantFuture
         remove(lane)
-        if lane.isFinished, lane.peerEnded, code == .noError { guardian.streamEndedWell() }
+        if lane.isFinished, lane.endWasReceived, code == .noError { guardian.streamEndedWell() }
         if lane.isAnnounced { events.append(.closed(lane, code)) } else { library.giveBack(lane) }
     }
 

@@ -19,7 +19,7 @@ extension HTTP2Lane {
         method = head.method
         if isWebSocket {
             // What follows are frames of WebSocket, in DATA (RFC 8441, section 5).
-            if peerEnded || head.framing != .none && head.framing != .length(octets: 0) { return .contentInConnect }
+            if endedWithHead || head.framing != .none && head.framing != .length(octets: 0) { return .contentInConnect }
             head.upgradesToWebSocket = true
             head.framing = .none
         } else if head.method != .connect {

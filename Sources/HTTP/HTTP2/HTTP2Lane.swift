@@ -19,8 +19,10 @@ public final class HTTP2Lane {
     public var heads = ByteBuffer()
     /// Trailer fields that may be forwarded, as lines with CRLF, without an empty line.
     public var trailers = ByteBuffer()
-    /// The peer has ended its direction: nothing follows what was delivered.
+    /// The peer has ended its direction, and its `end` event was taken: nothing follows what was delivered.
     public internal(set) var peerEnded = false
+    /// The peer has ended its direction; what came before may still be among the events.
+    public internal(set) var endWasReceived = false
     /// The last head ended it: no content and no trailers follow.
     public internal(set) var endedWithHead = false
     /// `CONNECT` with `:protocol: websocket` (RFC 8441); the text says GET, or 101.
@@ -58,6 +60,8 @@ public final class HTTP2Lane {
 
     /// The stream is over, with this code.
     public internal(set) var closedWith: HTTP2ErrorCode?
+    /// Its `closed` event was taken: nothing about it is among the events any more.
+    public internal(set) var closeWasTaken = false
     /// We ended it, for reasons of our own.
     var isResetByUs = false
     /// Our direction was ended although the peer's goes on: what it still sends is not wanted.
@@ -82,6 +86,7 @@ public final class HTTP2Lane {
         Self.empty(&output)
         Self.empty(&trailersToSend)
         peerEnded = false
+        endWasReceived = false
         endedWithHead = false
         isWebSocket = false
         scheme = nil
@@ -97,6 +102,7 @@ public final class HTTP2Lane {
         isFinished = false
         wantsRoom = false
         closedWith = nil
+        closeWasTaken = false
         isResetByUs = false
         endsEarly = false
         contentSent = 0

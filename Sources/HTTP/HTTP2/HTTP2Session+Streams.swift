@@ -89,7 +89,7 @@ extension HTTP2Session {
 
     /// The reader has used `count` octets of content: the peer may send as many more on this stream.
     public func consumed(_ count: Int, on lane: HTTP2Lane) {
-        guard count > 0, lane.closedWith == nil, !lane.peerEnded else { return }
+        guard count > 0, lane.closedWith == nil, !lane.endWasReceived else { return }
         nghttp2_session_consume_stream(raw, lane.id, count)
     }
 
@@ -103,9 +103,9 @@ extension HTTP2Session {
         nghttp2_submit_rst_stream(raw, 0, lane.id, code.rawValue)
     }
 
-    /// The lane's stream is over, and nobody needs anything of it any more.
+    /// The lane's `closed` event was taken, and nobody needs anything of it any more.
     public func giveBack(_ lane: HTTP2Lane) {
-        precondition(lane.closedWith != nil, "a lane is given back while its stream is open")
+        precondition(lane.closeWasTaken, "a lane is given back while events may speak of it")
         library.giveBack(lane)
     }
 

@@ -150,8 +150,15 @@ public final class HTTP2Session {
             }
             return nil
         }
-        defer { nextEventIndex += 1 }
-        return events[nextEventIndex]
+        let event = events[nextEventIndex]
+        nextEventIndex += 1
+        // Only now: who reads the stream at its head's event must not take what is still to come for nothing.
+        switch event {
+        case .end(let lane): lane.peerEnded = true
+        case .closed(let lane, _): lane.closeWasTaken = true
+        case .head, .content, .room, .goAway, .settings, .pingAnswered: break
+        }
+        return event
     }
 
     /// Gives up memory that only a busy connection needs.

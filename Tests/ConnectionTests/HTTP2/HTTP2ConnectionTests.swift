@@ -76,6 +76,24 @@ import Testing
         pair.end()
     }
 
+    @Test("a request that comes whole in one read is not taken for one without content") func wholeAtOnce() {
+        let pair = HTTP2Pair()
+        var taken = 0
+        var wasComplete = true
+        pair.onRequest = {
+            taken = pair.read($0).count
+            wasComplete = $0.incoming.isComplete
+        }
+        pair.turn()
+        let stream = pair.request(Self.post, framing: .chunked)
+        _ = "content".withView { stream.write(body: $0) }
+        stream.endBody()
+        pair.until { pair.requests.first?.incoming.isComplete == true }
+        #expect(taken == 0 && !wasComplete)
+        #expect(pair.requestBody == 7)
+        pair.end()
+    }
+
     @Test("a large body under back-pressure: nothing is lost, nothing piles up") func backPressure() {
         let pair = HTTP2Pair()
         pair.clientReads = false
@@ -132,6 +150,59 @@ import Testing
         pair.until { pair.response(other).isComplete }
         #expect(pair.requests[0].input.count <= 64 * 1024)
         pair.end()
+    }
+
+    // MARK: a client that does not behave
+
+    /// `GET / HTTP/1.1` of h, in HPACK's static table.
+    private static func head(_ stream: UInt8) -> [UInt8] {
+        [0, 0, 6, 1, 5, 0, 0, 0, stream, 0x82, 0x86, 0x84, 0x41, 0x01, 0x68]
+    }
+
+    private static let opening = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + [0, 0, 0, 4, 0, 0, 0, 0, 0]
+
+    @Test("streams that are reset in the read that brought them", arguments: [true, false])
+    func resetAtOnce(_ answersAtOnce: Bool) {
+        let pair = HTTP2Pair(raw: true)
+        if answersAtOnce { pair.onRequest = { pair.answer($0, "late") } }
+        var octets = Self.opening
+        for i in UInt8(0)..<100 { octets += Self.head(i * 2 + 1) + [0, 0, 4, 3, 0, 0, 0, 0, i * 2 + 1, 0, 0, 0, 8] }
+        pair.send(octets)
+        pair.until { pair.requestHeads.count == 100 }
+        pair.until { pair.requests.isEmpty && pair.serverConnection.isIdle }
+        // The connection goes on, and its objects serve again.
+        pair.onRequest = { pair.answer($0, "fine") }
+        pair.send(Self.head(201))
+        pair.until { pair.requestHeads.count == 101 && pair.serverConnection.isIdle }
+        pair.end()
+        #expect(pair.serverIsClosed)
+    }
+
+    @Test("a flood ends the connection, and every exchange on it") func flood() {
+        let pair = HTTP2Pair(raw: true)
+        pair.send(Self.opening + Self.head(1) + Self.head(3))
+        pair.until { pair.requests.count == 2 }
+        pair.send((0..<600).flatMap { _ in [0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8] as [UInt8] })
+        pair.until { pair.requests.isEmpty }
+        pair.until { pair.serverIsClosed }
+    }
+
+    @Test("a head that does not end holds the connection for no longer than its deadline") func endlessHead() {
+        var limits = ConnectionLimits()
+        limits.headReceived = .milliseconds(80)
+        let pair = HTTP2Pair(limits: limits, raw: true)
+        pair.send(Self.opening + Self.head(1))
+        pair.until { pair.requests.count == 1 }
+        pair.answer(pair.requests[0], "x")
+        pair.send([0, 0, 3, 1, 1, 0, 0, 0, 3, 0x82, 0x86, 0x84])
+        pair.until { pair.serverIsClosed }
+    }
+
+    @Test func notHTTP2() {
+        let pair = HTTP2Pair(raw: true)
+        pair.send(Array("GET / HTTP/1.1\r\nHost: a\r\n\r\n\r\n".utf8))
+        pair.until { pair.serverIsClosed }
+        #expect(pair.requestHeads.isEmpty)
     }
 
     // MARK: breaking off
