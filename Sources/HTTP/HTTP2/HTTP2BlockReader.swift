@@ -92,10 +92,7 @@ struct HTTP2BlockReader: ~Copyable {
                 return authority.of(pseudo.view).equalsIgnoringCase(value) ? .next : .malformed
             }
         }
-        lane.heads.append(name)
-        lane.heads.append(": ")
-        lane.heads.append(value)
-        lane.heads.append("\r\n")
+        lane.heads.appendLine(name, value)
         return .next
     }
 
@@ -140,10 +137,7 @@ struct HTTP2BlockReader: ~Copyable {
 
     private func trailer(_ name: ByteView, _ value: ByteView, _ lane: HTTP2Lane) -> Step {
         guard ForbiddenTrailers.allows(FieldName(name), name) else { return .next }
-        lane.trailers.append(name)
-        lane.trailers.append(": ")
-        lane.trailers.append(value)
-        lane.trailers.append("\r\n")
+        lane.trailers.appendLine(name, value)
         return .next
     }
 

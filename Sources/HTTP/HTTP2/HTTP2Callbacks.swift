@@ -7,29 +7,29 @@ import Core
 enum HTTP2Callbacks {
     static func install(_ callbacks: OpaquePointer) {
         nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { _, frame, user in
-            session(user).beginBlock(frame!)
+            with(user) { $0.beginBlock(frame!) }
         }
         nghttp2_session_callbacks_set_on_header_callback(callbacks) { _, _, name, nameLength, value, length, _, user in
-            session(user).field(ByteView(name, count: nameLength), ByteView(value, count: length))
+            with(user) { $0.field(ByteView(name, count: nameLength), ByteView(value, count: length)) }
         }
         nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { _, frame, user in
-            session(user).received(frame!)
+            with(user) { $0.received(frame!) }
             return 0
         }
         nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks) { _, _, id, data, length, user in
-            session(user).content(id, ByteView(data, count: length))
+            with(user) { $0.content(id, ByteView(data, count: length)) }
             return 0
         }
         nghttp2_session_callbacks_set_on_stream_close_callback(callbacks) { _, id, code, user in
-            session(user).closed(id, HTTP2ErrorCode(rawValue: code))
+            with(user) { $0.closed(id, HTTP2ErrorCode(rawValue: code)) }
             return 0
         }
         nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { _, frame, user in
-            session(user).sent(frame!)
+            with(user) { $0.sent(frame!) }
             return 0
         }
         nghttp2_session_callbacks_set_send_data_callback(callbacks) { _, frame, header, length, source, user in
-            session(user).send(frame!, header!, length, laneOf(source!.pointee.ptr))
+            with(user) { $0.send(frame!, header!, length, laneOf(source!.pointee.ptr)) }
             return 0
         }
     }
@@ -38,15 +38,16 @@ enum HTTP2Callbacks {
         var provider = nghttp2_data_provider()
         provider.source.ptr = Unmanaged.passUnretained(lane).toOpaque()
         provider.read_callback = { _, _, _, length, flags, source, user in
-            session(user).offer(laneOf(source!.pointee.ptr), length, flags!)
+            with(user) { $0.offer(laneOf(source!.pointee.ptr), length, flags!) }
         }
         return provider
     }
 }
 
 // Functions of the file, because a closure for C may capture nothing, not even a type.
-private func session(_ user: UnsafeMutableRawPointer?) -> HTTP2Session {
-    Unmanaged<HTTP2Session>.fromOpaque(user.unsafelyUnwrapped).takeUnretainedValue()
+/// The session lives as long as the library's own, which calls; nothing is counted on the way.
+@inline(__always) private func with<R>(_ user: UnsafeMutableRawPointer?, _ body: (HTTP2Session) -> R) -> R {
+    Unmanaged<HTTP2Session>.fromOpaque(user.unsafelyUnwrapped)._withUnsafeGuaranteedRef(body)
 }
 
 private func laneOf(_ pointer: UnsafeMutableRawPointer?) -> HTTP2Lane {

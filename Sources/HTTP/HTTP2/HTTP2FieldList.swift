@@ -22,7 +22,7 @@ struct HTTP2FieldList: ~Copyable {
 
     var list: UnsafeMutablePointer<nghttp2_nv> { base + first }
 
-    private mutating func append(_ name: ByteView, _ value: ByteView) {
+    private mutating func append(_ name: ByteView, _ value: ByteView, flags: nghttp2_nv_flag = NGHTTP2_NV_FLAG_NONE) {
         if first + count == capacity {
             let larger = UnsafeMutablePointer<nghttp2_nv>.allocate(capacity: capacity * 2)
             larger.update(from: base, count: capacity)
@@ -30,16 +30,18 @@ struct HTTP2FieldList: ~Copyable {
             base = larger
             capacity *= 2
         }
-        put(first + count, name, value)
+        put(first + count, name, value, flags)
         count += 1
     }
 
-    private func put(_ index: Int, _ name: ByteView, _ value: ByteView) {
+    private func put(
+        _ index: Int, _ name: ByteView, _ value: ByteView, _ flags: nghttp2_nv_flag = NGHTTP2_NV_FLAG_NONE
+    ) {
         // The library reads these; the type has no `const` because it lends its own with the same.
         (base + index).initialize(
             to: nghttp2_nv(
                 name: UnsafeMutablePointer(mutating: name.base), value: UnsafeMutablePointer(mutating: value.base),
-                namelen: name.count, valuelen: value.count, flags: 0))
+                namelen: name.count, valuelen: value.count, flags: UInt8(truncatingIfNeeded: flags.rawValue)))
     }
 
     // MARK: heads
@@ -143,7 +145,12 @@ struct HTTP2FieldList: ~Copyable {
             let end = stop > colon + 1 && text[stop - 1] == ASCII.cr ? stop - 1 : stop
             let value = text[(colon + 1)..<end].trimmed
             at = stop + 1
+            // Values that differ from message to message would push everything else out of HPACK's table, and the encoder
+            // compares each new one with all of them; what is secret must not be in a table that others share (RFC 7541,
+            // section 7.1).
             switch FieldName(name) {
+            case .xRequestId, .traceparent, .xForwardedFor, .authorization, .proxyAuthorization, .cookie:
+                append(name, value, flags: NGHTTP2_NV_FLAG_NO_INDEX)
             case .host: lines.host = lines.host ?? value
             case .upgrade: if value.equalsIgnoringCase("websocket") { lines.upgrades = true }
             case .connection, .keepAlive, .proxyConnection, .transferEncoding, .http2Settings: break

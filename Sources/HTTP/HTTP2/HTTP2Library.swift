@@ -7,6 +7,7 @@ public final class HTTP2Library {
     static let keptLanes = 256
 
     let callbacks: OpaquePointer
+    private let memory = HTTP2Memory()
     var fieldList = HTTP2FieldList()
     private var lanes: [HTTP2Lane] = []
 
@@ -47,8 +48,8 @@ public final class HTTP2Library {
         let user = Unmanaged.passUnretained(session).toOpaque()
         let result =
             switch side {
-            case .server: nghttp2_session_server_new2(&made, callbacks, user, option)
-            case .client: nghttp2_session_client_new2(&made, callbacks, user, option)
+            case .server: nghttp2_session_server_new3(&made, callbacks, user, option, memory.functions)
+            case .client: nghttp2_session_client_new3(&made, callbacks, user, option, memory.functions)
             }
         guard result == 0, let made else { fatalError("out of memory") }
         return made
