@@ -75,6 +75,8 @@ public final class ConnectionResources {
     let http2 = HTTP2Library()
     /// HTTP/2 connections that have something to send when the turn is over.
     private var senders: [HTTP2Connection] = []
+    /// The list's other half: the two change places, so that neither is made anew.
+    private var served: [HTTP2Connection] = []
     private var requests: [RequestMessage] = []
     private var responses: [ResponseMessage] = []
 
@@ -90,9 +92,11 @@ public final class ConnectionResources {
     private func sendAll() {
         var rounds = 0
         while !senders.isEmpty {
-            let turn = senders
-            senders.removeAll(keepingCapacity: true)
-            for connection in turn { if rounds < 4 { connection.sendNow() } else { connection.sendNextTurn() } }
+            swap(&senders, &served)
+            for index in served.indices {
+                if rounds < 4 { served[index].sendNow() } else { served[index].sendNextTurn() }
+            }
+            served.removeAll(keepingCapacity: true)
             rounds += 1
         }
     }

@@ -9,10 +9,11 @@ set -eu
 cd "$(dirname "$0")/../.."
 
 TARGETS='
-RequestHeadFuzzer   HTTPTests  Sources/Core Sources/HTTP
-ResponseHeadFuzzer  HTTPTests  Sources/Core Sources/HTTP
-ChunkedBodyFuzzer   HTTPTests  Sources/Core Sources/HTTP
-PathFuzzer          HTTPTests  Sources/Core Sources/HTTP
+RequestHeadFuzzer   HTTPTests  Sources/Core Sources/HTTP -lnghttp2
+ResponseHeadFuzzer  HTTPTests  Sources/Core Sources/HTTP -lnghttp2
+ChunkedBodyFuzzer   HTTPTests  Sources/Core Sources/HTTP -lnghttp2
+PathFuzzer          HTTPTests  Sources/Core Sources/HTTP -lnghttp2
+HTTP2Fuzzer  HTTPTests  Sources/Core Sources/HTTP -lnghttp2
 ClientHelloFuzzer   TLSTests  Sources/Core Sources/TLS/ClientHello.swift Sources/TLS/TLSLimits.swift
 ManifestFuzzer      ManifestTests  Sources/Core Sources/Manifest/Document Sources/Manifest/Schema Sources/Manifest/Finding.swift Sources/Manifest/ManifestReader.swift Sources/Manifest/ManifestReading.swift -lyaml
 '

@@ -27,6 +27,7 @@ open class HTTP2Connection: EventSource {
     private var output = ByteBuffer()
     /// Streams whose owners are to be told when all that was received is taken.
     private var news: [MessageStream] = []
+    private var emptyNews: [MessageStream] = []
     private var isListed = false
     /// When something last came from the peer.
     private(set) final var lastHeard: Instant
@@ -111,9 +112,13 @@ open class HTTP2Connection: EventSource {
     private func takeEvents() {
         while let event = session.nextEvent() { take(event) }
         guard !news.isEmpty else { return }
-        let told = news
-        news.removeAll(keepingCapacity: true)
+        // The two lists change places, so that neither is copied or made anew.
+        var told: [MessageStream] = []
+        swap(&told, &emptyNews)
+        swap(&told, &news)
         for stream in told { tell(stream) }
+        told.removeAll(keepingCapacity: true)
+        swap(&told, &emptyNews)
     }
 
     /// The stream's owner is told once, however much has come.
@@ -207,6 +212,7 @@ open class HTTP2Connection: EventSource {
         memoryDeadline = .distantFuture
         guard session.lanes.isEmpty, news.isEmpty else { return }
         news = []
+        emptyNews = []
         session.releaseMemory()
         wire.reclaim(&resources.buffers)
         releaseStreams()
