@@ -75,6 +75,10 @@ public final class HTTP2ClientStream: ClientStream {
     func headsReceived(_ lane: HTTP2Lane) {
         octetsReceived &+= UInt64(lane.heads.count)
         headOctets += lane.heads.count
+        if headOctets > HTTP2Limits.unreadHeads * keeper.session.limits.responseHead.octets {
+            wire.reset(.enhanceYourCalm)
+            return wire.broke(self)
+        }
         resources.buffers.supply(&input)
         if input.room < lane.heads.count { input.compact() }
         input.append(lane.heads.view)

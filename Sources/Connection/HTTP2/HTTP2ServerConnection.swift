@@ -23,16 +23,17 @@ public final class HTTP2ServerConnection: HTTP2Connection, DownstreamConnection 
 
     /// Takes over a descriptor that is registered with the loop, and what was read from it, the preface first. Begins with
     /// the next ``ready(_:)``, which the caller owes.
+    /// - Parameter http2: the listener's own limits; nil: those of `resources`.
     public init(
         taking fd: CInt, tls: TLSChannel? = nil, received: consuming ByteBuffer, origin: ConnectionOrigin,
-        acceptor: ConnectionOwner, resources: ConnectionResources
+        acceptor: ConnectionOwner, resources: ConnectionResources, http2: HTTP2Limits? = nil
     ) {
         self.origin = origin
         self.acceptor = acceptor
         self.received = received
         idleSince = resources.loop.now
         super.init(
-            adopting: OwnedFD(adopting: fd), tls: tls, side: .server, limits: resources.limits.forHTTP2,
+            adopting: OwnedFD(adopting: fd), tls: tls, side: .server, limits: http2 ?? resources.limits.forHTTP2,
             resources: resources)
         resources.loop.replace(descriptor, self)
         arm()

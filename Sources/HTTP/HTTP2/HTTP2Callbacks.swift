@@ -108,6 +108,12 @@ extension HTTP2Session {
         let isTrailers = block.kind == .trailers
         if block.kind == .response, block.isFinal { lane.hasFinalHead = true }
         block.end(on: lane)
+        if lane.heads.count > HTTP2Limits.unreadHeads * limits.responseHead.octets, side == .client {
+            // Interim heads without end, each of them small on the wire.
+            lane.refusal = .headTooLarge
+            lane.heads.release()
+            reset(lane, .enhanceYourCalm)
+        }
         if isTrailers {
             // Trailers past their limit cannot be answered in every case: content may be on its way already.
             if lane.refusal != nil, lane.isAnnounced { return reset(lane, .enhanceYourCalm) }

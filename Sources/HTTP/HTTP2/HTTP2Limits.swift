@@ -23,6 +23,8 @@ public struct HTTP2Limits: Equatable, BitwiseCopyable, Sendable {
     /// A head past its limit is decoded on, to keep the connection's tables right, and dropped. This many times the
     /// limit, in octets and in fields, and the connection is ended (ENHANCE_YOUR_CALM).
     public static let droppedHeads = 4
+    /// Heads of a stream that wait to be read, interim ones before the final one: this many times the limit of one.
+    public static let unreadHeads = 2
     /// Octets that a stream may send before others that have some are served: two frames.
     public static let quantum = 32 * 1024
     /// Frames that wait to be sent because the peer does not read; past that, the connection is ended.

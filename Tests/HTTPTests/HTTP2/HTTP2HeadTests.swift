@@ -316,6 +316,19 @@ struct HTTP2HeadTests {
         #expect(wire.outcome == outcome, "\(what)")
     }
 
+    @Test("interim heads without end") func interims() {
+        let wire = Wire(.client)
+        _ = request("GET / HTTP/1.1\r\nHost: h\r\n\r\n", wire)
+        wire.produce()
+        wire.forgetSent()
+        wire.keepsHeads = true
+        let big = String(repeating: "b", count: 4000)
+        // `:status: 103` and an entry of the dynamic table, then both by index only.
+        wire.receive(F.headers(1, [0x48] + F.string("103") + [0x40] + F.string("link") + F.string(big), end: false))
+        for _ in 0..<100 where wire.outcome == .accepted { wire.receive(F.headers(1, [0xBF, 0xBE], end: false)) }
+        #expect(wire.outcome == .stream(.enhanceYourCalm))
+    }
+
     static let fromServers: [(String, [UInt8], Wire.Outcome)] = [
         ("a request", F.headers(2, F.get()), .connection(.protocolError)),
         (
