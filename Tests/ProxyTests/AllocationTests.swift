@@ -28,6 +28,40 @@ import Testing
         #expect(harness.statistics.requests == 1201)
     }
 
+    /// The same over HTTP/2: streams, lanes, heads and the library's own objects are used again. What is left are the entries
+    /// that enter HPACK's table now and then, as the Date of a new second does.
+    @Test func aThousandStreamsAllocateNextToNothing() throws {
+        let harness = try WorkerHarness()
+        let client = try harness.connect()
+        // Preface and settings; then GET / of example.com, in HPACK's static table and one literal that is not indexed.
+        client.send(Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + [0, 0, 0, 4, 0, 0, 0, 0, 0])
+        let block: [UInt8] = [0x82, 0x86, 0x84, 0x01, 11] + Array("example.com".utf8)
+        let size = UInt8(block.count)
+        var frames = (0..<2000).map { i -> [UInt8] in
+            let id = i * 2 + 1
+            return [0, 0, size, 1, 5, 0, 0, UInt8(id >> 8), UInt8(id & 255)] + block
+        }
+        frames.reverse()
+        client.send(frames.removeLast())
+        let backend = try harness.acceptBackend()
+        harness.expect(backend, toReceive: "\r\n\r\n")
+        backend.send(response)
+        while !client.discard() { harness.loop.turn(limit: 1) }
+        func exchange() {
+            client.send(frames.removeLast())
+            harness.loop.turn(limit: 100)
+            while !backend.discard() { harness.loop.turn(limit: 1) }
+            backend.send(response)
+            harness.loop.turn(limit: 100)
+            while !client.discard() { harness.loop.turn(limit: 1) }
+        }
+        for _ in 0..<400 { exchange() }
+        let before = allocation_count()
+        for _ in 0..<1000 { exchange() }
+        #expect(allocation_count() - before < 100)
+        #expect(harness.statistics.requests == 1401)
+    }
+
     /// A tunnel in which nothing moves keeps the head of its request and no other block.
     @Test func quietTunnelsHoldOneBlockEach() throws {
         let harness = try WorkerHarness()
