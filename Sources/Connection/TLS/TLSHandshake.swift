@@ -5,6 +5,8 @@ import TLS
 /// A downstream connection until its TLS handshake is over. Owned by who accepted it; ends with ``take()``, or by failing.
 public final class TLSHandshake: EventSource, DownstreamConnection {
     public var registryIndex = -1
+    /// The place among those that wait; theirs alone.
+    public var awaitedIndex = -1
     public let channel: TLSChannel
     public private(set) var origin: ConnectionOrigin
     private unowned(unsafe) let owner: ConnectionOwner

@@ -11,7 +11,7 @@ import Telemetry
 ///     header ─▶ hello ─▶ over
 ///
 /// Limits: ``patience``; the header's length (``ProxyHeader/longestV2``) and the ClientHello's; ``Arrivals/limit``.
-final class Arrival: EventSource, DownstreamConnection {
+final class Arrival: EventSource, DownstreamConnection, Awaited {
     /// How long a header and a ClientHello together may take.
     static let patience = TimeAmount.seconds(10)
     /// What is read at first; most headers and ClientHellos fit.
@@ -23,7 +23,7 @@ final class Arrival: EventSource, DownstreamConnection {
     private(set) var origin: ConnectionOrigin
     var registryIndex = -1
     /// The place among those that wait; theirs alone.
-    var arrivalsIndex = -1
+    var awaitedIndex = -1
     private(set) var phase = Phase.header
     private var fd: CInt
     private var input = ByteBuffer()
@@ -207,6 +207,8 @@ final class Arrival: EventSource, DownstreamConnection {
         fd = -1
         if registryIndex >= 0 { worker.registry.forget(self) }
     }
+
+    func giveUp() { close() }
 
     /// As `close`, by a reset.
     func abort() {

@@ -14,11 +14,13 @@ extension Worker {
             taking: arrival.take(), received: arrival.takeInput(), origin: arrival.origin,
             front: tlsContexts.front(ofSocket: arrival.origin.socketID), owner: self, resources: resources)
         registry.replace(arrival, with: handshake)
+        arrivals.add(handshake)
         handshake.ready(arrival.events)
     }
 
     /// The handshake is over: the listener, and within HTTPS the protocol that ALPN chose, say what is spoken inside.
     func serve(_ handshake: TLSHandshake) {
+        arrivals.remove(handshake)
         let channel = handshake.channel
         guard let context = channel.session.context, let listener = tlsContexts.listener(of: context) else {
             // Swept away by a change in the middle of the handshake.
@@ -78,4 +80,9 @@ extension Worker {
         successor.ready(.anyTransfer)
         return true
     }
+}
+
+extension TLSHandshake: Awaited {
+    /// Others want its place: the deadline's end, early.
+    func giveUp() { cut() }
 }

@@ -137,6 +137,7 @@ public final class Worker: ConnectionOwner {
     public override func handshakeEnded(_ handshake: TLSHandshake) { serve(handshake) }
 
     public override func handshakeFailed(_ handshake: TLSHandshake, _ failure: TLSFailure) {
+        arrivals.remove(handshake)
         handshakeFailed(failure)
         registry.forget(handshake)
     }

@@ -182,7 +182,7 @@ public struct MetricFamily: Sendable {
             "Connections of clients that speak HTTP/2."),
         MetricFamily(
             "sluice_arrivals_active", .gauge, [], .counter(.arrivalsNow),
-            "Accepted connections whose PROXY header or ClientHello is awaited."),
+            "Accepted connections whose PROXY header, ClientHello or TLS handshake is awaited."),
         MetricFamily(
             "sluice_arrivals_evicted_total", .counter, [], .counter(.arrivalsEvicted),
             "Of those, closed because too many waited."),
