@@ -1,6 +1,7 @@
 import Config
 import Connection
 import Core
+import Glibc
 import Telemetry
 import Testing
 
@@ -8,9 +9,8 @@ import Testing
 
 /// Who does not read is not read for: what the gateway and the kernel hold between two sides has a bound, whatever the body.
 @Suite struct BackPressureTests {
-    /// One block each way, one pipe, and what the kernel keeps for four sockets of loopback at most
-    /// (net.ipv4.tcp_wmem and tcp_rmem: 4 and 6 MiB).
-    private static let kernel = 2 * (4 + 6) << 20
+    /// One block each way, one pipe, and what the kernel keeps for four sockets of loopback at most (tcp(7)).
+    private static let kernel = 2 * (most("tcp_wmem") + most("tcp_rmem"))
     private static let bound = 2 * ConnectionResources.blockSize + PipePool.capacity + kernel
 
     /// The beginning of a chunk that no test sees the end of.
@@ -53,6 +53,16 @@ import Testing
             backend.forget()
             return offer(harness, client, until: 1) > 0
         }
+    }
+
+    /// The third number of such a setting: the most octets of one socket's buffer.
+    private static func most(_ setting: String) -> Int {
+        guard let file = fopen("/proc/sys/net/ipv4/\(setting)", "r") else { return 8 << 20 }
+        defer { fclose(file) }
+        var line = [CChar](repeating: 0, count: 128)
+        guard fgets(&line, CInt(line.count), file) != nil else { return 8 << 20 }
+        let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return text.split { $0 == "\t" || $0 == " " || $0 == "\n" }.last.flatMap { Int($0) } ?? 8 << 20
     }
 
     /// Offers octets until the other side has not taken any for `patience` turns.

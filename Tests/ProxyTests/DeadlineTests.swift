@@ -9,7 +9,7 @@ import Testing
 /// Every state has its deadline; here they are milliseconds.
 @Suite struct DeadlineTests {
     static let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
-    static let soon = TimeAmount.milliseconds(40)
+    static let soon = TimeAmount.milliseconds(150)
 
     @Test func aHeadThatDoesNotEndIsA408() throws {
         let harness = try WorkerHarness()
