@@ -36,6 +36,10 @@ open class ServerStream: MessageStream {
     /// Gives the stream up after a tunnel that both ends have closed.
     open func exchangeClosed() { preconditionFailure("an abstract stream") }
 
+    /// Trailer fields of our own, as lines with CRLF, that go out with the body's end; where they have no place they are
+    /// dropped.
+    open func appendTrailers(_ lines: ByteView) {}
+
     /// Nil: clear text.
     open var tls: TLSChannel? { nil }
 

@@ -74,9 +74,15 @@ def messages(options, answered):
     say("sent", sent)
 
 
+def metadata(word):
+    """Of a key that ends in -bin the value is octets."""
+    key, value = word.split("=", 1)
+    return key, value.encode() if key.endswith("-bin") else value
+
+
 def call(options, link, shows=True):
     path = options.method or "/sluice.test.Echo/" + METHODS[options.kind]
-    more = {"timeout": options.timeout, "metadata": [tuple(m.split("=", 1)) for m in options.metadata]}
+    more = {"timeout": options.timeout, "metadata": [metadata(m) for m in options.metadata]}
     make = {"unary": link.unary_unary, "server-stream": link.unary_stream, "client-stream": link.stream_unary,
             "bidi": link.stream_stream}[options.kind]
     stub = make(path, request_serializer=None, response_deserializer=None)

@@ -88,9 +88,14 @@ public enum Clients {
     public static func tool(
         _ name: String, _ arguments: [String], within limit: TimeAmount = .seconds(60)
     ) throws -> Outcome {
+        try startTool(name, arguments).finish(within: limit)
+    }
+
+    /// Starts an installed tool.
+    public static func startTool(_ name: String, _ arguments: [String]) throws -> Running {
         let search = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
         for place in search.split(separator: ":") where access("\(place)/\(name)", X_OK) == 0 {
-            return try Running(["\(place)/\(name)"] + arguments).finish(within: limit)
+            return try Running(["\(place)/\(name)"] + arguments)
         }
         throw Missing(what: "'\(name)' is not on PATH")
     }

@@ -86,6 +86,8 @@ public final class HTTP2ServerStream: ServerStream {
         resources.buffers.reclaim(&output)
     }
 
+    public override func appendTrailers(_ lines: ByteView) { wire.lane?.trailersToSend.append(lines) }
+
     private func sendHead(_ length: Int, ends: Bool) {
         guard let lane = wire.lane, lane.closedWith == nil else { return output.consume(length) }
         octetsSent &+= UInt64(length)

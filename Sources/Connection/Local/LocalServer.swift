@@ -1,11 +1,13 @@
 import Core
 import HTTP
 import IO
+import TLS
 
 /// A server whose answers are made in this process: the admin interface, `echo`. Requests are collected whole (their
 /// bodies are small and bounded), answers of any size are sent under back-pressure.
 ///
-/// A subclass overrides ``respond(to:)``. The listening socket is borrowed; it must outlive the server.
+/// A subclass overrides ``respond(to:)``. The listening socket is borrowed; it must outlive the server. HTTP/1.1 in clear
+/// text is always spoken; more is asked for by ``takesHTTP2`` and by a ``TLSFront``.
 open class LocalServer: ConnectionOwner {
     /// Connections at once. The next one takes the place of an idle one, or is closed at once.
     public static let connectionLimit = 512
@@ -25,15 +27,22 @@ open class LocalServer: ConnectionOwner {
     public let bodies: Bodies
     /// How long a peer may send nothing of its request's body, or take nothing of the answer.
     public var patience = TimeAmount.seconds(60)
+    /// HTTP/2 too: by prior knowledge in clear text, over TLS where ALPN has chosen it.
+    public var takesHTTP2 = false
     private let listener: CInt
+    /// Nil: clear text.
+    private let front: TLSFront?
     private var acceptor: Acceptor!
     private var connections: [ObjectIdentifier: any DownstreamConnection] = [:]
     private var exchanges: [ObjectIdentifier: LocalExchange] = [:]
-    fileprivate var date = HTTPDate()
+    var date = HTTPDate()
 
-    /// - Parameter listener: a non-blocking listening socket.
-    public init(listener: CInt, resources: ConnectionResources, bodies: Bodies) {
+    /// - Parameters:
+    ///   - listener: a non-blocking listening socket.
+    ///   - front: every connection begins with a TLS handshake that it answers; nil: clear text.
+    public init(listener: CInt, front: TLSFront? = nil, resources: ConnectionResources, bodies: Bodies) {
         self.listener = listener
+        self.front = front
         self.resources = resources
         self.bodies = bodies
         super.init()
@@ -43,6 +52,9 @@ open class LocalServer: ConnectionOwner {
 
     /// The request is complete. To be answered now or later by ``LocalExchange/respond(status:contentType:fields:body:)``.
     open func respond(to exchange: LocalExchange) {}
+
+    /// What becomes of this request's body; asked when its head is there.
+    open func bodies(of exchange: LocalExchange) -> Bodies { bodies }
 
     /// Takes no more connections and closes those that wait for a request.
     public func stopAccepting() {
@@ -87,8 +99,56 @@ open class LocalServer: ConnectionOwner {
             idle.drain()
         }
         let origin = ConnectionOrigin(peer: peer, socketID: 0, acceptedAt: resources.loop.now)
-        let connection = HTTP1ServerConnection(adopting: fd, origin: origin, acceptor: self, resources: resources)
+        if let front {
+            keep(TLSHandshake(adopting: fd, origin: origin, front: front, owner: self, resources: resources))
+        } else {
+            keep(HTTP1ServerConnection(adopting: fd, origin: origin, acceptor: self, resources: resources))
+        }
+    }
+
+    private func keep(_ connection: some DownstreamConnection) {
         connections[ObjectIdentifier(connection)] = connection
+    }
+
+    public final override func handshakeEnded(_ handshake: TLSHandshake) {
+        let channel = handshake.channel
+        let (fd, origin) = handshake.take(listenerIdentity: Self.onlyListener)
+        connections[ObjectIdentifier(handshake)] = nil
+        if channel.session.applicationProtocol.equals("h2") {
+            beginHTTP2(fd, channel, ByteBuffer(), origin)
+        } else {
+            let connection = HTTP1ServerConnection(
+                taking: fd, tls: channel, received: ByteBuffer(), origin: origin, acceptor: self, resources: resources)
+            keep(connection)
+            connection.ready(.anyTransfer)
+            if !acceptor.isRegistered { connection.drain() }
+        }
+    }
+
+    /// Any number but that of clear text: there are no others to tell it from.
+    private static let onlyListener: UInt64 = 1
+
+    public final override func handshakeFailed(_ handshake: TLSHandshake, _ failure: TLSFailure) {
+        connections[ObjectIdentifier(handshake)] = nil
+    }
+
+    public final override func prefaceReceived(on connection: HTTP1ServerConnection) -> Bool {
+        guard takesHTTP2, connection.tls == nil else { return false }
+        var received = ByteBuffer()
+        let fd = connection.take(received: &received)
+        connections[ObjectIdentifier(connection)] = nil
+        beginHTTP2(fd, nil, received, connection.origin)
+        return true
+    }
+
+    private func beginHTTP2(
+        _ fd: CInt, _ tls: TLSChannel?, _ received: consuming ByteBuffer, _ origin: ConnectionOrigin
+    ) {
+        let connection = HTTP2ServerConnection(
+            taking: fd, tls: tls, received: received, origin: origin, acceptor: self, resources: resources)
+        keep(connection)
+        connection.ready(.anyTransfer)
+        if !acceptor.isRegistered { connection.drain() }
     }
 
     public final override func requestReceived(on connection: ServerStream) {
@@ -110,7 +170,7 @@ open class LocalServer: ConnectionOwner {
         connections[ObjectIdentifier(connection)] = nil
     }
 
-    fileprivate func ended(_ exchange: LocalExchange) { exchanges[ObjectIdentifier(exchange)] = nil }
+    func ended(_ exchange: LocalExchange) { exchanges[ObjectIdentifier(exchange)] = nil }
 }
 
 /// The listening socket in the loop, apart from the server because both have deadlines and events of their own.
@@ -125,260 +185,4 @@ private final class Acceptor: EventSource {
 
     override func ready(_ events: ReadyEvents) { server.accept() }
     override func deadlinePassed(now: Instant) { server.resumeAccepting() }
-}
-
-/// One request of a ``LocalServer`` and its answer. Kept by the server until the answer is sent or the peer is gone; it may
-/// be answered in a later turn of the loop.
-public final class LocalExchange: ConnectionOwner {
-    private enum State { case receiving, waiting, sending, tunnel, ended }
-
-    public let connection: ServerStream
-    /// The request's body, unless it is discarded; complete when the server is asked to respond.
-    public private(set) var body: [UInt8] = []
-    private let server: LocalServer
-    private var state = State.receiving
-    private var answer = ByteBuffer()
-    private var alarm: (() -> Void)?
-    /// The head was refused: nothing can be asked of it.
-    fileprivate var isRefusal = false
-    private var tunnel: ((inout ByteBuffer, inout ByteBuffer) -> Bool)?
-
-    fileprivate init(_ connection: ServerStream, server: LocalServer) {
-        self.connection = connection
-        self.server = server
-    }
-
-    /// Whether anybody still waits for the answer.
-    public var isOpen: Bool { state != .ended }
-
-    // MARK: the request
-
-    private var message: RequestMessage {
-        guard let message = connection.request else { preconditionFailure("an exchange without a request") }
-        return message
-    }
-
-    public var method: ByteView { message.head.methodRange.of(connection.headBytes) }
-    public var isHead: Bool { !isRefusal && message.head.method == .head }
-    /// As sent, query included.
-    public var target: ByteView { message.head.target.of(connection.headBytes) }
-    public var path: ByteView { message.head.path.of(connection.headBytes) }
-    public var query: ByteView { message.head.query.of(connection.headBytes) }
-    public var minorVersion: UInt8 { message.head.minorVersion }
-    public var upgradesToWebSocket: Bool { message.head.upgradesToWebSocket }
-
-    /// The first line with this name, or nil.
-    public func field(_ name: FieldName) -> ByteView? {
-        message.head.fields.first(name)?.value(in: connection.headBytes)
-    }
-
-    public var fieldCount: Int { message.head.fields.count }
-    public func field(at index: Int) -> (name: ByteView, value: ByteView) {
-        let line = message.head.fields[index]
-        return (line.name(in: connection.headBytes), line.value(in: connection.headBytes))
-    }
-
-    fileprivate func begin() {
-        if message.head.expectsContinue, !connection.incoming.isComplete {
-            connection.resources.buffers.supply(&connection.output)
-            connection.output.append("HTTP/1.1 100 Continue\r\n\r\n")
-            _ = connection.flush()
-        }
-        waitForPeer()
-        receive()
-    }
-
-    private func waitForPeer() {
-        server.resources.loop.setDeadline(self, server.resources.loop.now + server.patience)
-    }
-
-    private func receive() {
-        while state == .receiving {
-            switch connection.incoming.next(&connection.input) {
-            case .data(let run):
-                if case .collected(let limit) = server.bodies {
-                    guard body.count + run.count <= limit else {
-                        connection.closesAfterResponse = true
-                        return respond(status: 413, text: "the request's body is larger than this server takes\n")
-                    }
-                    body += run.array
-                }
-                connection.incoming.consume(run.count, from: &connection.input)
-                waitForPeer()
-            case .complete:
-                state = .waiting
-                server.resources.loop.clearDeadline(self)
-                server.respond(to: self)
-            case .refused:
-                connection.closesAfterResponse = true
-                return respond(status: 400, text: "the request's body is not framed as HTTP says\n")
-            case .needMore:
-                switch connection.fill() {
-                case .more: continue
-                case .nothing: return
-                case .full: preconditionFailure("a body's run was not consumed")
-                case .endOfFile, .failed: return abort()
-                }
-            }
-        }
-    }
-
-    // MARK: the answer
-
-    /// Sends the answer. To be called once; after the peer has gone it does nothing.
-    /// - Parameter fields: further field lines, each with its CRLF.
-    public func respond(status: UInt16, contentType: StaticString, fields: String = "", body: consuming ByteBuffer) {
-        guard state == .receiving || state == .waiting else { return }
-        let hasBody = status != 204 && status != 304
-        connection.resources.buffers.supply(&connection.output)
-        writeHead(status: status, contentType: contentType, fields: fields, length: hasBody ? body.count : nil)
-        answer = body
-        if isHead || !hasBody || answer.isEmpty {
-            answer.clear()
-            connection.outgoing = .none
-        } else {
-            connection.outgoing = .length(remaining: UInt64(answer.count))
-        }
-        state = .sending
-        alarm = nil
-        waitForPeer()
-        send()
-    }
-
-    public func respond(status: UInt16, fields: String = "", text: String) {
-        var body = ByteBuffer()
-        body.append(string: text)
-        respond(status: status, contentType: "text/plain; charset=utf-8", fields: fields, body: body)
-    }
-
-    private func writeHead(status: UInt16, contentType: StaticString, fields: String, length: Int?) {
-        let now = server.resources.loop.wallNow / 1_000_000_000
-        StatusLine.write(status: status, to: &connection.output)
-        connection.output.append("server: sluice\r\ndate: ")
-        server.date.write(unixSeconds: now, to: &connection.output)
-        if let length {
-            connection.output.append("\r\ncontent-type: ")
-            connection.output.append(contentType)
-            connection.output.append("\r\ncontent-length: ")
-            connection.output.append(decimal: UInt64(length))
-        }
-        connection.output.append("\r\n")
-        connection.output.append(string: fields)
-        if connection.closesAfterResponse {
-            connection.output.append("connection: close\r\n")
-        } else if minorVersion == 0 {
-            connection.output.append("connection: keep-alive\r\n")
-        }
-        connection.output.append("\r\n")
-    }
-
-    private func send() {
-        while state == .sending {
-            if !answer.isEmpty {
-                let taken = connection.write(body: answer.view)
-                if taken > 0 {
-                    answer.consume(taken)
-                    waitForPeer()
-                    continue
-                }
-                // Nothing was taken: there is no room behind what waits, or the socket is full.
-                if !connection.output.isEmpty, connection.flush() { continue }
-            } else if connection.flush() {
-                return finish()
-            }
-            if connection.failure != nil { return abort() }
-            return
-        }
-    }
-
-    private func finish() {
-        state = .ended
-        server.resources.loop.clearDeadline(self)
-        let held = self
-        connection.exchangeEnded()
-        server.ended(held)
-    }
-
-    private func abort() {
-        guard state != .ended else { return }
-        state = .ended
-        server.resources.loop.clearDeadline(self)
-        connection.exchangeAborted()
-        server.ended(self)
-    }
-
-    // MARK: waiting, and other protocols
-
-    /// Calls `action` later, unless the peer has gone by then. One at a time.
-    public func after(_ amount: TimeAmount, _ action: @escaping () -> Void) {
-        alarm = action
-        server.resources.loop.setDeadline(self, server.resources.loop.now + amount)
-    }
-
-    public override func deadlinePassed(now: Instant) {
-        guard let action = alarm else { return abort() }
-        alarm = nil
-        action()
-    }
-
-    /// Switches to another protocol (RFC 9110, section 7.8). From then on `body` gets what has come in, consumes what it
-    /// used, and appends what is to be sent; when it returns false the connection ends once that is sent.
-    public func upgrade(
-        fields: String, _ body: @escaping (_ input: inout ByteBuffer, _ output: inout ByteBuffer) -> Bool
-    ) {
-        guard state == .waiting else { return }
-        connection.resources.buffers.supply(&connection.output)
-        connection.output.append("HTTP/1.1 101 Switching Protocols\r\nserver: sluice\r\n")
-        connection.output.append(string: fields)
-        connection.output.append("\r\n")
-        connection.closesAfterResponse = true
-        tunnel = body
-        state = .tunnel
-        runTunnel()
-    }
-
-    private func runTunnel() {
-        while state == .tunnel, let tunnel {
-            // What was made of the octets so far goes first: a peer that does not read is not read from.
-            guard connection.flush() else { return connection.failure == nil ? () : abort() }
-            if !connection.input.isEmpty {
-                connection.resources.buffers.supply(&connection.output)
-                let before = connection.input.count
-                guard tunnel(&connection.input, &connection.output) else {
-                    self.tunnel = nil
-                    state = .sending
-                    waitForPeer()
-                    return send()
-                }
-                if connection.input.count < before { continue }
-            }
-            switch connection.fill() {
-            case .more: continue
-            case .nothing: return
-            case .full, .endOfFile, .failed: return abort()
-            }
-        }
-    }
-
-    // MARK: events
-
-    public override func readable(_ connection: MessageStream) {
-        switch state {
-        case .receiving: receive()
-        case .tunnel: runTunnel()
-        case .waiting, .sending:
-            // Pipelined requests wait. A peer that has reset is noticed here, so that nothing is kept for nobody.
-            if self.connection.isPeerLost { abort() }
-        case .ended: break
-        }
-    }
-
-    public override func writable(_ connection: MessageStream) {
-        switch state {
-        case .sending: send()
-        case .tunnel: runTunnel()
-        case .receiving, .waiting: _ = connection.flush()
-        case .ended: break
-        }
-    }
 }

@@ -15,24 +15,41 @@ public final class TLSHandshake: EventSource, DownstreamConnection {
     private(set) var events = ReadyEvents(rawValue: 0)
     private var mayWrite = true
 
-    /// - Parameters:
-    ///   - fd: registered with the loop, for another source; from now on this one's. Begins with the next ``ready(_:)``,
-    ///     which the caller owes.
-    ///   - received: what was read of the ClientHello already.
-    ///   - front: chooses the certificate by the name that is asked for.
-    public init(
-        taking fd: CInt, received: consuming ByteBuffer, origin: ConnectionOrigin, front: TLSFront,
-        owner: ConnectionOwner, resources: ConnectionResources
+    private init(
+        _ fd: CInt, _ origin: ConnectionOrigin, _ front: TLSFront, _ owner: ConnectionOwner,
+        _ resources: ConnectionResources
     ) {
         self.fd = fd
         self.origin = origin
         self.owner = owner
         self.resources = resources
         channel = TLSChannel(TLSSession(server: front))
-        channel.session.received = received
         super.init()
-        resources.loop.replace(fd, self)
         resources.loop.setDeadline(self, resources.loop.now + resources.limits.handshake)
+    }
+
+    /// - Parameters:
+    ///   - fd: registered with the loop, for another source; from now on this one's. Begins with the next ``ready(_:)``,
+    ///     which the caller owes.
+    ///   - received: what was read of the ClientHello already.
+    ///   - front: chooses the certificate by the name that is asked for.
+    public convenience init(
+        taking fd: CInt, received: consuming ByteBuffer, origin: ConnectionOrigin, front: TLSFront,
+        owner: ConnectionOwner, resources: ConnectionResources
+    ) {
+        self.init(fd, origin, front, owner, resources)
+        channel.session.received = received
+        resources.loop.replace(fd, self)
+    }
+
+    /// A connection that was accepted just now.
+    public convenience init(
+        adopting fd: consuming OwnedFD, origin: ConnectionOrigin, front: TLSFront, owner: ConnectionOwner,
+        resources: ConnectionResources
+    ) {
+        let raw = fd.release()
+        self.init(raw, origin, front, owner, resources)
+        resources.loop.add(raw, self)
     }
 
     public var isIdle: Bool { false }

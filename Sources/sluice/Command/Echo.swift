@@ -2,21 +2,25 @@ import Connection
 import Core
 import Glibc
 import IO
+import TLS
 
 extension Command {
     static let echo = Command(
-        name: "echo", synopsis: "echo --listen ADDR [OPTION…]",
+        name: "echo", synopsis: "echo --listen ADDR [--name NAME] [--tls CERT KEY]",
         summary: "A small backend for trying things: answers with what it received, as JSON.",
         options: """
               --listen ADDR           IP:PORT; port 0 takes a free one, which is printed
               --name NAME             what it calls itself in 'pod' (default: $POD_NAME, or echo)
+              --tls CERT KEY          HTTPS only, with the certificate and key of these PEM files
 
-            HTTP/1.1, and WebSocket (every message back as it came) on any path. /health answers 200, /status/NNN that
-            status, ?delay=1s waits first. $NAMESPACE, $SERVICE_NAME and $INGRESS_NAME are told as they are.
+            HTTP/1.1, HTTP/2 (by prior knowledge, or by ALPN over TLS), WebSocket over both (every message back as it came)
+            and gRPC (every method answers its messages; grpc.health.v1.Health/Check) on any path. /health answers 200,
+            /status/NNN that status, ?delay=1s waits first. $NAMESPACE, $SERVICE_NAME and $INGRESS_NAME are told as they are.
             """
     ) { arguments throws(UsageError) in
         var address: SocketAddress?
         var identity = EchoIdentity()
+        var pair: (certificate: String, key: String)?
         var reader = ArgumentReader(arguments)
         while let argument = try reader.next() {
             switch argument {
@@ -28,15 +32,50 @@ extension Command {
                 }
                 address = found
             case .option("--name"): identity.pod = try reader.value("NAME")
-            case .option("--tls"): throw UsageError("--tls is not in this version; echo speaks HTTP/1.1 in clear text")
-            case .option(let other): throw reader.unknown(other, among: ["--listen", "--name"])
+            case .option("--tls"):
+                let certificate = try reader.value("CERT KEY")
+                pair = (certificate, try reader.value("CERT KEY"))
+            case .option(let other): throw reader.unknown(other, among: ["--listen", "--name", "--tls"])
             }
         }
         guard let address else { throw UsageError("where? write --listen IP:PORT") }
-        return try serve(address, identity)
+        var front: TLSFront?
+        if let pair { front = try secured(certificate: pair.certificate, key: pair.key) }
+        return try serve(address, front, identity)
     }
 
-    private static func serve(_ address: SocketAddress, _ identity: EchoIdentity) throws(UsageError) -> Int32 {
+    /// One certificate for whatever name is asked for. Clients' certificates are asked for, and shown in the answers.
+    private static func secured(certificate: String, key: String) throws(UsageError) -> TLSFront {
+        var settings = ServerTLSSettings(certificates: [
+            KeyPairSettings(name: certificate, chain: try text(certificate), key: try text(key))
+        ])
+        settings.parameters.alpn = ["h2", "http/1.1"]
+        settings.clientValidation = ClientValidation(mode: .unverified, authorities: "")
+        do throws(TLSSettingsError) {
+            let context = try TLSContext(server: settings)
+            return TLSFront { _ in context }
+        } catch {
+            throw UsageError("--tls \(certificate) \(key): \(error)")
+        }
+    }
+
+    private static func text(_ path: String) throws(UsageError) -> String {
+        guard let file = fopen(path, "r") else { throw UsageError("--tls \(path): \(Errno(errno))") }
+        defer { fclose(file) }
+        var octets: [UInt8] = []
+        var block = [UInt8](repeating: 0, count: 16 * 1024)
+        // A chain is a few kilobytes; more than a megabyte is another file.
+        while octets.count < 1 << 20 {
+            let count = fread(&block, 1, block.count, file)
+            guard count > 0 else { break }
+            octets += block[..<count]
+        }
+        return String(decoding: octets, as: UTF8.self)
+    }
+
+    private static func serve(
+        _ address: SocketAddress, _ front: TLSFront?, _ identity: EchoIdentity
+    ) throws(UsageError) -> Int32 {
         signal(SIGPIPE, SIG_IGN)
         let socket: OwnedFD
         do throws(Errno) {
@@ -48,7 +87,8 @@ extension Command {
         let bound = Socket.localAddress(socket.raw) ?? address
         let loop = EventLoop()
         let server = EchoServer(
-            listener: socket.raw, port: bound.port, identity: identity, resources: ConnectionResources(loop: loop))
+            listener: socket.raw, port: bound.port, front: front, identity: identity,
+            resources: ConnectionResources(loop: loop))
         Output.error("echo '\(identity.pod)' listens on \(bound)")
         withExtendedLifetime(server) { loop.run() }
         return 0

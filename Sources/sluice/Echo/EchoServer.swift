@@ -3,6 +3,7 @@ import Core
 import Glibc
 import HTTP
 import IO
+import TLS
 
 /// What an echo says of itself.
 struct EchoIdentity {
@@ -16,24 +17,30 @@ struct EchoIdentity {
     }
 }
 
-/// A backend that answers with what it received, in the shape of the echo server of Gateway API's conformance suite.
+/// A backend that answers with what it received, in the shape of the echo server of Gateway API's conformance suite: over
+/// HTTP/1.1 and HTTP/2, in clear text or, with a front, over TLS.
 final class EchoServer: LocalServer {
     private let identity: EchoIdentity
     private let port: UInt16
 
-    init(listener: CInt, port: UInt16, identity: EchoIdentity, resources: ConnectionResources) {
+    init(
+        listener: CInt, port: UInt16, front: TLSFront?, identity: EchoIdentity, resources: ConnectionResources
+    ) {
         self.port = port
         self.identity = identity
-        super.init(listener: listener, resources: resources, bodies: .discarded)
+        super.init(listener: listener, front: front, resources: resources, bodies: .discarded)
+        takesHTTP2 = true
+    }
+
+    override func bodies(of exchange: LocalExchange) -> Bodies {
+        exchange.isGRPC ? .collected(limit: GRPCEcho.messageLimit) : .discarded
     }
 
     override func respond(to exchange: LocalExchange) {
-        if exchange.upgradesToWebSocket, let key = exchange.field(.secWebSocketKey) {
+        if exchange.isGRPC { return GRPCEcho.answer(exchange) }
+        if exchange.upgradesToWebSocket, let opening = Self.opening(exchange) {
             var frames = WebSocketEcho()
-            let accept = WebSocketHandshake.accept(key: key)
-            return exchange.upgrade(
-                fields: "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: \(accept)\r\n"
-            ) { input, output in frames.pass(&input, to: &output) }
+            return exchange.upgrade(fields: opening) { input, output in frames.pass(&input, to: &output) }
         }
         guard let delay = Self.delay(exchange.query) else {
             return exchange.respond(status: 400, text: "delay must be a duration such as 1s or 250ms\n")
@@ -43,6 +50,15 @@ final class EchoServer: LocalServer {
         } else {
             answer(exchange)
         }
+    }
+
+    /// What agrees to a WebSocket; nil: it is not asked for in the right words.
+    private static func opening(_ exchange: LocalExchange) -> String? {
+        // The key and its answer are HTTP/1.1's (RFC 8441, section 5).
+        if exchange.majorVersion == 2 { return "" }
+        guard let key = exchange.field(.secWebSocketKey) else { return nil }
+        let accept = WebSocketHandshake.accept(key: key)
+        return "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: \(accept)\r\n"
     }
 
     /// Nil: there is one, and it is no duration.
@@ -65,15 +81,17 @@ final class EchoServer: LocalServer {
                 status: UInt16(status), contentType: "text/plain; charset=utf-8", fields: "", body: ByteBuffer())
         }
         exchange.respond(
-            status: 200, contentType: "application/json", fields: Self.wantedFields(exchange), body: body(exchange))
+            status: 200, contentType: "application/json",
+            fields: "x-content-type-options: nosniff\r\n" + Self.wanted("x-echo-set-header", exchange),
+            body: body(exchange), trailers: Self.wanted("x-echo-set-trailer", exchange))
     }
 
-    /// `X-Echo-Set-Header: name: value, other: value` asks for fields of the answer.
-    private static func wantedFields(_ exchange: LocalExchange) -> String {
-        var lines = "x-content-type-options: nosniff\r\n"
+    /// `X-Echo-Set-Header: name: value, other: value` asks for fields of the answer, `X-Echo-Set-Trailer` for fields behind it.
+    private static func wanted(_ word: StaticString, _ exchange: LocalExchange) -> String {
+        var lines = ""
         for index in 0..<exchange.fieldCount {
             let (name, value) = exchange.field(at: index)
-            guard name.equalsIgnoringCase("x-echo-set-header") else { continue }
+            guard name.equalsIgnoringCase(ByteView(word)) else { continue }
             for part in value.string.split(separator: ",") {
                 guard let colon = part.firstIndex(of: ":") else { continue }
                 let name = String(part[..<colon]).withView { $0.trimmed.string }
@@ -90,7 +108,7 @@ final class EchoServer: LocalServer {
         json.field("path", exchange.target)
         json.field("host", exchange.field(.host) ?? .empty)
         json.field("method", exchange.method)
-        json.field("proto", exchange.minorVersion == 0 ? "HTTP/1.0" : "HTTP/1.1")
+        json.field("proto", Self.version(of: exchange))
         json.key("headers")
         write(fieldsOf: exchange, to: &json)
         json.field("httpPort", "\(port)")
@@ -98,10 +116,40 @@ final class EchoServer: LocalServer {
         json.field("ingress", identity.ingress)
         json.field("service", identity.service)
         json.field("pod", identity.pod)
+        if let tls = exchange.connection.tls {
+            json.key("tls")
+            write(tls, to: &json)
+        }
+        if !exchange.trailers.isEmpty { json.field("trailers", exchange.trailers.view) }
         json.endObject()
         var buffer = json.finish()
         buffer.append(byte: ASCII.lf)
         return buffer
+    }
+
+    private static func version(of exchange: LocalExchange) -> StaticString {
+        if exchange.majorVersion == 2 { return "HTTP/2.0" }
+        return exchange.minorVersion == 0 ? "HTTP/1.0" : "HTTP/1.1"
+    }
+
+    private func write(_ tls: TLSChannel, to json: inout JSONWriter) {
+        let session = tls.session
+        json.beginObject()
+        json.field("version", session.protocolVersion?.text ?? "")
+        json.field("cipherSuite", session.cipherName)
+        json.field("serverName", String(decoding: session.serverName, as: UTF8.self))
+        json.field("negotiatedProtocol", session.applicationProtocol)
+        json.field("resumed", session.isResumed)
+        // Asked for and taken as it is: whether it is to be believed is told beside it.
+        if let peer = tls.peerCertificate {
+            json.field("peerSubject", peer.subject)
+            json.field("peerHash", peer.hash)
+            json.key("peerNames")
+            json.beginArray()
+            for name in peer.dnsNames + peer.uris { json.value(name) }
+            json.endArray()
+        }
+        json.endObject()
     }
 
     /// Names as Go's `net/http` has them, each with the list of its values; Host stands apart.

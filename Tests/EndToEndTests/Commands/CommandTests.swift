@@ -41,7 +41,8 @@ struct CommandTests {
             (["reload", "--admin", "unix:/nowhere/admin"], 2, "no gateway answers"),
             (["status", "--pid-file", "/nowhere"], 2, "/nowhere"),
             (["echo"], 2, "--listen"),
-            (["echo", "--listen", "127.0.0.1:1", "--tls", "a", "b"], 2, "--tls is not in this version"),
+            (["echo", "--listen", "127.0.0.1:1", "--tls", "/nowhere/a", "b"], 2, "--tls /nowhere/a: No such file"),
+            (["echo", "--listen", "127.0.0.1:1", "--tls", "a"], 2, "--tls needs a value: --tls CERT KEY"),
             (["run", "--access-log", "xml"], 2, "--access-log 'xml'"),
         ] as [([String], UInt8, String)])
     func wrongAndRightUsage(arguments: [String], code: UInt8, part: String) throws {

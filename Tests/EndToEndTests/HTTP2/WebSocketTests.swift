@@ -1,0 +1,34 @@
+import Core
+import IO
+import Support
+import Testing
+
+@Suite("WebSocket")
+struct WebSocketTests {
+    /// By HTTP/1.1 and by extended CONNECT (RFC 8441), over TLS and in clear text, to a backend that speaks HTTP/1.1.
+    @Test(arguments: ["1", "2"], [false, true])
+    func reachesABackendOfHTTP1(version: String, isSecure: Bool) throws {
+        let backend = try Clients.backend("websocket_server", ["--http", "1"])
+        let port = try Ports.free()
+        let trust = try TrustFolder()
+        let pair = try TestCertificates.issue(names: ["chat.example.com"])
+        let gateway = try Gateway(
+            isSecure
+                ? SecureSite.simple(port: port, pair: pair, backend: backend.port)
+                : Site.simple(port: port, backend: backend.port))
+        let words =
+            ["--http", version, "--target", "127.0.0.1:\(port)", "--host", "chat.example.com"]
+            + (isSecure ? ["--tls", trust.ca] : [])
+        let echo = try Clients.run(
+            "websocket_client", words + ["--message", "a", "--message", "b", "--subprotocol", "chat"])
+        #expect(echo.value("opened") == "chat" && echo.values("message") == ["a", "b"], "\(echo.output)")
+        #expect(echo.value("close") == "1000 done")
+        let large = try Clients.run("websocket_client", words + ["--size", "3000000"])
+        #expect(large.value("message")?.hasPrefix("3000000 octets") == true, "\(large.output)")
+        let refused = try Clients.run("websocket_client", words + ["--path", "/refuse"])
+        #expect(refused.value("refused") == "403", "\(refused.output)")
+        let closed = try Clients.run("websocket_client", words + ["--message", "close 4001"])
+        #expect(closed.value("close") == "4001 as asked", "\(closed.output)")
+        withExtendedLifetime(gateway) {}
+    }
+}
