@@ -8,6 +8,7 @@
   Error         the message is `CODE details`: ends so before any head (trailers only)
   LateError     the same after one message
   Slow          the message is seconds: answers after them
+  Mute          the same, but without initial metadata before
   Metadata      answers what it received, `key: value` a line; `deadline: SECONDS` too
   Check         of grpc.health.v1.Health: SERVING
 
@@ -42,6 +43,7 @@ class Echo(grpc.GenericRpcHandler):
             "Error": (grpc.unary_unary_rpc_method_handler, self.error),
             "LateError": (grpc.unary_stream_rpc_method_handler, self.late_error),
             "Slow": (grpc.unary_unary_rpc_method_handler, self.slow),
+            "Mute": (grpc.unary_unary_rpc_method_handler, self.slow),
             "Metadata": (grpc.unary_unary_rpc_method_handler, self.metadata),
             "Check": (grpc.unary_unary_rpc_method_handler, lambda message, call: b"\x08\x01"),
         }
@@ -57,7 +59,7 @@ class Echo(grpc.GenericRpcHandler):
             finished = threading.Event()
             say("call", path)
             call.add_callback(lambda: None if finished.is_set() else say("cancelled", path))
-            if method != "Error":
+            if method not in ("Error", "Mute"):
                 call.send_initial_metadata((("x-backend", self.name), ("x-method", path)))
                 call.set_trailing_metadata((("x-trailer", self.name),))
             return finished

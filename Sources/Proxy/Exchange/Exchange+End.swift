@@ -35,9 +35,18 @@ extension Exchange {
         dropUpstream()
         if hadAttempt { endAttempt(status: status) }
         recorder?.broken()
+        let isLate = reason == .upstreamTimeout && canEndInWords(downstream)
         record(downstream)
         clear()
-        downstream.exchangeAborted()
+        guard isLate else { return downstream.exchangeAborted() }
+        downstream.appendTrailers(ByteView("grpc-status: 4\r\ngrpc-message: the deadline has passed\r\n"))
+        downstream.endBody()
+        downstream.exchangeEnded()
+    }
+
+    /// A call of gRPC that has begun to be answered still has a place for a status of ours: its trailers.
+    private func canEndInWords(_ downstream: ServerStream) -> Bool {
+        phase == .relaying && isGRPC && downstream.majorVersion == 2 && downstream.outgoing == .chunked
     }
 
     /// Both directions have ended, or one has failed.

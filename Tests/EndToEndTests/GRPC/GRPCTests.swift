@@ -139,14 +139,18 @@ struct GRPCTests {
             let nobody = try call(["unary", "--method", "/sluice.test.Nobody/Any"], isSecure: isSecure)
             #expect(nobody.value("status") == "UNAVAILABLE", "\(nobody.output)")
         }
-        let slow = try Clients.run(
-            "grpc_client",
-            [
-                "unary", "--method", "/sluice.test.Echo/Slow", "--message", "20", "--target", "127.0.0.1:\(clear)",
-                "--authority", "slow.example.com",
-            ])
-        #expect(slow.value("status") == "DEADLINE_EXCEEDED", "\(slow.output)")
-        #expect(try backend.running.wait(for: "cancelled") == "/sluice.test.Echo/Slow")
+        // Before the backend has answered, and after it has begun to.
+        for method in ["Mute", "Slow"] {
+            let late = try Clients.run(
+                "grpc_client",
+                [
+                    "unary", "--method", "/sluice.test.Echo/\(method)", "--message", "20", "--target",
+                    "127.0.0.1:\(clear)", "--authority", "slow.example.com",
+                ])
+            #expect(late.value("status") == "DEADLINE_EXCEEDED", "\(late.output)")
+        }
+        try backend.running.wait(for: "cancelled", count: 2)
+        #expect(backend.running.values("cancelled") == ["/sluice.test.Echo/Mute", "/sluice.test.Echo/Slow"])
         withExtendedLifetime(gateway) {}
     }
 }
