@@ -62,6 +62,7 @@ Sluice is ready: http://localhost:8080 (admin: http://127.0.0.1:15000). Try, fro
   curl -i http://localhost:8080/hello                                a plain route: v1 answers
   for i in $(seq 10); do curl -s http://localhost:8080/; done        the canary: v2 answers one in ten
   curl -i -H 'x-version: v2' http://localhost:8080/                  the version header: v2 answers
+  curl --cacert certs/localhost.pem https://secure.localhost:8443/   HTTPS, HTTP/2 where curl can
 
 The manifests are in routes/; after a change: kill -HUP or 'sluice reload'. Ctrl-C ends everything.
 
