@@ -89,7 +89,7 @@ let package = Package(
         tests(of: "HTTP", ["Core", "Support"], exclude: ["Corpus"]),
         tests(of: "Config", ["Core", "HTTP"]),
         tests(of: "Routing", ["Core", "HTTP", "Config"]),
-        tests(of: "Connection", ["Core", "IO", "HTTP"]),
+        tests(of: "Connection", ["Core", "IO", "TLS", "HTTP", "Support"]),
         tests(of: "Proxy", ["Core", "IO", "Config", "Telemetry", "Upstream", "Support", "AllocationCount"]),
         tests(of: "Telemetry", ["Core", "IO"]),
         tests(of: "Controller", ["Core", "IO", "Manifest", "Telemetry", "Support"]),

@@ -30,6 +30,8 @@ final class ApplicationRecords {
     private var openedRest = 0
     private var idleRecords = 0
     private var peerHasClosed = false
+    /// Our close_notify was sent, behind which nothing may come (section 6.1).
+    private var hasClosed = false
     /// What came behind octets that were delivered first.
     private var deferredFailure: Step?
 
@@ -46,6 +48,9 @@ final class ApplicationRecords {
     }
 
     // MARK: reading
+
+    /// An end or a failure came behind the octets that were delivered last.
+    var hasMoreToTell: Bool { peerHasClosed || deferredFailure != nil }
 
     /// Opens records as long as there are whole ones and room in `buffer`.
     /// - Parameter pending: gets the answer to a KeyUpdate.
@@ -123,6 +128,8 @@ final class ApplicationRecords {
             return .octets(0)
         case 23: break
         case 21:
+            // An empty one is not allowed at all (section 5.4).
+            guard content.count > 0 else { return Self.refused(10, "an alert is empty") }
             guard content.count == 2 else { return Self.refused(50, "an alert is no alert") }
             switch content[1] {
             case 0:
@@ -140,7 +147,7 @@ final class ApplicationRecords {
                 return Self.refused(10, "a handshake message after the handshake")
             }
             guard content[4] <= 1 else { return Self.refused(47, "a KeyUpdate asks for something unknown") }
-            let isAsked = content[4] == 1
+            let isAsked = content[4] == 1 && !hasClosed
             guard reader.update(), !isAsked || updateKeys(answering: &pending) else {
                 return .failed(TLSFailure(.local, "no new keys could be made"), alert: 80)
             }
@@ -164,7 +171,10 @@ final class ApplicationRecords {
         return seal(first, second, type: 23, to: &pending)
     }
 
+    /// The last word; there is only one.
     func alert(_ description: UInt8, to pending: inout ByteBuffer) {
+        guard !hasClosed else { return }
+        hasClosed = true
         // close_notify and user_canceled are warnings, the others are fatal (section 6).
         let level: UInt8 = description == 0 ? 1 : 2
         _ = [level, description].withView { seal($0, .empty, type: 21, to: &pending) }

@@ -3,15 +3,16 @@ import COpenSSL
 /// What a client needs to resume a session with an endpoint; kept by whoever owns the connections to it.
 public final class TLSResumption {
     let session: OpaquePointer
-    /// The settings that the session was verified under: under others it is worth nothing.
-    let context: ObjectIdentifier
+    /// The settings that the session was verified under: under others it is worth nothing. Held, so that no other
+    /// settings can come to lie where these were.
+    let context: TLSContext
     let serverName: [UInt8]
     private var isUsed = false
 
     /// Takes over one reference.
     init(adopting session: OpaquePointer, context: TLSContext, serverName: [UInt8]) {
         self.session = session
-        self.context = ObjectIdentifier(context)
+        self.context = context
         self.serverName = serverName
     }
 
@@ -24,7 +25,7 @@ public final class TLSResumption {
     public var canBeUsed: Bool { !(isUsed && isSingleUse) && SSL_SESSION_is_resumable(session) == 1 }
 
     func use(by context: TLSContext, serverName: [UInt8]) -> OpaquePointer? {
-        guard canBeUsed, self.context == ObjectIdentifier(context), self.serverName == serverName else { return nil }
+        guard canBeUsed, self.context === context, self.serverName == serverName else { return nil }
         isUsed = true
         return session
     }

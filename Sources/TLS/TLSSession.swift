@@ -39,7 +39,8 @@ public final class TLSSession {
     public private(set) var hasInputEnded = false
     /// The name asked for, lower case; empty: none. A server's is from the first ClientHello, by which it was chosen.
     public private(set) var serverName: [UInt8] = []
-    /// The last ``read(into:)`` stopped because its buffer was full: there may be more without a new event.
+    /// The last ``read(into:)`` stopped because its buffer was full, or before an end or a failure that is known already:
+    /// there is more without a new event.
     public private(set) var hasUnreadInput = false
 
     private let front: TLSFront?
@@ -230,10 +231,17 @@ public final class TLSSession {
                 if received.isEmpty, SSL_pending(ssl) == 0, !hasInputEnded { return .octets(total) }
                 continue
             }
-            if SSL_get_error(ssl, result) == SSL_ERROR_ZERO_RETURN { return total > 0 ? .octets(total) : .closeNotify }
+            if SSL_get_error(ssl, result) == SSL_ERROR_ZERO_RETURN {
+                guard total > 0 else { return .closeNotify }
+                hasUnreadInput = true
+                return .octets(total)
+            }
             // A failure shows at the next call; what was read before it is good.
             let canGoOn = judge(result)
-            if total > 0 { return .octets(total) }
+            if total > 0 {
+                hasUnreadInput = !canGoOn
+                return .octets(total)
+            }
             return canGoOn ? .wantsInput : .failed(failure!)
         }
         hasUnreadInput = true
@@ -243,7 +251,7 @@ public final class TLSSession {
     private func read(into buffer: inout ByteBuffer, by records: ApplicationRecords) -> ReadStep {
         switch records.read(&received, into: &buffer, answering: &pending) {
         case .octets(let count):
-            hasUnreadInput = buffer.room == 0
+            hasUnreadInput = buffer.room == 0 || records.hasMoreToTell
             return .octets(count)
         case .wantsInput where hasInputEnded:
             fail(.truncated, "the peer closed without a close_notify")

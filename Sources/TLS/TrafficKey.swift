@@ -49,6 +49,8 @@ struct TrafficSuite: @unchecked Sendable {
         var length: UInt32 = 0
         for pass in 0..<2 {
             var pad = InlineArray<128, UInt8>(repeating: pass == 0 ? 0x36 : 0x5C)
+            // The key can be told from it.
+            defer { withUnsafeMutableBytes(of: &pad) { OPENSSL_cleanse($0.baseAddress, $0.count) } }
             for index in key.indices { pad[index] ^= key[index] }
             // Inside the text, outside what came of it.
             let message = pass == 0 ? text : ByteView(result, count: secretOctets)

@@ -111,6 +111,48 @@ import Testing
         #expect(wire.server.pending.count < 4_096)
     }
 
+    @Test(arguments: [ProtocolVersion.tls12, .tls13]) func whatComesBehindOctetsIsAnnounced(
+        _ version: ProtocolVersion
+    ) throws {
+        for isBroken in [false, true] {
+            let wire = Wire(try Made.server { $0.parameters.maximumVersion = version }, try Made.client())
+            wire.handshake()
+            _ = "text".withView { wire.client.write($0) }
+            if isBroken {
+                wire.client.pending.append("\u{17}\u{3}\u{3}\u{0}\u{14}aaaaaaaaaaaaaaaaaaaa")
+            } else {
+                wire.client.closeNotify()
+            }
+            wire.carry(from: wire.client, to: wire.server)
+            var buffer = ByteBuffer(capacity: 1_000)
+            #expect(wire.server.read(into: &buffer) == .octets(4))
+            #expect(wire.server.hasUnreadInput)
+            let last = wire.server.read(into: &buffer)
+            if isBroken {
+                #expect(last == .failed(try #require(wire.server.failure)))
+            } else {
+                #expect(last == .closeNotify)
+            }
+        }
+    }
+
+    /// Nothing comes behind our close_notify, whatever the peer asks for (RFC 8446, section 6.1).
+    @Test func theCloseNotifyIsTheLastWord() throws {
+        let wire = try Self.open()
+        wire.server.closeNotify()
+        #expect(wire.read(from: wire.server, to: wire.client).last == .closeNotify)
+        let ssl = try #require(wire.client.ssl)
+        #expect(SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED) == 1)
+        #expect(SSL_do_handshake(ssl) == 1)
+        #expect(wire.send([1, 2], from: wire.client, to: wire.server) == [1, 2])
+        wire.server.received.append("\u{17}\u{3}\u{3}\u{0}\u{14}aaaaaaaaaaaaaaaaaaaa")
+        guard case .failed = wire.read(from: wire.client, to: wire.server).last else {
+            Issue.record("a broken record was taken")
+            return
+        }
+        #expect(wire.server.pending.count == 0)
+    }
+
     /// What is done to the first record of the client, and what is said.
     static let tampering: [(String, @Sendable (inout [UInt8]) -> Void)] = [
         ("a record was changed on its way", { $0[$0.count - 1] ^= 1 }),

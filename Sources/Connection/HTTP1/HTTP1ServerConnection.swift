@@ -1,4 +1,5 @@
 import Core
+import Glibc
 import HTTP
 import IO
 
@@ -232,6 +233,8 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
     /// has finished itself: our FIN would be the end of a body without length.
     public override func exchangeAborted() {
         owner = acceptor
+        // Nor does a close_notify tell the end of what lacks one (RFC 9112, section 9.8).
+        if failure == nil { failure = Errno(ECONNABORTED) }
         Socket.resetOnClose(wire.fd)
         lost()
     }

@@ -126,6 +126,11 @@ struct HTTP1Wire: ~Copyable {
     private func encrypt(_ data: ByteView, _ tls: TLSChannel, _ stream: MessageStream) -> Int {
         stream.resources.buffers.supply(&tls.session.pending)
         let count = tls.session.write(stream.output.view, data)
+        if count == 0, tls.session.pending.isEmpty {
+            // Reading has ended the session: nobody would ever say that there is room.
+            stream.failure = .protocolBroken
+            return 0
+        }
         let queued = min(count, stream.output.count)
         stream.output.consume(queued)
         if stream.output.isEmpty { stream.output.clear() }

@@ -173,7 +173,11 @@ open class HTTP2Connection: EventSource {
         }
         guard phase == .open else { return }
         resources.buffers.reclaim(&output)
-        if session.isOver { return closeGently() }
+        if session.isOver {
+            // Our FIN would cut what the socket has not taken yet.
+            if wire.isHolding { return arm() }
+            return closeGently()
+        }
         if session.lanes.isEmpty {
             if memoryDeadline == .distantFuture { memoryDeadline = resources.loop.now + ConnectionLimits.http2Release }
             becameIdle()

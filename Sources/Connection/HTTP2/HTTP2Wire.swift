@@ -70,6 +70,9 @@ struct HTTP2Wire: ~Copyable {
         return count == 0 ? .wouldBlock : .octets(count)
     }
 
+    /// Octets were encrypted that the socket has not taken yet.
+    var isHolding: Bool { tls.map { !$0.session.pending.isEmpty } ?? false }
+
     /// Sends what was encrypted and did not fit the socket.
     mutating func push() -> Errno? {
         guard let tls, !tls.session.pending.isEmpty else { return nil }

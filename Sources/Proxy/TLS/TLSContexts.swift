@@ -194,7 +194,7 @@ final class TLSContexts {
 
     // MARK: changes
 
-    /// Lets go what the newest snapshot does not name; handshakes and connections under way keep theirs.
+    /// Lets go what the newest snapshot does not name and no handshake or connection under way has.
     func sweep(_ snapshot: Snapshot) {
         var named = Set<ServerKey>()
         let listenerTable = snapshot.header.pointee.listeners
@@ -205,9 +205,13 @@ final class TLSContexts {
                 ServerKey(
                     content: snapshot[listener.pointee.tls, 0].pointee.identity, listener: listener.pointee.identity))
         }
-        for (key, context) in servers where !named.contains(key) {
-            listeners[ObjectIdentifier(context)] = nil
-            servers[key] = nil
+        for key in Array(servers.keys) where !named.contains(key) {
+            // A handshake under way asks at its end whose context it has; the next change comes by here again.
+            guard let index = servers.index(forKey: key), isKnownUniquelyReferenced(&servers.values[index]) else {
+                continue
+            }
+            listeners[ObjectIdentifier(servers.values[index])] = nil
+            servers.remove(at: index)
         }
         var clientsNamed = Set<UInt64>()
         let clusterTable = snapshot.header.pointee.clusters
