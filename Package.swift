@@ -90,7 +90,7 @@ let package = Package(
         tests(of: "Config", ["Core", "HTTP"]),
         tests(of: "Routing", ["Core", "HTTP", "Config"]),
         tests(of: "Connection", ["Core", "IO", "TLS", "HTTP", "Support"]),
-        tests(of: "Proxy", ["Core", "IO", "Config", "Telemetry", "Upstream", "Support", "AllocationCount"]),
+        tests(of: "Proxy", ["Core", "IO", "HTTP", "Config", "Telemetry", "Upstream", "Support", "AllocationCount"]),
         tests(of: "Telemetry", ["Core", "IO"]),
         tests(of: "Controller", ["Core", "IO", "Manifest", "Telemetry", "Support"]),
         tests(of: "TLS", ["Core", "COpenSSL", "Support", "AllocationCount"], exclude: ["Corpus"]),

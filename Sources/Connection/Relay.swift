@@ -24,6 +24,8 @@ public enum Relay {
         case sourceFailed
         /// The source's framing is broken.
         case sourceRefused(ChunkedRefusal)
+        /// The content is not what its transformation takes.
+        case contentRefused
         case sinkFailed
     }
 

@@ -37,11 +37,26 @@ public enum GRPCStatus: UInt8, BitwiseCopyable, Sendable {
     }
 
     /// Appends the whole answer: a response without content whose head is its trailers.
-    public func writeAnswer(_ text: StaticString, date: inout HTTPDate, unixSeconds: Int64, to out: inout ByteBuffer) {
+    /// - Parameters:
+    ///   - web: the client speaks gRPC-Web.
+    ///   - fields: whole field lines with their CRLF.
+    public func writeAnswer(
+        _ text: StaticString, in web: GRPCWeb? = nil, fields: ByteView = .empty, date: inout HTTPDate,
+        unixSeconds: Int64, to out: inout ByteBuffer
+    ) {
         StatusLine.write(status: 200, to: &out)
         out.append("server: sluice\r\ndate: ")
         date.write(unixSeconds: unixSeconds, to: &out)
-        out.append("\r\ncontent-type: application/grpc\r\ncontent-length: 0\r\ngrpc-status: ")
+        out.append("\r\ncontent-type: ")
+        if let web {
+            web.writeType(to: &out)
+            out.append("+proto")
+        } else {
+            out.append("application/grpc")
+        }
+        out.append("\r\ncontent-length: 0\r\n")
+        out.append(fields)
+        out.append("grpc-status: ")
         out.append(decimal: UInt64(rawValue))
         out.append("\r\ngrpc-message: ")
         // Our own words need no percent-encoding: they are printable ASCII without `%`.

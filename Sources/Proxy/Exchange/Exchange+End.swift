@@ -124,6 +124,7 @@ extension Exchange {
         cluster = nil
         endpoint = nil
         isGRPC = false
+        grpcWeb = nil
         normalisedPath.clear()
         ownRequestID.clear()
         requestSent = false

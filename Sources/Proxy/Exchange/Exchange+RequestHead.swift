@@ -20,6 +20,11 @@ extension Exchange {
         out.append(" HTTP/1.1\r\n")
         writeHost(message, bytes, to: &out)
         copyFields(message, bytes, edits, to: &out)
+        if grpcWeb?.isTranslated == true, !edits.replaces(.contentType),
+            let type = message.head.fields.first(.contentType)
+        {
+            GRPCWeb.writeRequestType(type.value(in: bytes), to: &out)
+        }
         writeForwarding(message, bytes, edits, to: &out)
         writeConnectionFields(message, to: &out)
         if !edits.isEmpty { edits.appendLines(to: &out) }
@@ -79,6 +84,8 @@ extension Exchange {
             // Written anew: Host and what says who the client is.
             case .host, .xForwardedFor, .xForwardedProto, .xForwardedHost: stays = false
             case .xRequestId: stays = false
+            case .contentType where grpcWeb?.isTranslated == true: stays = false
+            case .contentLength where grpcWeb?.request != nil: stays = false
             case .xForwardedClientCert: stays = keepsClientCertField
             // HTTP/2 has no such field (RFC 8441, section 5.1).
             case .secWebSocketKey:
@@ -135,15 +142,21 @@ extension Exchange {
                 out.append(string: WebSocketHandshake.key(worker.random.next(), worker.random.next()))
                 out.append("\r\n")
             }
-        } else if message.head.acceptsTrailers {
+        } else if message.head.acceptsTrailers || grpcWeb?.isTranslated == true {
             out.append("TE: trailers\r\nConnection: TE\r\n")
         }
-        if message.head.framing == .chunked { out.append("Transfer-Encoding: chunked\r\n") }
-        if message.head.rewritesLength, let length = message.head.contentLength {
+        if requestFraming(message) == .chunked { out.append("Transfer-Encoding: chunked\r\n") }
+        if message.head.rewritesLength, grpcWeb?.request == nil, let length = message.head.contentLength {
             out.append("Content-Length: ")
             out.append(decimal: length)
             out.append("\r\n")
         }
+    }
+
+    /// How the request's body goes on; one that is transformed has another length.
+    func requestFraming(_ message: RequestMessage) -> OutgoingFraming {
+        let framing = message.head.framing.outgoing
+        return grpcWeb?.request == nil || framing == .none ? framing : .chunked
     }
 
     /// The client's, when it is one that logs and backends can hold, else one of our own.

@@ -66,13 +66,18 @@ extension Exchange {
         status = response.head.status
         headAt = worker.loop.now
         upstreamPersists = response.head.persistence == .keepAlive
-        let framing: OutgoingFraming
+        var framing: OutgoingFraming
         switch response.head.framing {
         case .none: framing = .none
         case .length(let octets): framing = octets == 0 ? .none : .length(remaining: octets)
         case .chunked, .untilClose:
             // A client of HTTP/1.0 knows no chunks (RFC 9112, section 7.1).
             framing = message.head.minorVersion >= 1 ? .chunked : .untilClose
+        }
+        if framing != .none, translatesBack(response, upstream.headBytes) {
+            // What the trailers become is a part of the body.
+            framing = message.head.minorVersion >= 1 ? .chunked : .untilClose
+            grpcWeb?.beginResponse()
         }
         if framing == .untilClose { downstream.closesAfterResponse = true }
         // A request that is still being received will not be read to its end: then the connection must go.
@@ -88,12 +93,18 @@ extension Exchange {
     func relayResponse() {
         guard let upstream, let downstream else { return }
         let before = responseBody
-        switch Relay.run(from: upstream, to: downstream, moved: &responseBody) {
+        let progress =
+            if let body = grpcWeb?.response {
+                Relay.run(from: upstream, to: downstream, through: body, moved: &responseBody)
+            } else {
+                Relay.run(from: upstream, to: downstream, moved: &responseBody)
+            }
+        switch progress {
         case .complete: finish()
         case .waiting: break
         case .unfinished: worker.loop.again(upstream)
         case .sourceFailed: abandon(.upstreamRemoteReset)
-        case .sourceRefused: abandon(.upstreamProtocolError)
+        case .sourceRefused, .contentRefused: abandon(.upstreamProtocolError)
         case .sinkFailed: abandon(.downstreamTermination)
         }
         if responseBody != before { lastProgress = worker.loop.now }
@@ -157,7 +168,7 @@ extension Exchange {
         case .complete: sink.finishSending()
         case .waiting: break
         case .unfinished: worker.loop.again(source)
-        case .sourceFailed, .sinkFailed, .sourceRefused: return false
+        case .sourceFailed, .sinkFailed, .sourceRefused, .contentRefused: return false
         }
         return true
     }
@@ -180,10 +191,17 @@ extension Exchange {
         recorder?.broken()
         worker.resources.buffers.supply(&downstream.output)
         let seconds = startedWall / 1_000_000_000
-        if isGRPC, status >= 400 {
+        if isGRPC || grpcWeb != nil, status >= 400 {
             // What the client's library reads (gRPC over HTTP/2, "Trailers-Only"); a status of HTTP it would only guess at.
-            GRPCStatus(answering: status, isTimeout: reason == .upstreamTimeout)
-                .writeAnswer(text, date: &worker.date, unixSeconds: seconds, to: &downstream.output)
+            var fields = ByteBuffer()
+            // A browser shows a page of another origin nothing without these.
+            if grpcWeb != nil, let message = downstream.request {
+                corsFilter?.writeActual(message.head, downstream.headBytes, to: &fields)
+            }
+            if downstream.closesAfterResponse { fields.append("connection: close\r\n") }
+            GRPCStatus(answering: status, isTimeout: reason == .upstreamTimeout).writeAnswer(
+                text, in: grpcWeb?.form, fields: fields.view, date: &worker.date, unixSeconds: seconds,
+                to: &downstream.output)
             self.status = 200
         } else if status == CORSFilter.preflightStatus {
             writeEmptyAnswer(status, fields, to: downstream, seconds)

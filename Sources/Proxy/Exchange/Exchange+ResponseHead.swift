@@ -19,14 +19,23 @@ extension Exchange {
         // The version is ours, not the endpoint's (RFC 9110, section 2.5); the phrase is the endpoint's.
         StatusLine.write(status: response.head.status, reason: response.head.reason.of(bytes), to: &out)
         let cors = isFinal ? corsFilter : nil
-        let hasDate = copyFields(response, bytes, isFinal ? edits : nil, cors, to: &out)
+        let isTranslated = isFinal && translatesBack(response, bytes)
+        let hasDate = copyFields(
+            response, bytes, isFinal ? edits : nil, cors, dropsType: isTranslated,
+            dropsLength: isTranslated && framing != .none, to: &out)
         if isFinal {
             if !hasDate { writeDate(to: &out) }
             if !edits.isEmpty { edits.appendLines(to: &out) }
             cors?.writeActual(message.head, downstream.headBytes, to: &out)
+            if isTranslated, !edits.replaces(.contentType), let type = response.head.fields.first(.contentType) {
+                grpcWeb?.form.writeResponseType(type.value(in: bytes), to: &out)
+            }
             if framing == .chunked { out.append("Transfer-Encoding: chunked\r\n") }
+            writeEmptyLength(response, framing, downstream, message, to: &out)
             // A 204 has none (RFC 9110, section 8.6).
-            if response.head.rewritesLength, response.head.status != 204, let length = response.head.contentLength {
+            if response.head.rewritesLength, !isTranslated || framing == .none, response.head.status != 204,
+                let length = response.head.contentLength
+            {
                 out.append("Content-Length: ")
                 out.append(decimal: length)
                 out.append("\r\n")
@@ -51,16 +60,36 @@ extension Exchange {
         out.append("\r\n")
     }
 
-    private var corsFilter: CORSFilter? {
-        guard let rule, let backend else { return nil }
-        if backend.pointee.filters.cors.isEmpty, rule.pointee.filters.cors.isEmpty { return nil }
-        return CORSFilter(backend.pointee.filters, in: snapshot) ?? CORSFilter(rule.pointee.filters, in: snapshot)
+    /// HTTP/2 says by END_STREAM that there is no content, HTTP/1.1 only by a length.
+    private func writeEmptyLength(
+        _ response: ResponseMessage, _ framing: OutgoingFraming, _ downstream: ServerStream, _ message: RequestMessage,
+        to out: inout ByteBuffer
+    ) {
+        guard framing == .none, response.head.majorVersion == 2, downstream.majorVersion == 1,
+            response.head.contentLength == nil, message.head.method != .head, response.head.status != 204,
+            response.head.status != 304
+        else { return }
+        out.append("Content-Length: 0\r\n")
+    }
+
+    /// Whether it is gRPC's and the client speaks gRPC-Web.
+    func translatesBack(_ response: ResponseMessage, _ bytes: ByteView) -> Bool {
+        guard let grpcWeb, grpcWeb.isTranslated else { return false }
+        return GRPCWeb.translates(response.head.fields, bytes)
+    }
+
+    var corsFilter: CORSFilter? {
+        guard let rule else { return nil }
+        if let backend, !backend.pointee.filters.cors.isEmpty {
+            return CORSFilter(backend.pointee.filters, in: snapshot)
+        }
+        return rule.pointee.filters.cors.isEmpty ? nil : CORSFilter(rule.pointee.filters, in: snapshot)
     }
 
     /// - Returns: whether there was a Date.
     private func copyFields(
         _ response: ResponseMessage, _ bytes: ByteView, _ edits: HeaderEdits?, _ cors: CORSFilter?,
-        to out: inout ByteBuffer
+        dropsType: Bool, dropsLength: Bool, to out: inout ByteBuffer
     ) -> Bool {
         let count = response.head.fields.count
         let hasEdits = edits.map { !$0.isEmpty } ?? false
@@ -77,6 +106,7 @@ extension Exchange {
                 stays =
                     !response.head.drops(line, in: bytes) && !(hasEdits && edits?.drops(line, in: bytes) == true)
                     && !(cors != nil && CORSFilter.owns(line.name(in: bytes)))
+                    && !(dropsType && line.name == .contentType) && !(dropsLength && line.name == .contentLength)
             }
             if stays {
                 if from < 0 { from = Int(line.nameOffset) }

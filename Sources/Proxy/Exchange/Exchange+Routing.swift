@@ -17,6 +17,9 @@ extension Exchange {
         }
         let bytes = connection.headBytes
         isGRPC = GRPCStatus.isGRPC(message.head.fields, bytes)
+        if !isGRPC, message.head.method == .post, let form = GRPCWeb(message.head.fields, bytes) {
+            grpcWeb = GRPCWebCall(form)
+        }
         worker.trapIfAsked(message.head.target.of(bytes))
         guard message.head.method != .connect else {
             return answer(501, .downstreamProtocolError, "CONNECT is not served")
@@ -58,7 +61,8 @@ extension Exchange {
         if rule.pointee.requestTimeout > .zero {
             requestDeadline = startedAt + rule.pointee.requestTimeout
         }
-        if isGRPC, let timeout = GRPCTimeout.parse(message.head.fields, bytes) {
+        if let grpcWeb, isOfGRPC(rule) { grpcWeb.translate() }
+        if isGRPC || grpcWeb != nil, let timeout = GRPCTimeout.parse(message.head.fields, bytes) {
             requestDeadline = min(requestDeadline, startedAt + timeout)
         }
         if !rule.pointee.filters.cors.isEmpty, CORSFilter.isPreflight(message.head) {
@@ -80,6 +84,11 @@ extension Exchange {
         retriesLeft = rule.pointee.retry.attempts
         prepareBody(message)
         attempt()
+    }
+
+    private func isOfGRPC(_ rule: UnsafePointer<RuleConfig>) -> Bool {
+        let route = snapshot[snapshot.header.pointee.routes, Int(rule.pointee.route)]
+        return snapshot.text(route.pointee.kind).equals("GRPCRoute")
     }
 
     private func redirect(_ filters: FilterConfig, _ message: RequestMessage, _ bytes: ByteView) {

@@ -113,7 +113,7 @@ extension Exchange {
         requestSent = false
         sendingHasFailed = false
         replayed = 0
-        connection.headWritten(framing: message.head.framing.outgoing)
+        connection.headWritten(framing: requestFraming(message))
     }
 
     /// Hands on what the client has sent, as far as the endpoint takes it.
@@ -121,7 +121,12 @@ extension Exchange {
         guard let downstream, let upstream else { return }
         if let recorder, !replay(recorder, to: upstream) { return }
         let before = requestBody
-        let progress = Relay.run(from: downstream, to: upstream, moved: &requestBody, tap: recorder)
+        let progress =
+            if let body = grpcWeb?.request {
+                Relay.run(from: downstream, to: upstream, through: body, moved: &requestBody, tap: recorder)
+            } else {
+                Relay.run(from: downstream, to: upstream, moved: &requestBody, tap: recorder)
+            }
         // What was recorded just now was sent just now.
         if let recorder { replayed = recorder.kept.count }
         switch progress {
@@ -134,6 +139,9 @@ extension Exchange {
         case .sourceRefused(let refusal):
             downstream.closesAfterResponse = true
             failed(status: refusal.status, .downstreamProtocolError, refusal.reason)
+        case .contentRefused:
+            downstream.closesAfterResponse = true
+            failed(status: 400, .downstreamProtocolError, "the body is not base64")
         case .sinkFailed: sendingFailed()
         }
         if requestBody != before { lastProgress = worker.loop.now }

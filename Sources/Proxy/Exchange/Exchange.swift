@@ -35,6 +35,8 @@ final class Exchange: ConnectionOwner {
     var endpoint: Endpoint?
     /// The client speaks gRPC: our own answers must, too.
     var isGRPC = false
+    /// The client speaks gRPC-Web.
+    var grpcWeb: GRPCWebCall?
     /// The normalised path when it differs from the one sent; else empty.
     var normalisedPath = ByteBuffer()
     /// A request id of our own, when the client sent none that can be used.

@@ -27,15 +27,15 @@ final class Mirror: ConnectionOwner {
 
     /// - Parameter writeHead: appends the request's head.
     init?(
-        to endpoint: Endpoint, worker: Worker, method: Method, framing: BodyFraming,
+        to endpoint: Endpoint, worker: Worker, method: Method, framing: OutgoingFraming,
         writeHead: (inout ByteBuffer) -> Void
     ) {
         self.worker = worker
         self.endpoint = endpoint
         self.method = method
-        isBodyComplete = framing == .none || framing == .length(octets: 0)
+        isBodyComplete = framing == .none
         isConnected = false
-        self.framing = framing.outgoing
+        self.framing = framing
         super.init()
         connection = endpoint.lease(for: self)
         isConnected = connection != nil
@@ -195,7 +195,7 @@ extension Exchange {
                     continue
                 }
                 let mirror = Mirror(
-                    to: endpoint, worker: worker, method: message.head.method, framing: message.head.framing,
+                    to: endpoint, worker: worker, method: message.head.method, framing: requestFraming(message),
                     writeHead: { writeRequestHead(to: &$0) })
                 if let mirror, hasBody { tapForBody().mirrors.append(mirror) }
             }
