@@ -111,7 +111,7 @@ import Testing
 
     @Test func aLengthThatIsWrittenOddlyIsMadePlain() throws {
         let (up, _) = try pass("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 003\r\n\r\nabc")
-        #expect(up.contains("Content-Length: 3\r\n") && !up.contains("003"))
+        #expect(up.contains("Content-Length: 3\r\n") && !up.contains(": 003"))
         let (_, down) = try pass("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 204 No\r\nContent-Length: 0, 0\r\n\r\n")
         #expect(!down.lowercased().contains("content-length"))
     }
