@@ -84,6 +84,16 @@ public protocol DownstreamConnection: AnyObject {
     var isClosed: Bool { get }
     /// Asks it to end: at once when idle, else after what is under way.
     func drain()
+    /// Its descriptor is wanted by somebody else: an idle connection ends at once, or as soon as its peer has been told.
+    /// False: it does not.
+    func makeWay() -> Bool
     /// Breaks off what is under way.
     func cut()
+}
+
+extension DownstreamConnection {
+    public func makeWay() -> Bool {
+        drain()
+        return isClosed
+    }
 }

@@ -129,6 +129,13 @@ public final class HTTP2ServerConnection: HTTP2Connection, DownstreamConnection 
         arm()
     }
 
+    /// One GOAWAY instead of two: a request that is on its way is not served, and its sender is told so.
+    public func makeWay() -> Bool {
+        guard phase == .open, session.lanes.isEmpty else { return false }
+        terminate(.noError)
+        return true
+    }
+
     public func cut() {
         guard phase == .open else { return phase == .lingering ? lost() : () }
         for lane in session.lanes {

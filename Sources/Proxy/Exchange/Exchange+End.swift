@@ -89,6 +89,7 @@ extension Exchange {
             record.host = message.head.host.of(bytes)
             record.target = message.head.target.of(bytes)
             record.path = path(message, bytes)
+            record.majorVersion = downstream.majorVersion
             record.minorVersion = message.head.minorVersion
             for i in 0..<message.head.fields.count {
                 let line = message.head.fields[i]

@@ -76,13 +76,13 @@ final class DownstreamRegistry {
             let connection = connections[hand]
             looked += 1
             let justCame = connection.isFresh && worker.loop.now - connection.origin.acceptedAt < Self.firstRequestGrace
-            if connection.isIdle, !justCame { connection.drain() }
-            if connection.isClosed {
+            let makesWay = connection.isIdle && !justCame && connection.makeWay()
+            if makesWay {
                 worker.statistics.increment(.idleConnectionsClosed)
                 closed += 1
-            } else {
-                hand += 1
             }
+            // One that is closed is not in its place any more.
+            if !connection.isClosed { hand += 1 }
         }
         return closed
     }

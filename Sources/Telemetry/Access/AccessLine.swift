@@ -28,6 +28,11 @@ struct AccessLine: ~Copyable {
         }
     }
 
+    private func version(_ record: borrowing AccessRecord) -> StaticString {
+        if record.majorVersion == 2 { return "HTTP/2" }
+        return record.minorVersion == 0 ? "HTTP/1.0" : "HTTP/1.1"
+    }
+
     // MARK: text
 
     private mutating func writeText(_ record: borrowing AccessRecord, to buffer: inout ByteBuffer) {
@@ -37,7 +42,9 @@ struct AccessLine: ~Copyable {
         word(record.method, to: &buffer)
         value(record.target, to: &buffer)
         if record.isHTTP {
-            buffer.append(record.minorVersion == 0 ? " HTTP/1.0 " : " HTTP/1.1 ")
+            buffer.append(byte: ASCII.space)
+            buffer.append(version(record))
+            buffer.append(byte: ASCII.space)
         } else {
             buffer.append(" - ")
         }
@@ -122,7 +129,9 @@ struct AccessLine: ~Copyable {
         json("target", record.target, to: &buffer)
         json("path", record.path, to: &buffer)
         if record.isHTTP {
-            buffer.append(record.minorVersion == 0 ? ",\"protocol\":\"HTTP/1.0\"" : ",\"protocol\":\"HTTP/1.1\"")
+            buffer.append(",\"protocol\":\"")
+            buffer.append(version(record))
+            buffer.append("\"")
         } else {
             buffer.append(",\"protocol\":null")
         }

@@ -26,6 +26,7 @@ public struct AccessRecord {
     /// False: neither request nor response, so no protocol version.
     public var isHTTP = true
     /// 0 or 1: HTTP/1.0, HTTP/1.1.
+    public var majorVersion: UInt8 = 1
     public var minorVersion: UInt8 = 1
     /// 0: the exchange ended before there was one.
     public var status: UInt16 = 0
