@@ -60,6 +60,16 @@ struct AccessLineTests {
         #expect(text.hasSuffix(#" - 127.0.0.1:5555 http - - - 0 "-" "/a""# + "\n"))
     }
 
+    @Test(arguments: [(1, 0, "HTTP/1.0"), (1, 1, "HTTP/1.1"), (2, 1, "HTTP/2")] as [(UInt8, UInt8, String)])
+    func versions(major: UInt8, minor: UInt8, name: String) {
+        func edit(_ record: inout AccessRecord) {
+            record.majorVersion = major
+            record.minorVersion = minor
+        }
+        #expect(line(.text, edit).contains(#"c" \#(name) 200 "#))
+        #expect(line(.json, edit).contains(#","protocol":"\#(name)","#))
+    }
+
     @Test func json() {
         #expect(
             line(.json)

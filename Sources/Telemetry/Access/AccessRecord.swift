@@ -25,8 +25,9 @@ public struct AccessRecord {
     public var target: ByteView = .empty
     /// False: neither request nor response, so no protocol version.
     public var isHTTP = true
-    /// 0 or 1: HTTP/1.0, HTTP/1.1.
+    /// 1 or 2.
     public var majorVersion: UInt8 = 1
+    /// 0 or 1: HTTP/1.0, HTTP/1.1.
     public var minorVersion: UInt8 = 1
     /// 0: the exchange ended before there was one.
     public var status: UInt16 = 0

@@ -62,6 +62,34 @@ struct HTTP2Tests {
         withExtendedLifetime((gateway, bridge)) {}
     }
 
+    /// Who is answered before all of the upload is sent gets that answer, and not an error (RFC 9113, section 8.1).
+    @Test func answersBeforeTheRequestsEnd() throws {
+        let pair = try TestCertificates.issue(names: ["shop.example.com"])
+        let gateway = try Gateway(
+            SecureSite.gateway([.init(port: port)]) + SecureSite.secret("site", pair)
+                + Site.route(to: "shop", prefix: "/shop") + Site.service("shop", port: port))
+        let trust = try TrustFolder()
+        let folder = try TemporaryFolder()
+        let upload = try folder.write("upload", String(repeating: "x", count: 4 << 20))
+        // In HTTP/1.1 the connection must be closed, and what still comes is dropped up to a bound only.
+        let smaller = try folder.write("smaller", String(repeating: "x", count: 512 << 10))
+        for _ in 0..<3 {
+            let answer = try Curl(
+                "shop.example.com", port, "/nobody", trust: trust,
+                ["--http1.1", "--header", "Expect:", "--data-binary", "@" + smaller])
+            #expect(answer.status == 404 && answer.code == 0, "\(answer.text)")
+            // curl of these years takes the reset behind the answer for an error, whoever sends it.
+            let other = try Clients.tool(
+                "nghttp", ["--verbose", "--no-verify-peer", "--data", upload, "https://127.0.0.1:\(port)/nobody"])
+            #expect(other.output.contains(":status: 404\n"), "\(other.output)")
+            #expect(other.output.contains("no route matches this request\n"))
+            #expect(other.output.contains("(error_code=NO_ERROR(0x00))"))
+        }
+        for line in [#" HTTP/1.1 404 NR "#, #" HTTP/2 404 NR "#] {
+            try Wait.until("'\(line)' in the access log") { gateway.output.contains(line) }
+        }
+    }
+
     @Test(arguments: [false, true])
     func manyStreamsOfManyConnections(isSecure: Bool) throws {
         let backend = try EchoBackend()

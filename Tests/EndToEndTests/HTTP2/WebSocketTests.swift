@@ -5,17 +5,20 @@ import Testing
 
 @Suite("WebSocket")
 struct WebSocketTests {
-    /// By HTTP/1.1 and by extended CONNECT (RFC 8441), over TLS and in clear text, to a backend that speaks HTTP/1.1.
-    @Test(arguments: ["1", "2"], [false, true])
-    func reachesABackendOfHTTP1(version: String, isSecure: Bool) throws {
-        let backend = try Clients.backend("websocket_server", ["--http", "1"])
+    /// By HTTP/1.1 and by extended CONNECT (RFC 8441), over TLS and in clear text, to a backend that speaks either.
+    @Test(arguments: [
+        ("1", false, "1"), ("1", true, "1"), ("2", false, "1"), ("2", true, "1"), ("1", true, "2"), ("2", false, "2"),
+    ]) func reachesABackend(version: String, isSecure: Bool, backendVersion: String) throws {
+        let backend = try Clients.backend("websocket_server", ["--http", backendVersion])
+        let kind = backendVersion == "2" ? "kubernetes.io/h2c" : nil
         let port = try Ports.free()
         let trust = try TrustFolder()
         let pair = try TestCertificates.issue(names: ["chat.example.com"])
         let gateway = try Gateway(
             isSecure
-                ? SecureSite.simple(port: port, pair: pair, backend: backend.port)
-                : Site.simple(port: port, backend: backend.port))
+                ? SecureSite.simple(port: port, pair: pair, backend: backend.port, appProtocol: kind)
+                : Site.gateway([("http", port)]) + Site.route(to: "chat")
+                    + SecureSite.service("chat", port: backend.port, appProtocol: kind))
         let words =
             ["--http", version, "--target", "127.0.0.1:\(port)", "--host", "chat.example.com"]
             + (isSecure ? ["--tls", trust.ca] : [])
