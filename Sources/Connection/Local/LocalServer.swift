@@ -10,7 +10,7 @@ import TLS
 /// text is always spoken; more is asked for by ``takesHTTP2`` and by a ``TLSFront``.
 open class LocalServer: ConnectionOwner {
     /// Connections at once. The next one takes the place of an idle one, or is closed at once.
-    public static let connectionLimit = 512
+    open var connectionLimit: Int { 512 }
     /// Connections accepted in one turn of the loop.
     private static let acceptsPerTurn = 64
     /// Accepting pauses for this long when the process has no descriptor left.
@@ -94,7 +94,7 @@ open class LocalServer: ConnectionOwner {
     }
 
     private func adopt(_ fd: consuming OwnedFD, _ peer: SocketAddress) {
-        if connections.count >= Self.connectionLimit {
+        if connections.count >= connectionLimit {
             guard let idle = connections.values.first(where: { $0.isIdle }) else { return }
             idle.drain()
         }

@@ -32,6 +32,9 @@ final class EchoServer: LocalServer {
         takesHTTP2 = true
     }
 
+    /// A gateway before it may have one for each request under way.
+    override var connectionLimit: Int { 16_384 }
+
     override func bodies(of exchange: LocalExchange) -> Bodies {
         exchange.isGRPC ? .collected(limit: GRPCEcho.messageLimit) : .discarded
     }

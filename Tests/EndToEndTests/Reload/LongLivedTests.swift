@@ -92,4 +92,34 @@ struct LongLivedTests {
         #expect(fetch.output == sum.output)
         #expect(gateway.generation == Self.reloads + 1)
     }
+
+    /// Streams come and go on connections that stay, while the set, and half-way the certificate, are changed.
+    @Test func reloadsCostNoStream() throws {
+        let backends = [try EchoBackend("first"), try EchoBackend("second")]
+        let port = try Ports.free()
+        let names = ["shop.example.com"]
+        let pairs = [
+            try TestCertificates.issue(names: names, subject: "/CN=first"),
+            try TestCertificates.issue(names: names, subject: "/CN=second"),
+        ]
+        func site(_ number: Int) -> String {
+            SecureSite.simple(
+                port: port, pair: pairs[number / 5 % 2], backend: backends[number % 2].port,
+                appProtocol: number % 3 == 0 ? nil : "kubernetes.io/h2c")
+        }
+        let gateway = try Gateway(site(0), workers: 2)
+        let load = try Clients.startTool(
+            "h2load",
+            [
+                "--requests=4000", "--clients=8", "--max-concurrent-streams=8", "--connect-to=127.0.0.1:\(port)",
+                "https://shop.example.com:\(port)/",
+            ])
+        try Wait.until("the first answers") { gateway.output.contains(" HTTP/2 200 ") }
+        for number in 1...10 { try gateway.reload(["gateway.yaml": site(number)]) }
+        let outcome = try load.finish()
+        #expect(
+            outcome.output.contains(" 0 failed, 0 errored, 0 timeout"),
+            "\(outcome.output) \(gateway.output.suffix(2000))")
+        #expect(outcome.output.contains(" 0 3xx, 0 4xx, 0 5xx"))
+    }
 }
