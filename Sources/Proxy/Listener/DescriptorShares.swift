@@ -13,10 +13,10 @@ enum DescriptorShares {
 
     /// Pipes at once, of two descriptors each: an eighth. Bodies that find none are copied.
     static let pipes = min(128, max(4, all / 16))
-    /// Mirrors at once: an eighth.
-    static let mirrors = min(4096, max(4, all / 8))
-    /// Sessions of datagrams at once, of one descriptor each: an eighth.
-    static let datagramSessions = min(16_384, max(16, all / 8))
+    /// Mirrors at once: a sixteenth.
+    static let mirrors = min(4096, max(4, all / 16))
+    /// Sessions of datagrams at once, of one descriptor each: a sixteenth.
+    static let datagramSessions = min(16_384, max(16, all / 16))
     /// Downstream connections: half of the rest, since each may need an upstream descriptor too.
     static let downstream = max(16, (all - reserved - 2 * pipes - mirrors - datagramSessions) / 2)
 }
