@@ -83,7 +83,8 @@ public final class ConnectionResources {
     public init(loop: EventLoop, limits: ConnectionLimits = ConnectionLimits()) {
         self.loop = loop
         self.limits = limits
-        loop.atEndOfTurn { [unowned self] in sendAll() }
+        // Outlives every turn but the loop's last; and most turns have nothing to send here.
+        loop.atEndOfTurn { [unowned(unsafe) self] in if !senders.isEmpty { sendAll() } }
     }
 
     func sendAtEndOfTurn(_ connection: HTTP2Connection) { senders.append(connection) }

@@ -16,10 +16,7 @@ extension Exchange {
             return answer(404, .noRoute, "no listener serves this address any more")
         }
         let bytes = connection.headBytes
-        isGRPC = GRPCStatus.isGRPC(message.head.fields, bytes)
-        if !isGRPC, message.head.method == .post, let form = GRPCWeb(message.head.fields, bytes) {
-            grpcWeb = GRPCWebCall(form)
-        }
+        if message.head.method == .post { recogniseGRPC(message, bytes) }
         worker.trapIfAsked(message.head.target.of(bytes))
         guard message.head.method != .connect else {
             return answer(501, .downstreamProtocolError, "CONNECT is not served")
@@ -45,6 +42,12 @@ extension Exchange {
         case .noRoute: answer(404, .noRoute, "no route matches this request")
         case .rule: follow(configuration.rule(decision.rule), message, bytes)
         }
+    }
+
+    /// Every call of gRPC is a POST (gRPC over HTTP/2, "Requests").
+    private func recogniseGRPC(_ message: RequestMessage, _ bytes: ByteView) {
+        isGRPC = GRPCStatus.isGRPC(message.head.fields, bytes)
+        if !isGRPC, let form = GRPCWeb(message.head.fields, bytes) { grpcWeb = GRPCWebCall(form) }
     }
 
     /// As it is matched and forwarded, before any rewrite.
