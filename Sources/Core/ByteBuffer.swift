@@ -5,18 +5,23 @@ import Glibc
 /// On the data plane its memory comes from a ``BufferPool`` and goes back when the buffer is empty, so an idle
 /// connection holds none. Indices count from the memory's start; they stay valid until `compact` or `release`.
 public struct ByteBuffer: ~Copyable {
-    var base: UnsafeMutablePointer<UInt8>?
+    @usableFromInline var base: UnsafeMutablePointer<UInt8>?
     public private(set) var capacity: Int
     /// First octet not yet consumed.
     public private(set) var start: Int
+    /// As ``end``; by this name what is appended is written without a call, where it is appended.
+    @usableFromInline var tail: Int
     /// One past the last octet written.
-    public private(set) var end: Int
+    @inlinable public private(set) var end: Int {
+        get { tail }
+        set { tail = newValue }
+    }
 
     public init() {
         base = nil
         capacity = 0
         start = 0
-        end = 0
+        tail = 0
     }
 
     public init(capacity: Int) {
@@ -80,31 +85,49 @@ public struct ByteBuffer: ~Copyable {
 
     // MARK: appending; the memory grows when it must (doubling)
 
-    public mutating func makeRoom(_ octets: Int) {
-        if capacity - end < octets { grow(octets) }
+    @inlinable public mutating func makeRoom(_ octets: Int) {
+        if capacity - tail < octets { grow(octets) }
     }
 
-    private mutating func grow(_ octets: Int) { reserve(max(capacity * 2, end + octets, 256)) }
+    @inline(never) @usableFromInline mutating func grow(_ octets: Int) {
+        reserve(max(capacity * 2, end + octets, 256))
+    }
 
-    public mutating func append(_ view: ByteView) {
+    @inlinable public mutating func append(_ view: ByteView) {
         guard view.count > 0 else { return }
         makeRoom(view.count)
-        memcpy(base.unsafelyUnwrapped + end, view.base.unsafelyUnwrapped, view.count)
-        end += view.count
+        memcpy(base.unsafelyUnwrapped + tail, view.base.unsafelyUnwrapped, view.count)
+        tail += view.count
     }
 
-    public mutating func append(_ text: StaticString) { append(ByteView(text)) }
+    /// A literal's length is known where it is written, so its copy is a few moves there.
+    @inlinable @inline(__always) public mutating func append(_ text: StaticString) {
+        let count = text.utf8CodeUnitCount
+        makeRoom(count)
+        memcpy(base.unsafelyUnwrapped + tail, text.utf8Start, count)
+        tail += count
+    }
 
-    public mutating func append(byte: UInt8) {
+    @inlinable public mutating func append(byte: UInt8) {
         makeRoom(1)
-        base.unsafelyUnwrapped[end] = byte
-        end += 1
+        base.unsafelyUnwrapped[tail] = byte
+        tail += 1
     }
 
     /// Control side and tests only: a `String` has no place on the data path.
     public mutating func append(string: String) { string.withView { append($0) } }
 
     public mutating func append(decimal value: UInt64) {
+        if value < 100 {
+            // Most numbers in heads and addresses are short.
+            makeRoom(2)
+            let tens = UInt8(truncatingIfNeeded: value / 10)
+            let at = base.unsafelyUnwrapped + tail
+            at[0] = 0x30 + (tens > 0 ? tens : UInt8(truncatingIfNeeded: value))
+            if tens > 0 { at[1] = 0x30 + UInt8(truncatingIfNeeded: value % 10) }
+            tail += tens > 0 ? 2 : 1
+            return
+        }
         makeRoom(20)
         var digits = 1
         var probe = value
@@ -180,6 +203,24 @@ public struct BufferPool: ~Copyable {
         } else {
             buffer.reserve(blockSize)
         }
+    }
+
+    /// Gives `buffer` a block in place of smaller memory, with what is in it at the same indices.
+    /// - Returns: the smaller memory, empty; none, when the buffer had none or a block's size already.
+    public mutating func enlarge(_ buffer: inout ByteBuffer) -> ByteBuffer {
+        var other = ByteBuffer()
+        guard buffer.capacity < blockSize else { return other }
+        supply(&other)
+        other.append(buffer.written)
+        other.consume(buffer.start)
+        swap(&other, &buffer)
+        other.clear()
+        return other
+    }
+
+    /// As ``reclaim(_:)``, but memory that is no block stays with the buffer, which is empty.
+    public mutating func reclaimBlock(_ buffer: inout ByteBuffer) {
+        if buffer.capacity == blockSize { reclaim(&buffer) } else { buffer.clear() }
     }
 
     /// Takes the memory of `buffer` back; whatever it held is gone. A block that has grown is freed.

@@ -36,6 +36,35 @@ enum OctetWords {
         return a.loadUnaligned(as: UInt64.self) == b.loadUnaligned(as: UInt64.self)
     }
 
+    /// Makes the letters of a field's name lower case where they lie.
+    /// - Returns: where its colon is; `end`, when none comes before the line's end.
+    @inline(__always) static func lower(_ p: UnsafeMutablePointer<UInt8>, _ at: Int, _ end: Int) -> Int {
+        let raw = UnsafeMutableRawPointer(p)
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        var i = at
+        while i &+ 8 <= end {
+            let word = raw.loadUnaligned(fromByteOffset: i, as: UInt64.self)
+            // The lowest octet that is set is the first colon or LF; a borrow may set further ones behind it.
+            let colon = word ^ (ones &* UInt64(ASCII.colon))
+            let lf = word ^ (ones &* UInt64(ASCII.lf))
+            let stops = ((colon &- ones) & ~colon | (lf &- ones) & ~lf) & (ones &* 0x80)
+            let before = stops == 0 ? ~0 : (stops & (0 &- stops)) &- 1
+            let low = word & (ones &* 0x7F)
+            let upper = ((low &+ ones &* 0x3F) & ~(low &+ ones &* 0x25)) & ~word & (ones &* 0x80) & before
+            if upper != 0 { raw.storeBytes(of: word | upper &>> 2, toByteOffset: i, as: UInt64.self) }
+            if stops != 0 {
+                i &+= stops.trailingZeroBitCount &>> 3
+                return p[i] == ASCII.colon ? i : end
+            }
+            i &+= 8
+        }
+        while i < end, p[i] != ASCII.colon, p[i] != ASCII.lf {
+            p[i] = ASCII.lower(p[i])
+            i &+= 1
+        }
+        return i < end && p[i] == ASCII.colon ? i : end
+    }
+
     @inline(__always) private static func word8(_ p: UnsafeRawPointer, _ at: Int) -> UInt64 {
         p.loadUnaligned(fromByteOffset: at, as: UInt64.self) | 0x2020_2020_2020_2020
     }

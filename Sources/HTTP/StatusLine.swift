@@ -11,9 +11,11 @@ public enum StatusLine {
     /// With a backend's reason phrase, which may be empty.
     public static func write(status: UInt16, reason: ByteView, to buffer: inout ByteBuffer) {
         precondition(status >= 100 && status <= 999)
-        buffer.append("HTTP/1.1 ")
-        buffer.append(decimal: UInt64(status))
-        buffer.append(byte: ASCII.space)
+        buffer.append("HTTP/1.1 000 ")
+        let digits = buffer.writePointer - 4
+        digits[0] = 0x30 + UInt8(truncatingIfNeeded: status / 100)
+        digits[1] = 0x30 + UInt8(truncatingIfNeeded: status / 10 % 10)
+        digits[2] = 0x30 + UInt8(truncatingIfNeeded: status % 10)
         buffer.append(reason)
         buffer.append("\r\n")
     }

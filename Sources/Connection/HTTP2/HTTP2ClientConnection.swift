@@ -7,7 +7,7 @@ import IO
 /// The first request need not wait for the peer's settings. Limits: as many streams at once as the peer allows, and at most
 /// `maxConcurrentStreams`; without streams it is closed after `upstreamIdle`.
 public final class HTTP2ClientConnection: HTTP2Connection {
-    private static let keptStreams = 32
+    private static let keptStreams = 100
 
     public let peer: SocketAddress
     /// What its requests say in `:scheme`.
@@ -76,20 +76,26 @@ public final class HTTP2ClientConnection: HTTP2Connection {
     override func take(_ event: HTTP2Event) {
         switch event {
         case .head(let lane):
-            if let stream = stream(lane) { stream.headsReceived(lane) }
-        case .content(let lane, let data):
-            if let stream = stream(lane) { stream.wire.received(data, stream) }
-        case .end(let lane):
-            if let stream = stream(lane) { stream.wire.news(stream) }
+            guard let stream = stream(lane) else { return }
+            lane._withUnsafeGuaranteedRef { lane in stream._withUnsafeGuaranteedRef { $0.headsReceived(lane) } }
+        case .content(let lane, let data): stream(lane)?._withUnsafeGuaranteedRef { $0.wire.received(data, $0) }
+        case .end(let lane): stream(lane)?._withUnsafeGuaranteedRef { $0.wire.news($0) }
         case .room(let lane):
             guard let stream = stream(lane) else {
-                if lane.output.isEmpty { resources.buffers.reclaim(&lane.output) }
-                return
+                return lane._withUnsafeGuaranteedRef {
+                    if $0.output.isEmpty { resources.buffers.reclaimBlock(&$0.output) }
+                }
             }
-            if stream.wire.roomMade(stream) { stream.owner.writable(stream) }
+            if stream._withUnsafeGuaranteedRef({ $0.wire.roomMade($0) }) {
+                // What its owner does with it may end its life.
+                let stream = stream.takeUnretainedValue()
+                stream.owner.writable(stream)
+            }
         case .closed(let lane, let code):
-            guard let stream = stream(lane) else {
-                resources.buffers.reclaim(&lane.output)
+            let stream = stream(lane)?.takeUnretainedValue()
+            let lane = lane.takeRetainedValue()
+            guard let stream else {
+                resources.buffers.reclaimBlock(&lane.output)
                 return session.giveBack(lane)
             }
             // In order when the response is whole; the rest of a request may be unwanted all the same.
@@ -99,8 +105,8 @@ public final class HTTP2ClientConnection: HTTP2Connection {
         }
     }
 
-    private func stream(_ lane: HTTP2Lane) -> HTTP2ClientStream? {
-        lane.owner.map { unsafeDowncast($0, to: HTTP2ClientStream.self) }
+    private func stream(_ lane: Unmanaged<HTTP2Lane>) -> Unmanaged<HTTP2ClientStream>? {
+        lane._withUnsafeGuaranteedRef { $0.servedBy.map { .fromOpaque($0.toOpaque()) } }
     }
 
     override func tell(_ stream: MessageStream) {

@@ -5,7 +5,8 @@ import IO
 /// One request to an endpoint on an HTTP/2 connection, and its response.
 public final class HTTP2ClientStream: ClientStream {
     var wire: HTTP2StreamWire
-    private unowned(unsafe) let keeper: HTTP2ClientConnection
+    /// Held, so that no use of it needs counting; the connection lets go of its free streams when it is over.
+    private let keeper: HTTP2ClientConnection
     /// Octets of heads at the input's start that were not read yet.
     private var headOctets = 0
     /// No lane could be opened for it.
@@ -28,7 +29,7 @@ public final class HTTP2ClientStream: ClientStream {
     }
 
     public override var majorVersion: UInt8 { 2 }
-    public override var isOpen: Bool { isReserved || wire.lane != nil }
+    public override var isOpen: Bool { isReserved || wire.place != nil }
     public override func fill() -> Fill { isReserved ? .nothing : wire.fill(self) }
     public override func contentTaken(_ count: Int) { wire.contentTaken(count) }
     public override func write(body data: ByteView, more: Bool) -> Int { wire.write(body: data, self) }
@@ -79,16 +80,17 @@ public final class HTTP2ClientStream: ClientStream {
             wire.reset(.enhanceYourCalm)
             return wire.broke(self)
         }
-        resources.buffers.supply(&input)
-        if input.room < lane.heads.count { input.compact() }
-        input.append(lane.heads.view)
-        lane.heads.clear()
+        wire.received(headsOf: lane, self)
         wire.news(self)
     }
 
     public override func readHead(for method: Method) -> HeadEvent {
         mayRead = false
-        guard let lane = wire.lane else { return failure == nil ? .waiting : .failed }
+        guard let place = wire.place else { return failure == nil ? .waiting : .failed }
+        return place._withUnsafeGuaranteedRef { readHead(on: $0) }
+    }
+
+    private func readHead(on lane: HTTP2Lane) -> HeadEvent {
         if let refusal = lane.refusal { return .refused(refusal) }
         guard headOctets > 0 else {
             if failure != nil { return .failed }
@@ -112,9 +114,10 @@ public final class HTTP2ClientStream: ClientStream {
     }
 
     public override func takeTrailers(to output: inout ByteBuffer) {
-        guard let lane = wire.lane else { return }
-        output.append(lane.trailers.view)
-        lane.trailers.clear()
+        wire.place?._withUnsafeGuaranteedRef { lane in
+            output.append(lane.trailers.view)
+            lane.trailers.clear()
+        }
     }
 
     public override func dropTrailers() { wire.lane?.trailers.clear() }
@@ -127,7 +130,11 @@ public final class HTTP2ClientStream: ClientStream {
     }
 
     public override func release(keeps: Bool) {
-        if let lane = wire.lane, !lane.endWasReceived || !lane.outputEnded { wire.reset(.cancel) }
+        if let place = wire.place,
+            place._withUnsafeGuaranteedRef({ !$0.endWasReceived || !$0.outputEnded })
+        {
+            wire.reset(.cancel)
+        }
         giveUp()
     }
 
@@ -137,7 +144,7 @@ public final class HTTP2ClientStream: ClientStream {
     }
 
     private func giveUp() {
-        guard isReserved || isRefused || wire.lane != nil else { return }
+        guard isReserved || isRefused || wire.place != nil else { return }
         wire.detach(self)
         if let response {
             resources.giveBack(response)
@@ -161,6 +168,6 @@ public final class HTTP2ClientStream: ClientStream {
 
     public override func reclaimWhileQuiet() {
         if input.isEmpty { resources.buffers.reclaim(&input) }
-        if let lane = wire.lane, lane.output.isEmpty { resources.buffers.reclaim(&lane.output) }
+        if let lane = wire.lane, lane.output.isEmpty { resources.buffers.reclaimBlock(&lane.output) }
     }
 }

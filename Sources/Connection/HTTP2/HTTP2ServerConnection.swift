@@ -59,21 +59,26 @@ public final class HTTP2ServerConnection: HTTP2Connection, DownstreamConnection 
         switch event {
         case .head(let lane):
             // Nobody begins what cannot be answered any more; its end comes among the events, or with the connection's.
-            if phase == .open { begin(lane) }
-        case .content(let lane, let data):
-            if let stream = stream(lane) { stream.wire.received(data, stream) }
-        case .end(let lane):
-            if let stream = stream(lane) { stream.wire.news(stream) }
+            if phase == .open { lane._withUnsafeGuaranteedRef { begin($0) } }
+        case .content(let lane, let data): stream(lane)?._withUnsafeGuaranteedRef { $0.wire.received(data, $0) }
+        case .end(let lane): stream(lane)?._withUnsafeGuaranteedRef { $0.wire.news($0) }
         case .room(let lane):
             guard let stream = stream(lane) else {
-                if lane.output.isEmpty { resources.buffers.reclaim(&lane.output) }
-                return
+                return lane._withUnsafeGuaranteedRef {
+                    if $0.output.isEmpty { resources.buffers.reclaimBlock(&$0.output) }
+                }
             }
-            if stream.wire.roomMade(stream) { stream.owner.writable(stream) }
+            if stream._withUnsafeGuaranteedRef({ $0.wire.roomMade($0) }) {
+                // What its owner does with it may end its life.
+                let stream = stream.takeUnretainedValue()
+                stream.owner.writable(stream)
+            }
         case .closed(let lane, _):
             idleSince = resources.loop.now
-            guard let stream = stream(lane) else {
-                resources.buffers.reclaim(&lane.output)
+            let stream = stream(lane)?.takeUnretainedValue()
+            let lane = lane.takeRetainedValue()
+            guard let stream else {
+                resources.buffers.reclaimBlock(&lane.output)
                 return session.giveBack(lane)
             }
             // The exchange is still under way: the client does not want it any more.
@@ -83,8 +88,8 @@ public final class HTTP2ServerConnection: HTTP2Connection, DownstreamConnection 
         }
     }
 
-    private func stream(_ lane: HTTP2Lane) -> HTTP2ServerStream? {
-        lane.owner.map { unsafeDowncast($0, to: HTTP2ServerStream.self) }
+    private func stream(_ lane: Unmanaged<HTTP2Lane>) -> Unmanaged<HTTP2ServerStream>? {
+        lane._withUnsafeGuaranteedRef { $0.servedBy.map { .fromOpaque($0.toOpaque()) } }
     }
 
     private func begin(_ lane: HTTP2Lane) {
@@ -96,12 +101,13 @@ public final class HTTP2ServerConnection: HTTP2Connection, DownstreamConnection 
     override func tell(_ stream: MessageStream) {
         let stream = unsafeDowncast(stream, to: HTTP2ServerStream.self)
         stream.wire.isNoted = false
-        guard stream.wire.lane != nil else { return }
+        guard stream.wire.place != nil else { return }
         stream.owner.readable(stream)
     }
 
     func streamIsFree(_ stream: HTTP2ServerStream) {
-        if free.count < Self.keptStreams { free.append(stream) }
+        // Streams hold their connection: one that is over keeps none.
+        if free.count < Self.keptStreams, phase == .open { free.append(stream) }
     }
 
     override func releaseStreams() { free = [] }
@@ -139,7 +145,7 @@ public final class HTTP2ServerConnection: HTTP2Connection, DownstreamConnection 
     public func cut() {
         guard phase == .open else { return phase == .lingering ? lost() : () }
         for lane in session.lanes {
-            if let stream = stream(lane) { stream.owner.cut(on: stream) }
+            if let stream = stream(.passUnretained(lane))?.takeUnretainedValue() { stream.owner.cut(on: stream) }
         }
         terminate(.noError)
     }

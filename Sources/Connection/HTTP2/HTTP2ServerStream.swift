@@ -5,7 +5,8 @@ import IO
 /// One request of an HTTP/2 connection and its response. Made by its connection, which uses it again for others.
 public final class HTTP2ServerStream: ServerStream {
     var wire: HTTP2StreamWire
-    private unowned(unsafe) let keeper: HTTP2ServerConnection
+    /// Held, so that no use of it needs counting; the connection lets go of its free streams when it is over.
+    private let keeper: HTTP2ServerConnection
 
     init(_ connection: HTTP2ServerConnection, acceptor: ConnectionOwner) {
         wire = HTTP2StreamWire(connection)
@@ -14,7 +15,7 @@ public final class HTTP2ServerStream: ServerStream {
     }
 
     public override var majorVersion: UInt8 { 2 }
-    public override var isOpen: Bool { wire.lane != nil }
+    public override var isOpen: Bool { wire.place != nil }
     public override var tls: TLSChannel? { keeper.tls }
     public override var localAddress: SocketAddress? { Socket.localAddress(keeper.descriptor) }
     public override func fill() -> Fill { wire.fill(self) }
@@ -26,7 +27,7 @@ public final class HTTP2ServerStream: ServerStream {
 
     /// The loop has come round to it again.
     public override func ready(_ events: ReadyEvents) {
-        if wire.lane != nil { owner.readable(self) }
+        if wire.place != nil { owner.readable(self) }
     }
 
     // MARK: the request
@@ -47,9 +48,7 @@ public final class HTTP2ServerStream: ServerStream {
             return acceptor.refused(on: self, status: refusal.status, reason: refusal.reason)
         }
         // The head stays at the input's start until the exchange ends; content comes behind it.
-        resources.buffers.supply(&input)
-        input.append(lane.heads.view)
-        lane.heads.clear()
+        wire.received(headsOf: lane, self)
         pinned = message.head.length
         input.consume(pinned)
         // Where the content ends is told by END_STREAM alone, which the library holds against Content-Length.
@@ -58,9 +57,10 @@ public final class HTTP2ServerStream: ServerStream {
     }
 
     public override func takeTrailers(to output: inout ByteBuffer) {
-        guard let lane = wire.lane else { return }
-        output.append(lane.trailers.view)
-        lane.trailers.clear()
+        wire.place?._withUnsafeGuaranteedRef { lane in
+            output.append(lane.trailers.view)
+            lane.trailers.clear()
+        }
     }
 
     public override func dropTrailers() { wire.lane?.trailers.clear() }
@@ -77,7 +77,7 @@ public final class HTTP2ServerStream: ServerStream {
         let end = Self.endOfHead(output.view)
         sendHead(end, ends: end == output.count)
         if !output.isEmpty, let lane = wire.lane, lane.closedWith == nil {
-            resources.buffers.supply(&lane.output)
+            _ = resources.buffers.enlarge(&lane.output)
             lane.output.append(output.view)
             octetsSent &+= UInt64(output.count)
             keeper.session.endOutput(lane)
@@ -89,9 +89,11 @@ public final class HTTP2ServerStream: ServerStream {
     public override func appendTrailers(_ lines: ByteView) { wire.lane?.trailersToSend.append(lines) }
 
     private func sendHead(_ length: Int, ends: Bool) {
-        guard let lane = wire.lane, lane.closedWith == nil else { return output.consume(length) }
+        guard let place = wire.place, place._withUnsafeGuaranteedRef({ $0.closedWith == nil }) else {
+            return output.consume(length)
+        }
         octetsSent &+= UInt64(length)
-        keeper.session.respond(on: lane, &output, length: length, ends: ends)
+        place._withUnsafeGuaranteedRef { keeper.session.respond(on: $0, &output, length: length, ends: ends) }
         keeper.sendLater()
     }
 
@@ -107,9 +109,9 @@ public final class HTTP2ServerStream: ServerStream {
     // MARK: the end
 
     public override func exchangeEnded() {
-        if let lane = wire.lane {
+        if let place = wire.place {
             // The rest of a request that was answered early is not wanted (RFC 9113, section 8.1).
-            if !lane.endWasReceived { keeper.session.endEarly(lane) }
+            place._withUnsafeGuaranteedRef { if !$0.endWasReceived { keeper.session.endEarly($0) } }
             keeper.sendLater()
         }
         giveUp()
@@ -150,6 +152,6 @@ public final class HTTP2ServerStream: ServerStream {
 
     /// A tunnel's quiet moment: its head's octets stay.
     public override func reclaimWhileQuiet() {
-        if let lane = wire.lane, lane.output.isEmpty { resources.buffers.reclaim(&lane.output) }
+        if let lane = wire.lane, lane.output.isEmpty { resources.buffers.reclaimBlock(&lane.output) }
     }
 }

@@ -11,6 +11,9 @@ struct HTTP2BlockReader: ~Copyable {
     enum Kind: UInt8 { case none, request, response, trailers, ignored }
     enum Step { case next, malformed, tooMuch }
 
+    /// Octets of memory that a lane's first head gets: most fit.
+    private static let firstRoom = 512
+
     private(set) var kind = Kind.none
     /// The block is for a lane whose text began here.
     private var start = 0
@@ -38,6 +41,7 @@ struct HTTP2BlockReader: ~Copyable {
     mutating func begin(_ kind: Kind, on lane: HTTP2Lane, limits: HeadLimits) {
         self.kind = kind
         self.limits = limits
+        if kind != .trailers { lane.heads.reserve(Self.firstRoom) }
         start = kind == .trailers ? lane.trailers.count : lane.heads.count
         octets = 0
         fields = 0
@@ -108,15 +112,19 @@ struct HTTP2BlockReader: ~Copyable {
 
     private mutating func pseudoField(_ name: ByteView, _ value: ByteView, _ lane: HTTP2Lane) -> Step {
         let range = OctetRange(offset: pseudo.count, length: value.count)
-        if name.equals(":method") {
-            method = range
-            isConnect = value.equals("CONNECT")
-        } else if name.equals(":path") {
+        // The library lets no others through, so the length and a letter tell them apart.
+        switch name.count {
+        case 5:  // :path
             path = range
-        } else if name.equals(":authority") {
+        case 10:  // :authority
             authority = range
             hasAuthority = true
-        } else if name.equals(":scheme") {
+        case 9:  // :protocol
+            protocolName = range
+        case 7 where name[1] == 0x6D:  // :method
+            method = range
+            isConnect = value.equals("CONNECT")
+        case 7 where name[2] == 0x63:  // :scheme
             if value.equalsIgnoringCase("https") {
                 lane.scheme = .https
             } else if value.equalsIgnoringCase("http") {
@@ -126,10 +134,9 @@ struct HTTP2BlockReader: ~Copyable {
                 return refuse(.unsupportedScheme, lane)
             }
             return .next
-        } else if name.equals(":protocol") {
-            protocolName = range
-        } else if name.equals(":status") {
+        default:  // :status
             status = UInt16(truncatingIfNeeded: value.decimal ?? 0)
+            return .next
         }
         pseudo.append(value)
         return .next
@@ -166,15 +173,18 @@ struct HTTP2BlockReader: ~Copyable {
             lane.heads.append("GET ")
             lane.heads.append(path.of(pseudo.view))
         } else {
+            let target = (isConnect ? authority : path).of(pseudo.view)
+            lane.heads.makeRoom(Int(method.length) + target.count + Int(authority.length) + 64)
             lane.heads.append(method.of(pseudo.view))
             lane.heads.append(byte: ASCII.space)
-            lane.heads.append((isConnect ? authority : path).of(pseudo.view))
+            lane.heads.append(target)
         }
-        lane.heads.append(" HTTP/1.1\r\n")
         if hasAuthority {
-            lane.heads.append("host: ")
+            lane.heads.append(" HTTP/1.1\r\nhost: ")
             lane.heads.append(authority.of(pseudo.view))
             lane.heads.append("\r\n")
+        } else {
+            lane.heads.append(" HTTP/1.1\r\n")
         }
     }
 

@@ -29,7 +29,9 @@ enum HTTP2Callbacks {
             return 0
         }
         nghttp2_session_callbacks_set_send_data_callback(callbacks) { _, frame, header, length, source, user in
-            with(user) { $0.send(frame!, header!, length, laneOf(source!.pointee.ptr)) }
+            with(user) { session in
+                withLane(source!.pointee.ptr) { session.send(frame!, header!, length, $0) }
+            }
             return 0
         }
     }
@@ -38,7 +40,9 @@ enum HTTP2Callbacks {
         var provider = nghttp2_data_provider()
         provider.source.ptr = Unmanaged.passUnretained(lane).toOpaque()
         provider.read_callback = { _, _, _, length, flags, source, user in
-            with(user) { $0.offer(laneOf(source!.pointee.ptr), length, flags!) }
+            with(user) { session in
+                withLane(source!.pointee.ptr) { session.offer($0, length, flags!) }
+            }
         }
         return provider
     }
@@ -50,14 +54,14 @@ enum HTTP2Callbacks {
     Unmanaged<HTTP2Session>.fromOpaque(user.unsafelyUnwrapped)._withUnsafeGuaranteedRef(body)
 }
 
-private func laneOf(_ pointer: UnsafeMutableRawPointer?) -> HTTP2Lane {
-    Unmanaged<HTTP2Lane>.fromOpaque(pointer.unsafelyUnwrapped).takeUnretainedValue()
+@inline(__always) private func withLane<R>(_ pointer: UnsafeMutableRawPointer?, _ body: (HTTP2Lane) -> R) -> R {
+    Unmanaged<HTTP2Lane>.fromOpaque(pointer.unsafelyUnwrapped)._withUnsafeGuaranteedRef(body)
 }
 
 extension HTTP2Session {
-    private func lane(_ id: Int32) -> HTTP2Lane? {
-        guard let pointer = nghttp2_session_get_stream_user_data(raw, id) else { return nil }
-        return Unmanaged<HTTP2Lane>.fromOpaque(pointer).takeUnretainedValue()
+    /// The session's own reference is enough for what is done with it.
+    @inline(__always) private func lane(_ id: Int32) -> Unmanaged<HTTP2Lane>? {
+        nghttp2_session_get_stream_user_data(raw, id).map { Unmanaged<HTTP2Lane>.fromOpaque($0) }
     }
 
     // MARK: heads
@@ -71,7 +75,7 @@ extension HTTP2Session {
             lane.id = frame.pointee.hd.stream_id
             add(lane)
             nghttp2_session_set_stream_user_data(raw, lane.id, Unmanaged.passUnretained(lane).toOpaque())
-            blockLane = lane
+            blockLane = .passUnretained(lane)
             block.begin(.request, on: lane, limits: limits.requestHead)
             return 0
         }
@@ -79,30 +83,41 @@ extension HTTP2Session {
         blockLane = lane
         // On the client's side a head without `:status`, behind content, is trailers; the library tells the two apart in
         // the same way: only a response that is not final yet can have another head.
-        let isHead = side == .client && !lane.hasFinalHead
-        let trailers = HeadLimits(
-            octets: limits.trailers.trailers, fields: limits.trailers.trailerFields, requestLine: 0)
-        block.begin(isHead ? .response : .trailers, on: lane, limits: isHead ? limits.responseHead : trailers)
+        lane._withUnsafeGuaranteedRef { lane in
+            if side == .client, !lane.hasFinalHead {
+                block.begin(.response, on: lane, limits: limits.responseHead)
+            } else {
+                let trailers = HeadLimits(
+                    octets: limits.trailers.trailers, fields: limits.trailers.trailerFields, requestLine: 0)
+                block.begin(.trailers, on: lane, limits: trailers)
+            }
+        }
         return 0
     }
 
     fileprivate func field(_ name: ByteView, _ value: ByteView) -> Int32 {
         guard let lane = blockLane else { return 0 }
-        switch block.field(name, value, on: lane) {
-        case .next: return 0
-        case .malformed:
-            block.abandon(on: lane)
-            nghttp2_submit_rst_stream(raw, 0, lane.id, HTTP2ErrorCode.protocolError.rawValue)
-            return Int32(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue)
-        case .tooMuch:
-            block.abandon(on: lane)
-            end(for: .droppedHead)
-            return Int32(NGHTTP2_ERR_CALLBACK_FAILURE.rawValue)
+        return lane._withUnsafeGuaranteedRef { lane in
+            switch block.field(name, value, on: lane) {
+            case .next: return 0
+            case .malformed:
+                block.abandon(on: lane)
+                nghttp2_submit_rst_stream(raw, 0, lane.id, HTTP2ErrorCode.protocolError.rawValue)
+                return Int32(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue)
+            case .tooMuch:
+                block.abandon(on: lane)
+                end(for: .droppedHead)
+                return Int32(NGHTTP2_ERR_CALLBACK_FAILURE.rawValue)
+            }
         }
     }
 
     private func endBlock(_ frame: UnsafePointer<nghttp2_frame>) {
-        guard let lane = blockLane, lane.id == frame.pointee.hd.stream_id else { return }
+        guard let lane = blockLane else { return }
+        lane._withUnsafeGuaranteedRef { if $0.id == frame.pointee.hd.stream_id { endBlock(frame, $0) } }
+    }
+
+    @inline(__always) private func endBlock(_ frame: UnsafePointer<nghttp2_frame>, _ lane: HTTP2Lane) {
         blockLane = nil
         let ends = frame.pointee.hd.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
         let isTrailers = block.kind == .trailers
@@ -122,8 +137,8 @@ extension HTTP2Session {
             if ends { lane.endedWithHead = true }
         }
         if ends { lane.endWasReceived = true }
-        if !isTrailers { events.append(.head(lane)) }
-        if ends { events.append(.end(lane)) }
+        if !isTrailers { events.append(.head(.passUnretained(lane))) }
+        if ends { events.append(.end(.passUnretained(lane))) }
     }
 
     // MARK: other frames
@@ -136,7 +151,7 @@ extension HTTP2Session {
             guard header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0, let lane = lane(header.stream_id) else {
                 return
             }
-            lane.endWasReceived = true
+            lane._withUnsafeGuaranteedRef { $0.endWasReceived = true }
             events.append(.end(lane))
         case NGHTTP2_SETTINGS.rawValue:
             if header.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) == 0 { events.append(.settings) }
@@ -157,19 +172,20 @@ extension HTTP2Session {
     fileprivate func content(_ id: Int32, _ data: ByteView) {
         // Given back at once: what bounds a stream is its own window.
         nghttp2_session_consume_connection(raw, data.count)
-        guard let lane = lane(id), !lane.isResetByUs else { return }
+        guard let lane = lane(id), !lane._withUnsafeGuaranteedRef({ $0.isResetByUs }) else { return }
         events.append(.content(lane, data))
     }
 
     fileprivate func closed(_ id: Int32, _ code: HTTP2ErrorCode) {
-        guard let lane = lane(id) else { return }
-        if blockLane === lane { blockLane = nil }
+        // Its place among the session's lanes, and with it their reference, goes here.
+        guard let lane = lane(id)?.takeUnretainedValue() else { return }
+        if let current = blockLane, current.toOpaque() == Unmanaged.passUnretained(lane).toOpaque() { blockLane = nil }
         if lane.hasYielded { yielded.removeAll { $0 === lane } }
         lane.closedWith = code
         lane.stalledSince = .distantFuture
         remove(lane)
         if lane.isFinished, lane.endWasReceived, code == .noError { guardian.streamEndedWell() }
-        if lane.isAnnounced { events.append(.closed(lane, code)) } else { library.giveBack(lane) }
+        if lane.isAnnounced { events.append(.closed(.passRetained(lane), code)) } else { library.giveBack(lane) }
     }
 
     fileprivate func sent(_ frame: UnsafePointer<nghttp2_frame>) {
@@ -179,10 +195,10 @@ extension HTTP2Session {
             guard header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0, let lane = lane(header.stream_id) else {
                 return
             }
-            finished(lane)
+            lane._withUnsafeGuaranteedRef { finished($0) }
         case NGHTTP2_RST_STREAM.rawValue:
             // What we end for reasons of our own is not the peer's doing.
-            if let lane = lane(header.stream_id), lane.isResetByUs { return }
+            if let lane = lane(header.stream_id), lane._withUnsafeGuaranteedRef({ $0.isResetByUs }) { return }
             if let abuse = guardian.provokedReset(now: now) { end(for: abuse) }
         case NGHTTP2_GOAWAY.rawValue:
             let code = HTTP2ErrorCode(rawValue: frame.pointee.goaway.error_code)
@@ -244,7 +260,7 @@ extension HTTP2Session {
         if frame.pointee.hd.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0 { finished(lane) }
         if lane.wantsRoom {
             lane.wantsRoom = false
-            events.append(.room(lane))
+            events.append(.room(.passUnretained(lane)))
         }
     }
 }

@@ -12,6 +12,8 @@ struct HTTP2FieldList: ~Copyable {
     /// Where the list begins in its memory.
     private var first = 0
     private(set) var count = 0
+    /// What each field says besides: whether the text stays where it is until the head is sent.
+    private var copying = NGHTTP2_NV_FLAG_NONE.rawValue
 
     init() {
         capacity = 64
@@ -22,34 +24,46 @@ struct HTTP2FieldList: ~Copyable {
 
     var list: UnsafeMutablePointer<nghttp2_nv> { base + first }
 
-    private mutating func append(_ name: ByteView, _ value: ByteView, flags: nghttp2_nv_flag = NGHTTP2_NV_FLAG_NONE) {
-        if first + count == capacity {
-            let larger = UnsafeMutablePointer<nghttp2_nv>.allocate(capacity: capacity * 2)
-            larger.update(from: base, count: capacity)
-            base.deallocate()
-            base = larger
-            capacity *= 2
-        }
+    /// Text that stays need neither be copied by the library nor made lower case, which it is.
+    private mutating func begin(at first: Int, stays: Bool) {
+        self.first = first
+        count = 0
+        let both = NGHTTP2_NV_FLAG_NO_COPY_NAME.rawValue | NGHTTP2_NV_FLAG_NO_COPY_VALUE.rawValue
+        copying = stays ? both : NGHTTP2_NV_FLAG_NONE.rawValue
+    }
+
+    @inline(never) private mutating func grow() {
+        let larger = UnsafeMutablePointer<nghttp2_nv>.allocate(capacity: capacity * 2)
+        larger.update(from: base, count: capacity)
+        base.deallocate()
+        base = larger
+        capacity *= 2
+    }
+
+    @inline(__always) private mutating func append(
+        _ name: ByteView, _ value: ByteView, flags: nghttp2_nv_flag = NGHTTP2_NV_FLAG_NONE
+    ) {
+        if first + count == capacity { grow() }
         put(first + count, name, value, flags)
         count += 1
     }
 
-    private func put(
+    @inline(__always) private func put(
         _ index: Int, _ name: ByteView, _ value: ByteView, _ flags: nghttp2_nv_flag = NGHTTP2_NV_FLAG_NONE
     ) {
         // The library reads these; the type has no `const` because it lends its own with the same.
         (base + index).initialize(
             to: nghttp2_nv(
                 name: UnsafeMutablePointer(mutating: name.base), value: UnsafeMutablePointer(mutating: value.base),
-                namelen: name.count, valuelen: value.count, flags: UInt8(truncatingIfNeeded: flags.rawValue)))
+                namelen: name.count, valuelen: value.count, flags: UInt8(truncatingIfNeeded: flags.rawValue | copying)))
     }
 
     // MARK: heads
 
     /// A response: its status, 0 when the text is none. 101 becomes 200 (RFC 8441, section 5).
-    mutating func readResponse(_ text: ByteView, at start: UnsafeMutablePointer<UInt8>) -> UInt16 {
-        first = 0
-        count = 0
+    /// - Parameter stays: the text is not touched before the head is sent.
+    mutating func readResponse(_ text: ByteView, at start: UnsafeMutablePointer<UInt8>, stays: Bool) -> UInt16 {
+        begin(at: 0, stays: stays)
         // `HTTP/1.1 200 OK`
         guard text.count >= 12, let lineEnd = text.firstIndex(of: ASCII.lf) else { return 0 }
         let digits = text[9..<12]
@@ -66,7 +80,7 @@ struct HTTP2FieldList: ~Copyable {
         var isWebSocket: Bool
     }
 
-    /// A request; nil when the text is none.
+    /// A request; nil when the text is none. The text is not touched before the head is sent.
     mutating func readRequest(
         _ text: ByteView, at start: UnsafeMutablePointer<UInt8>, scheme: Scheme
     ) -> RequestLine? {
@@ -77,7 +91,7 @@ struct HTTP2FieldList: ~Copyable {
         let target = text[(methodEnd + 1)..<targetEnd]
         let method = Method(text.upTo(methodEnd))
         // The pseudo-header fields come first, but what they are is known last: their places are kept free.
-        reservePseudo()
+        begin(at: Self.mostPseudo, stays: true)
         let lines = readLines(text, at: start, from: lineEnd + 1)
         if lines.upgrades { dropHandshake() }
         if method == .connect {
@@ -91,11 +105,6 @@ struct HTTP2FieldList: ~Copyable {
         if lines.upgrades { prepend(":protocol", ByteView("websocket")) }
         prepend(":method", lines.upgrades ? ByteView("CONNECT") : text.upTo(methodEnd))
         return RequestLine(method: method, isWebSocket: lines.upgrades)
-    }
-
-    private mutating func reservePseudo() {
-        first = Self.mostPseudo
-        count = 0
     }
 
     private mutating func prepend(_ name: StaticString, _ value: ByteView) {
@@ -118,8 +127,7 @@ struct HTTP2FieldList: ~Copyable {
     }
 
     mutating func readTrailers(_ text: ByteView, at start: UnsafeMutablePointer<UInt8>) {
-        first = 0
-        count = 0
+        begin(at: 0, stays: false)
         _ = readLines(text, at: start, from: 0)
     }
 
@@ -137,18 +145,33 @@ struct HTTP2FieldList: ~Copyable {
     ) -> Lines {
         var lines = Lines()
         var at = begin
-        while at < text.count {
-            let stop = text.firstIndex(of: ASCII.lf, from: at) ?? text.count
-            guard let colon = text.firstIndex(of: ASCII.colon, from: at), colon < stop, colon > at else { break }
-            for index in at..<colon { start[index] = ASCII.lower(start[index]) }
-            let name = text[at..<colon]
-            let end = stop > colon + 1 && text[stop - 1] == ASCII.cr ? stop - 1 : stop
-            let value = text[(colon + 1)..<end].trimmed
-            at = stop + 1
+        let count = text.count
+        precondition(begin <= count)
+        while at < count {
+            // The empty line, as a rule.
+            if start[at] == ASCII.cr { break }
+            let colon = OctetWords.lower(start, at, count)
+            guard colon < count, colon > at else { break }
+            let name = ByteView(start + at, count: colon - at)
+            var low = colon + 1
+            if low < count, start[low] == ASCII.space { low += 1 }
+            let high = OctetScan.endOfValue(UnsafePointer(start), low, count)
+            let value: ByteView
+            if high + 1 < count, start[high] == ASCII.cr, start[high + 1] == ASCII.lf,
+                low == high || !ASCII.isBlank(start[low]) && !ASCII.isBlank(start[high - 1])
+            {
+                value = ByteView(start + low, count: high - low)
+                at = high + 2
+            } else {
+                let stop = text.firstIndex(of: ASCII.lf, from: low) ?? count
+                let end = stop > low && text[stop - 1] == ASCII.cr ? stop - 1 : stop
+                value = text[low..<end].trimmed
+                at = stop + 1
+            }
             // Values that differ from message to message would push everything else out of HPACK's table, and the encoder
             // compares each new one with all of them; what is secret must not be in a table that others share (RFC 7541,
             // section 7.1).
-            switch FieldName(name) {
+            switch FieldName.lookup(name.base.unsafelyUnwrapped, name.count) {
             case .xRequestId, .traceparent, .xForwardedFor, .authorization, .proxyAuthorization, .cookie:
                 append(name, value, flags: NGHTTP2_NV_FLAG_NO_INDEX)
             case .host: lines.host = lines.host ?? value

@@ -70,6 +70,14 @@ struct HTTP2FrameScan: BitwiseCopyable {
                 at += passed
                 continue
             }
+            if have == 0, at + Self.headerOctets <= octets.count {
+                // As nearly all come: whole.
+                header = octets.word(at: at).byteSwapped
+                lastHeaderOctet = octets[at + 8]
+                if let offence = frame(&guardian, now) { return (offence, at) }
+                at += Self.headerOctets
+                continue
+            }
             let byte = octets[at]
             if have < 8 { header = header << 8 | UInt64(byte) } else { lastHeaderOctet = byte }
             have += 1

@@ -8,7 +8,11 @@ public final class HTTP2Lane {
     /// 0: not yet numbered.
     public internal(set) var id: Int32 = 0
     /// Whoever serves the stream; the session never looks at it.
-    public var owner: AnyObject?
+    public var owner: AnyObject? {
+        didSet { servedBy = owner.map { Unmanaged.passUnretained($0) } }
+    }
+    /// The ``owner``, for uses that cannot end its life and so need not count it.
+    public private(set) var servedBy: Unmanaged<AnyObject>?
     /// Its place among the session's lanes.
     var index = -1
 
@@ -45,6 +49,8 @@ public final class HTTP2Lane {
     public var trailersToSend = ByteBuffer()
     /// Nothing more is added: the stream's direction ends with the output, or with the trailers behind it.
     public internal(set) var outputEnded = false
+    /// The request, or the response's final head, as text: the library reads it where it is until it is sent.
+    var sentHead = ByteBuffer()
     /// The final head was given to the library.
     public internal(set) var headIsSent = false
     /// Its content waits for nothing but more of it.
@@ -85,6 +91,7 @@ public final class HTTP2Lane {
         Self.empty(&trailers)
         Self.empty(&output)
         Self.empty(&trailersToSend)
+        Self.empty(&sentHead)
         peerEnded = false
         endWasReceived = false
         endedWithHead = false
@@ -110,8 +117,15 @@ public final class HTTP2Lane {
         stalledSince = .distantFuture
     }
 
+    /// Copies the head to where it stays as long as the library needs it. Once a stream.
+    func keepHead(_ text: ByteView) -> UnsafeMutablePointer<UInt8> {
+        precondition(sentHead.isEmpty, "a stream has one final head")
+        sentHead.append(text)
+        return sentHead.writePointer - text.count
+    }
+
     /// Octets of a buffer that a free lane keeps.
-    private static let kept = 2048
+    public static let kept = 2048
 
     private static func empty(_ buffer: inout ByteBuffer) {
         if buffer.capacity > kept { buffer.release() } else { buffer.clear() }

@@ -4,7 +4,7 @@ import Core
 /// The library's callbacks and options, made once, and the memory that the sessions of one worker share. Outlives them.
 public final class HTTP2Library {
     /// Free lanes that are kept.
-    static let keptLanes = 256
+    static let keptLanes = 1024
 
     let callbacks: OpaquePointer
     private let memory = HTTP2Memory()

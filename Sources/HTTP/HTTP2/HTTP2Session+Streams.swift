@@ -9,11 +9,14 @@ extension HTTP2Session {
     /// HTTP/1.1, which are consumed. Fields that belong to HTTP/1.1 connections stay behind.
     /// - Parameter ends: neither content nor trailers follow.
     public func respond(on lane: HTTP2Lane, _ text: inout ByteBuffer, length: Int, ends: Bool) {
-        let start = text.writePointer - text.count
-        let status = library.fieldList.readResponse(ByteView(start, count: length), at: start)
-        precondition(status != 0, "a response without a status line")
         defer { text.consume(length) }
         guard lane.closedWith == nil else { return }
+        // The final head stays with the lane, where it is read when it is sent; interim ones the library copies.
+        let isFinal = !lane.headIsSent && Self.isFinal(text.view.upTo(length))
+        var start = text.writePointer - text.count
+        if isFinal { start = lane.keepHead(text.view.upTo(length)) }
+        let status = library.fieldList.readResponse(ByteView(start, count: length), at: start, stays: isFinal)
+        precondition(status != 0, "a response without a status line")
         let list = library.fieldList.list
         let count = library.fieldList.count
         if status < 200, status != 101 {
@@ -28,20 +31,25 @@ extension HTTP2Session {
         if result != 0 { reset(lane, .internalError) }
     }
 
+    /// Not one that another follows; 101 begins a tunnel.
+    private static func isFinal(_ text: ByteView) -> Bool {
+        text.count < 12 || text[9] != 0x31 || text[9..<12].equals("101")
+    }
+
     /// Opens a stream with a request: as in ``respond(on:_:length:ends:)``.
     /// An upgrade to WebSocket becomes an extended CONNECT (RFC 8441), which does not end.
     /// - Returns: nil when no stream can be opened any more.
     public func request(
         _ text: inout ByteBuffer, length: Int, scheme: Scheme, ends: Bool
     ) -> HTTP2Lane? {
-        let start = text.writePointer - text.count
+        defer { text.consume(length) }
+        guard canOpen else { return nil }
+        let lane = library.leaseLane()
+        let start = lane.keepHead(text.view.upTo(length))
         let view = ByteView(start, count: length)
         guard let line = library.fieldList.readRequest(view, at: start, scheme: scheme) else {
             preconditionFailure("a request without a request line")
         }
-        defer { text.consume(length) }
-        guard canOpen else { return nil }
-        let lane = library.leaseLane()
         lane.method = line.method
         lane.isWebSocket = line.isWebSocket
         let ends = ends && !line.isWebSocket

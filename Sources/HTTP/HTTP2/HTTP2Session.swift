@@ -25,7 +25,7 @@ public final class HTTP2Session {
     private var scan: HTTP2FrameScan
     var block = HTTP2BlockReader()
     /// Whose block is being read.
-    var blockLane: HTTP2Lane?
+    var blockLane: Unmanaged<HTTP2Lane>?
     /// Since when; good while ``isInsideHead``.
     public internal(set) var headSince = Instant.distantFuture
     /// Lanes that have sent their part of a turn and have more.
@@ -58,7 +58,11 @@ public final class HTTP2Session {
         sendSettings()
     }
 
-    deinit { nghttp2_session_del(raw) }
+    deinit {
+        nghttp2_session_del(raw)
+        // What nobody takes any more.
+        for case .closed(let lane, _) in events[nextEventIndex...] { lane.release() }
+    }
 
     /// RFC 9113, section 6.5.2; RFC 8441, section 3; RFC 9218, section 2.1.
     private func sendSettings() {
@@ -154,8 +158,8 @@ public final class HTTP2Session {
         nextEventIndex += 1
         // Only now: who reads the stream at its head's event must not take what is still to come for nothing.
         switch event {
-        case .end(let lane): lane.peerEnded = true
-        case .closed(let lane, _): lane.closeWasTaken = true
+        case .end(let lane): lane._withUnsafeGuaranteedRef { $0.peerEnded = true }
+        case .closed(let lane, _): lane._withUnsafeGuaranteedRef { $0.closeWasTaken = true }
         case .head, .content, .room, .goAway, .settings, .pingAnswered: break
         }
         return event

@@ -83,14 +83,17 @@ final class Wire {
     private func takeEvents() {
         while let event = session.nextEvent() {
             switch event {
-            case .head(let lane): head(lane)
+            case .head(let lane): head(lane.takeUnretainedValue())
             case .content(let lane, let view):
+                let lane = lane.takeUnretainedValue()
                 contents[UInt32(lane.id), default: []] += view.array
                 if readsContent { session.consumed(view.count, on: lane) }
             case .end(let lane):
+                let lane = lane.takeUnretainedValue()
                 ended.append(UInt32(lane.id))
                 trailers[UInt32(lane.id)] = lane.trailers.view.string
             case .closed(let lane, let code):
+                let lane = lane.takeRetainedValue()
                 closed[UInt32(lane.id)] = code
                 lanes[UInt32(lane.id)] = nil
                 if !keepsHeads { session.giveBack(lane) }
