@@ -36,7 +36,6 @@ public final class HTTP2ServerStream: ServerStream {
     func begin(_ lane: HTTP2Lane) {
         wire.attach(lane, self)
         owner = acceptor
-        origin = keeper.origin
         mayWrite = true
         mayRead = false
         let message = resources.leaseRequest()

@@ -12,6 +12,8 @@ struct HTTP2FieldList: ~Copyable {
     /// Where the list begins in its memory.
     private var first = 0
     private(set) var count = 0
+    /// Of the head under way: the names of what differs from message to message are put into HPACK's table.
+    private var namesAreKept = false
     /// What each field says besides: whether the text stays where it is until the head is sent.
     private var copying = NGHTTP2_NV_FLAG_NONE.rawValue
 
@@ -25,8 +27,9 @@ struct HTTP2FieldList: ~Copyable {
     var list: UnsafeMutablePointer<nghttp2_nv> { base + first }
 
     /// Text that stays need neither be copied by the library nor made lower case, which it is.
-    private mutating func begin(at first: Int, stays: Bool) {
+    private mutating func begin(at first: Int, stays: Bool, keepsNames: Bool = false) {
         self.first = first
+        namesAreKept = keepsNames
         count = 0
         let both = NGHTTP2_NV_FLAG_NO_COPY_NAME.rawValue | NGHTTP2_NV_FLAG_NO_COPY_VALUE.rawValue
         copying = stays ? both : NGHTTP2_NV_FLAG_NONE.rawValue
@@ -81,8 +84,10 @@ struct HTTP2FieldList: ~Copyable {
     }
 
     /// A request; nil when the text is none. The text is not touched before the head is sent.
+    /// - Parameter keepsNames: HPACK's table takes `x-request-id` and the like with this request's values, so that those
+    ///   behind it need not spell their names.
     mutating func readRequest(
-        _ text: ByteView, at start: UnsafeMutablePointer<UInt8>, scheme: Scheme
+        _ text: ByteView, at start: UnsafeMutablePointer<UInt8>, scheme: Scheme, keepsNames: Bool
     ) -> RequestLine? {
         guard let lineEnd = text.firstIndex(of: ASCII.lf), let methodEnd = text.firstIndex(of: ASCII.space),
             methodEnd < lineEnd, let targetEnd = text.firstIndex(of: ASCII.space, from: methodEnd + 1),
@@ -91,7 +96,7 @@ struct HTTP2FieldList: ~Copyable {
         let target = text[(methodEnd + 1)..<targetEnd]
         let method = Method(text.upTo(methodEnd))
         // The pseudo-header fields come first, but what they are is known last: their places are kept free.
-        begin(at: Self.mostPseudo, stays: true)
+        begin(at: Self.mostPseudo, stays: true, keepsNames: keepsNames)
         let lines = readLines(text, at: start, from: lineEnd + 1)
         if lines.upgrades { dropHandshake() }
         if method == .connect {
@@ -172,7 +177,9 @@ struct HTTP2FieldList: ~Copyable {
             // compares each new one with all of them; what is secret must not be in a table that others share (RFC 7541,
             // section 7.1).
             switch FieldName.lookup(name.base.unsafelyUnwrapped, name.count) {
-            case .xRequestId, .traceparent, .xForwardedFor, .authorization, .proxyAuthorization, .cookie:
+            case .xRequestId, .traceparent, .xForwardedFor:
+                append(name, value, flags: namesAreKept ? NGHTTP2_NV_FLAG_NONE : NGHTTP2_NV_FLAG_NO_INDEX)
+            case .authorization, .proxyAuthorization, .cookie:
                 append(name, value, flags: NGHTTP2_NV_FLAG_NO_INDEX)
             case .host: lines.host = lines.host ?? value
             case .upgrade: if value.equalsIgnoringCase("websocket") { lines.upgrades = true }

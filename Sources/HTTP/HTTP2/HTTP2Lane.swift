@@ -9,9 +9,14 @@ public final class HTTP2Lane {
     public internal(set) var id: Int32 = 0
     /// Whoever serves the stream; the session never looks at it.
     public var owner: AnyObject? {
-        didSet { servedBy = owner.map { Unmanaged.passUnretained($0) } }
+        get { servedBy?.takeUnretainedValue() }
+        set {
+            let former = servedBy
+            servedBy = newValue.map { Unmanaged.passRetained($0) }
+            former?.release()
+        }
     }
-    /// The ``owner``, for uses that cannot end its life and so need not count it.
+    /// The ``owner``, held by the lane, for uses that cannot end its life and so need not count it.
     public private(set) var servedBy: Unmanaged<AnyObject>?
     /// Its place among the session's lanes.
     var index = -1
@@ -81,6 +86,8 @@ public final class HTTP2Lane {
     var stalledSince = Instant.distantFuture
 
     init() {}
+
+    deinit { servedBy?.release() }
 
     /// As new. What it holds of small memory stays for the next stream.
     func reset() {

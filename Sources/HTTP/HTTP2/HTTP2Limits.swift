@@ -27,6 +27,9 @@ public struct HTTP2Limits: Equatable, BitwiseCopyable, Sendable {
     public static let unreadHeads = 2
     /// Octets that a stream may send before others that have some are served: two frames.
     public static let quantum = 32 * 1024
+    /// Requests of a session between two that put into HPACK's table the names of what differs from one to the next, in case
+    /// the table has lost them.
+    static let keptNames: UInt = 256
     /// Frames that wait to be sent because the peer does not read; past that, the connection is ended.
     public static let waitingFrames = 2000
     /// From the first GOAWAY to the second when the peer leaves our PING unanswered.

@@ -47,7 +47,11 @@ extension HTTP2Session {
         let lane = library.leaseLane()
         let start = lane.keepHead(text.view.upTo(length))
         let view = ByteView(start, count: length)
-        guard let line = library.fieldList.readRequest(view, at: start, scheme: scheme) else {
+        let keepsNames = requests % HTTP2Limits.keptNames == 0
+        requests &+= 1
+        guard
+            let line = library.fieldList.readRequest(view, at: start, scheme: scheme, keepsNames: keepsNames)
+        else {
             preconditionFailure("a request without a request line")
         }
         lane.method = line.method

@@ -30,6 +30,8 @@ public final class HTTP2Session {
     public internal(set) var headSince = Instant.distantFuture
     /// Lanes that have sent their part of a turn and have more.
     var yielded: [HTTP2Lane] = []
+    /// Requests that were given to the library.
+    var requests: UInt = 0
     /// Where `produce` writes; set while it runs.
     var sink: UnsafeMutablePointer<ByteBuffer>?
     /// What the peer did too often.

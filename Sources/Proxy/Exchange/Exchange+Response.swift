@@ -59,7 +59,8 @@ extension Exchange {
         upstream.dropHead()
     }
 
-    private func beginResponse(
+    // Not inlined: as parameters the four objects are the caller's to hold, as variables each use would count them.
+    @inline(never) private func beginResponse(
         _ response: ResponseMessage, on downstream: ServerStream, from upstream: ClientStream,
         to message: RequestMessage
     ) {
