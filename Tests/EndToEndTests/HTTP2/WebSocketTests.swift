@@ -1,4 +1,5 @@
 import Core
+import Glibc
 import IO
 import Support
 import Testing
@@ -33,5 +34,47 @@ struct WebSocketTests {
         let closed = try Clients.run("websocket_client", words + ["--message", "close 4001"])
         #expect(closed.value("close") == "4001 as asked", "\(closed.output)")
         withExtendedLifetime(gateway) {}
+    }
+
+    /// Who is gone without a word takes the tunnel along, and the other end learns of it.
+    @Test(arguments: ["1", "2"], ["1", "2"])
+    func aDeathIsToldToTheOtherEnd(version: String, backendVersion: String) throws {
+        let backend = try Clients.backend("websocket_server", ["--http", backendVersion])
+        let port = try Ports.free()
+        let gateway = try Gateway(
+            Site.gateway([("http", port)]) + Site.route(to: "chat")
+                + SecureSite.service(
+                    "chat", port: backend.port, appProtocol: backendVersion == "2" ? "kubernetes.io/h2c" : nil))
+        func client() throws -> Clients.Running {
+            let client = try Clients.start(
+                "websocket_client", ["--http", version, "--target", "127.0.0.1:\(port)", "--linger"])
+            try client.wait(for: "sent")
+            return client
+        }
+        try client().program.signal(SIGKILL)
+        #expect(try backend.running.wait(for: "closed") == "1006")
+        let left = try client()
+        backend.running.program.signal(SIGKILL)
+        let outcome = try left.finish()
+        #expect(
+            outcome.value("close")?.hasPrefix("1006") == true || outcome.value("failed") != nil, "\(outcome.output)")
+        withExtendedLifetime(gateway) {}
+    }
+
+    /// Tunnels have no end of their own: what is left at the drain's timeout is cut.
+    @Test(arguments: ["1", "2"])
+    func aDrainEndsTunnelsInTime(version: String) throws {
+        let backend = try Clients.backend("websocket_server")
+        let port = try Ports.free()
+        let gateway = try Gateway(
+            ["gateway.yaml": Site.simple(port: port, backend: backend.port)], options: ["--drain-timeout", "1s"])
+        let client = try Clients.start(
+            "websocket_client", ["--http", version, "--target", "127.0.0.1:\(port)", "--linger"])
+        try client.wait(for: "sent")
+        gateway.program.signal(SIGTERM)
+        #expect(try gateway.program.waitForEnd(within: .seconds(15)) == .exited(code: 0))
+        let outcome = try client.finish()
+        #expect(outcome.value("close") != nil || outcome.value("failed") != nil, "\(outcome.output)")
+        try backend.running.wait(for: "closed")
     }
 }

@@ -46,6 +46,39 @@ struct HTTPSTests {
         withExtendedLifetime(gateway) {}
     }
 
+    /// Every kind of record, both ways, several times the buffers: TLS 1.3 after its handshake is ours, 1.2 is OpenSSL's.
+    @Test(arguments: [
+        ["--tls-max", "1.2", "--ciphers", "ECDHE-ECDSA-AES256-GCM-SHA384"],
+        ["--tls-max", "1.2", "--ciphers", "ECDHE-ECDSA-CHACHA20-POLY1305"],
+        ["--tls13-ciphers", "TLS_AES_128_GCM_SHA256"], ["--tls13-ciphers", "TLS_CHACHA20_POLY1305_SHA256"],
+    ]) func largeBodiesByAnyCipher(words: [String]) throws {
+        let octets = (0..<(4 << 20)).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ $0 >> 9) }
+        let backend = try Backend("large") { request in
+            request.method == "GET" ? .octets(body: octets) : .response(body: request.body == octets ? "whole" : "not")
+        }
+        // To the backend over TLS too: a second gateway answers there.
+        let pair = try TestCertificates.issue(names: ["shop.example.com"])
+        let (port, middle) = (try Ports.free(), try Ports.free())
+        let bridge = try Gateway(SecureSite.simple(port: middle, pair: pair, backend: backend.port))
+        let gateway = try Gateway(
+            SecureSite.simple(port: port, pair: pair, backend: middle)
+                + SecureSite.authorities("trusted", try TestCertificates.authority().certificate)
+                + SecureSite.backendTLS("shop", authorities: "trusted", hostname: "shop.example.com"))
+        let trust = try TrustFolder()
+        let folder = try TemporaryFolder()
+        let file = folder.path + "/down"
+        for version in ["--http1.1", "--http2"] {
+            let down = try Curl(
+                "shop.example.com", port, trust: trust, words + [version, "--no-include", "--output", file])
+            #expect(down.status == 200 && Files.octets(file) == octets, "\(version): \(down.text)")
+            let up = try Curl(
+                "shop.example.com", port, trust: trust,
+                words + [version, "--header", "Expect:", "--data-binary", "@" + file])
+            #expect(up.status == 200 && up.text.contains("whole"), "\(version): \(up.text)")
+        }
+        withExtendedLifetime((gateway, bridge)) {}
+    }
+
     /// One gateway, four listeners on one port: a name each, a wildcard, and two certificates for one name.
     @Suite struct Names {
         private let gateway: Gateway
