@@ -1,7 +1,9 @@
 """One HTTP/2 connection over a socket, for programs with one thread: the `h2` package frames, this moves the octets."""
 
+import select
 import socket
 import ssl
+import threading
 
 import h2.config
 import h2.connection
@@ -25,6 +27,41 @@ def connect(target, ca=None, name=None, alpn=()):
         link = settings.wrap_socket(link, server_hostname=name or host)
         say("tls", link.version(), link.cipher()[0], link.selected_alpn_protocol() or "-")
     return link
+
+
+def relayed(link):
+    """A plain socket in place of one that speaks TLS, for packages that read and write on two threads: OpenSSL's objects are
+    for one at a time, and Python sees to that from 3.13 on only. Before, a request could be lost between its tickets."""
+    inside, outside = socket.socketpair()
+    link.setblocking(False)
+
+    def move():
+        waiting = b""
+        try:
+            while True:
+                select.select([link] if waiting else [link, outside], [link] if waiting else [], [])
+                if not waiting and select.select([outside], [], [], 0)[0]:
+                    waiting = outside.recv(65536)
+                    if not waiting:
+                        break
+                try:
+                    if waiting:
+                        waiting = waiting[link.send(waiting):]
+                except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                    pass
+                try:
+                    while octets := link.recv(65536):
+                        outside.sendall(octets)
+                    break
+                except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                    pass
+        except OSError:
+            pass
+        link.close()
+        outside.close()
+
+    threading.Thread(target=move, daemon=True).start()
+    return inside
 
 
 class Link:

@@ -20,7 +20,7 @@ from websockets.frames import Opcode
 from websockets.protocol import OPEN, Protocol, Side
 from websockets.sync.client import connect as connect_http1
 
-from http2_link import Gone, Link, connect
+from http2_link import Gone, Link, connect, relayed
 from report import fail, pattern, say, shown
 
 
@@ -61,6 +61,7 @@ def over_http1(options):
     named = options.host or options.target
     # The socket is ours and its TLS is done, so the package is told of none: the opening says the same either way.
     link = connect(options.target, options.tls, named.split(":")[0], ("http/1.1",))
+    link = relayed(link) if options.tls else link
     try:
         with connect_http1(
             f"ws://{named}{options.path}", sock=link, proxy=None, max_size=None, compression=None,
