@@ -93,7 +93,7 @@ public struct ByteBuffer: ~Copyable {
         reserve(max(capacity * 2, end + octets, 256))
     }
 
-    @inlinable public mutating func append(_ view: ByteView) {
+    @inlinable @inline(__always) public mutating func append(_ view: ByteView) {
         guard view.count > 0 else { return }
         makeRoom(view.count)
         memcpy(base.unsafelyUnwrapped + tail, view.base.unsafelyUnwrapped, view.count)
