@@ -29,7 +29,7 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
     /// (``ChunkedLimits/trailers``), and reads of a few octets would cost a call each.
     static let roomBehindHead = 16 * 1024
     /// Octets that are read and dropped after our FIN.
-    private static let lingeringOctets = 1 << 20
+    private static let lingeringOctets = 16 << 20
 
     /// A connection that was accepted just now.
     public init(
