@@ -59,8 +59,7 @@ extension Exchange {
         upstream.dropHead()
     }
 
-    // Not inlined: as parameters the four objects are the caller's to hold, as variables each use would count them.
-    @inline(never) private func beginResponse(
+    private func beginResponse(
         _ response: ResponseMessage, on downstream: ServerStream, from upstream: ClientStream,
         to message: RequestMessage
     ) {

@@ -11,7 +11,7 @@ import Telemetry
 /// Owned by the ``ClusterRegistry`` and by exchanges under way. Limits: `idleLimit` idle connections of HTTP/1.1;
 /// `waitersLimit` exchanges that wait for one connection of HTTP/2.
 final class Endpoint: ConnectionOwner {
-    static let idleLimit = 256
+    static let idleLimit = 512
     /// As many as a connection of HTTP/2 carries at least, where its peer says nothing less (RFC 9113, section 6.5.2).
     static let waitersLimit = 100
 
