@@ -36,7 +36,7 @@ final class Endpoint: ConnectionOwner {
     private struct Waiting {
         let connector: Connector
         /// Others may join: it will be of HTTP/2, as far as is known.
-        let isShared: Bool
+        var isShared: Bool
         var owners: [ConnectionOwner]
     }
 
@@ -116,17 +116,41 @@ final class Endpoint: ConnectionOwner {
 
     override func established(_ connector: Connector) {
         worker.statistics.upstreamConnected(endpoint: slot)
-        let owners = take(connector)
-        guard let first = owners.first else { preconditionFailure("a connection that nobody waited for") }
         switch chosen(by: connector) {
         case .http2:
             let scheme: Scheme = transport.isSecure ? .https : .http
-            serve(
-                owners, HTTP2ClientConnection(connector, scheme: scheme, pool: self, resources: worker.resources))
+            let connection = HTTP2ClientConnection(
+                connector, scheme: scheme, pool: self, resources: worker.resources)
+            multiplexed.append(connection)
+            forEach(of: connector) { owner in
+                guard connection.freeLanes > 0 else { return connectAgain(for: owner) }
+                owner.connected(connection.openStream(owner: owner))
+            }
         case .http1, .opaque, .negotiated:
-            first.connected(HTTP1ClientConnection(connector, owner: first, pool: self, resources: worker.resources))
-            // HTTP/2 was expected, and each of the others waits for a connection of its own now.
-            for owner in owners.dropFirst() { connectAgain(for: owner) }
+            var isTaken = false
+            forEach(of: connector) { owner in
+                // HTTP/2 was expected, and each of the others needs a connection of its own now.
+                guard !isTaken else { return connectAgain(for: owner) }
+                isTaken = true
+                owner.connected(HTTP1ClientConnection(connector, owner: owner, pool: self, resources: worker.resources))
+            }
+        }
+    }
+
+    /// Those who wait for this connection, one after the other. What is done with one may be another's end: who has
+    /// given up meanwhile is not among them.
+    private func forEach(of connector: Connector, _ body: (ConnectionOwner) -> Void) {
+        guard let index = waiting.firstIndex(where: { $0.connector === connector }) else {
+            preconditionFailure("an unknown connector")
+        }
+        // Nobody joins it any more.
+        waiting[index].isShared = false
+        while let place = waiting.firstIndex(where: { $0.connector === connector }) {
+            guard !waiting[place].owners.isEmpty else {
+                waiting.remove(at: place)
+                return
+            }
+            body(waiting[place].owners.removeFirst())
         }
     }
 
@@ -139,17 +163,6 @@ final class Endpoint: ConnectionOwner {
             negotiated = selected.equals(ByteView("h2")) ? .http2 : .http1
             return negotiated
         case .http1, .http2, .opaque: return transport.backendProtocol
-        }
-    }
-
-    private func serve(_ owners: [ConnectionOwner], _ connection: HTTP2ClientConnection) {
-        multiplexed.append(connection)
-        for owner in owners {
-            if connection.freeLanes > 0 {
-                owner.connected(connection.openStream(owner: owner))
-            } else {
-                connectAgain(for: owner)
-            }
         }
     }
 
@@ -168,14 +181,7 @@ final class Endpoint: ConnectionOwner {
         }
         // A ticket that made it fail must not do so for ever.
         resumption = nil
-        for owner in take(connector) { owner.connectFailed(failure) }
-    }
-
-    private func take(_ connector: Connector) -> [ConnectionOwner] {
-        guard let index = waiting.firstIndex(where: { $0.connector === connector }) else {
-            preconditionFailure("an unknown connector")
-        }
-        return waiting.remove(at: index).owners
+        forEach(of: connector) { $0.connectFailed(failure) }
     }
 
     // MARK: the pool
