@@ -62,14 +62,16 @@ private final class FuzzedPeer {
     private func takeEvents() {
         while let event = session.nextEvent() {
             switch event {
-            case .head(let lane): head(lane)
-            case .content(let lane, let view):
+            case .head(let held): head(held.takeUnretainedValue())
+            case .content(let held, let view):
+                let lane = held.takeUnretainedValue()
                 check(known[ObjectIdentifier(lane)] != nil, "content of an unknown stream")
                 check(!lane.peerEnded, "content behind the end")
                 session.consumed(view.count, on: lane)
-            case .end(let lane):
-                check(known[ObjectIdentifier(lane)] != nil, "the end of an unknown stream")
-            case .closed(let lane, _):
+            case .end(let held):
+                check(known[ObjectIdentifier(held.takeUnretainedValue())] != nil, "the end of an unknown stream")
+            case .closed(let held, _):
+                let lane = held.takeRetainedValue()
                 check(known.removeValue(forKey: ObjectIdentifier(lane)) != nil, "an unknown stream is closed")
                 session.giveBack(lane)
             case .room, .goAway, .settings, .pingAnswered: break
