@@ -12,6 +12,8 @@ public struct ConnectionLimits: BitwiseCopyable, Sendable {
     public var handshake = TimeAmount.seconds(10)
     /// Between two requests.
     public var keepAliveIdle = TimeAmount.seconds(3600)
+    /// An idle TLS connection keeps the library's buffers for so long: most next requests come within it.
+    public static let quietAfter = TimeAmount.seconds(2)
     /// After our FIN, until the peer's.
     public var lingering = TimeAmount.seconds(2)
     /// An idle connection to an endpoint is closed after this.
@@ -65,6 +67,8 @@ public final class ConnectionResources {
     public static let blockSize = 32 * 1024 + 5 * 64
     /// Free blocks that are kept: 8 MiB a worker.
     public static let keptBlocks = 256
+    /// Rounds of sending at the end of one turn; see ``sendAll()``.
+    private static let sendRounds = 4
     /// Free message objects that are kept.
     public static let keptMessages = 1024
 
@@ -95,7 +99,7 @@ public final class ConnectionResources {
         while !senders.isEmpty {
             swap(&senders, &served)
             for index in served.indices {
-                if rounds < 4 { served[index].sendNow() } else { served[index].sendNextTurn() }
+                if rounds < Self.sendRounds { served[index].sendNow() } else { served[index].sendNextTurn() }
             }
             served.removeAll(keepingCapacity: true)
             rounds += 1

@@ -210,4 +210,22 @@ import Testing
         harness.worker.drain { isDone = true }
         #expect(isDone)
     }
+
+    /// What begins with one client's PROXY header is of no use to others: it does not stay when its exchange is over.
+    @Test func aConnectionOfHTTP2MadeForOneClientGoesWithItsExchange() throws {
+        let harness = try WorkerHarness()
+        harness.worker.limits.halfClosed = .milliseconds(20)
+        try harness.publish { plan in
+            plan.clusters[0].backendProtocol = .http2
+            plan.clusters[0].proxyProtocol = .v1
+        }
+        let client = try harness.connect()
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        let backend = try harness.acceptBackend()
+        harness.expect(backend, toReceive: "PROXY TCP4 127.0.0.1 127.0.0.1 ")
+        harness.expect(backend, toReceive: "PRI * HTTP/2.0\r\n")
+        client.finish()
+        harness.expectEnd(client)
+        harness.expectEnd(backend)
+    }
 }

@@ -10,6 +10,8 @@ public final class HTTP1ClientConnection: ClientStream {
 
     public private(set) var phase = Phase.busy
     private var wire: HTTP1Wire
+    /// The library's memory for TLS was given back: nothing has come for a while.
+    private var isQuiet = true
     /// Who keeps the connection between exchanges.
     private unowned(unsafe) let pool: ConnectionOwner
 
@@ -145,8 +147,9 @@ public final class HTTP1ClientConnection: ClientStream {
             self.response = nil
         }
         reclaimMemory()
-        wire.reclaim(self)
-        resources.loop.setDeadline(self, resources.loop.now + resources.limits.upstreamIdle)
+        isQuiet = wire.tls == nil
+        resources.loop.setDeadline(
+            self, resources.loop.now + (isQuiet ? resources.limits.upstreamIdle : ConnectionLimits.quietAfter))
     }
 
     /// The pool lends it to another exchange.
@@ -168,6 +171,12 @@ public final class HTTP1ClientConnection: ClientStream {
 
     public override func deadlinePassed(now: Instant) {
         guard phase == .idle else { return }
+        if !isQuiet {
+            isQuiet = true
+            wire.reclaim(self)
+            return resources.loop.setDeadline(
+                self, now + (resources.limits.upstreamIdle - ConnectionLimits.quietAfter))
+        }
         close()
         pool.closed(self)
     }

@@ -23,8 +23,6 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
     private var hasServed = false
     /// The library's memory for TLS was given back: nothing has come for a while.
     private var isQuiet = true
-    /// An idle TLS connection keeps the library's buffers for so long: most next requests come within it.
-    private static let quietAfter = TimeAmount.seconds(2)
     /// Octets that a body has at least behind a head that stays in the input: a trailer section must fit
     /// (``ChunkedLimits/trailers``), and reads of a few octets would cost a call each.
     static let roomBehindHead = 16 * 1024
@@ -222,7 +220,7 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
             reclaimMemory()
             isQuiet = wire.tls == nil
             resources.loop.setDeadline(
-                self, resources.loop.now + (isQuiet ? resources.limits.keepAliveIdle : Self.quietAfter))
+                self, resources.loop.now + (isQuiet ? resources.limits.keepAliveIdle : ConnectionLimits.quietAfter))
             // Once the peer has finished this stays true: further requests may lie before its FIN, which is then read.
             if !mayRead { return }
         }
@@ -313,7 +311,7 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
         case .idle where !isQuiet:
             isQuiet = true
             wire.reclaim(self)
-            resources.loop.setDeadline(self, now + (resources.limits.keepAliveIdle - Self.quietAfter))
+            resources.loop.setDeadline(self, now + (resources.limits.keepAliveIdle - ConnectionLimits.quietAfter))
         case .idle, .lingering: lost()
         case .exchange, .closed: break
         }

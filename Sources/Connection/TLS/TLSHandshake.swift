@@ -2,7 +2,8 @@ import Core
 import IO
 import TLS
 
-/// A downstream connection until its TLS handshake is over. Owned by who accepted it; ends with ``take()``, or by failing.
+/// A downstream connection until its TLS handshake is over. Owned by who accepted it; ends with
+/// ``take(listenerIdentity:)``, or by failing.
 public final class TLSHandshake: EventSource, DownstreamConnection {
     public var registryIndex = -1
     /// The place among those that wait; theirs alone.

@@ -185,7 +185,7 @@ final class Exchange: ConnectionOwner {
 /// Limits of an exchange where no policy sets them (interface.md's table; docs/protocol.md).
 struct ExchangeLimits: BitwiseCopyable {
     var connect = TimeAmount.seconds(10)
-    var streamIdle = TimeAmount.seconds(300)
+    var streamIdle = ConnectionLimits().streamIdle
     /// How long a client that has sent its FIN is still served.
     var halfClosed = TimeAmount.seconds(5)
     /// Mirrors under way at once; what comes on top is not mirrored. A mirror that does not answer must not take the

@@ -32,8 +32,6 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
     private var attempts = 0
     private let startedWall: Int64
     private var lastMoved = Instant(nanoseconds: 0)
-    /// A relay inside of TLS keeps the library's buffers for so long while nothing moves.
-    private static let quietAfter = TimeAmount.seconds(2)
 
     /// - Parameter received: octets of the client that were read already.
     init(
@@ -151,7 +149,7 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
     private func stillBusy() {
         lastMoved = worker.loop.now
         let idle = worker.limits.streamIdle
-        worker.loop.setDeadline(self, lastMoved + (hasTLS ? min(Self.quietAfter, idle) : idle))
+        worker.loop.setDeadline(self, lastMoved + (hasTLS ? min(ConnectionLimits.quietAfter, idle) : idle))
     }
 
     private var hasTLS: Bool { downstream?.tls != nil || upstream?.tls != nil }

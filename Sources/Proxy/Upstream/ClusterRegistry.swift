@@ -19,23 +19,17 @@ final class ClusterRegistry: Timed {
     init(worker: Worker) { self.worker = worker }
 
     func cluster(_ config: ClusterConfig, in configuration: LiveConfiguration) -> Cluster {
-        let cluster: Cluster
-        if let known = clusters[config.identity] {
-            cluster = known
-        } else {
-            cluster = Cluster(
-                turn: Int(truncatingIfNeeded: worker.random.next() >> 33),
-                transport: UpstreamTransport(config, in: configuration.snapshot, worker.tlsContexts))
-            clusters[config.identity] = cluster
-        }
-        if cluster.revision != configuration.revision {
-            cluster.revision = configuration.revision
-            let snapshot = configuration.snapshot
-            let transport = UpstreamTransport(config, in: snapshot, worker.tlsContexts)
-            cluster.transport = transport
-            cluster.endpoints = (0..<Int(config.endpoints.count)).map {
-                endpoint(snapshot[config.endpoints, $0].pointee, transport)
-            }
+        let known = clusters[config.identity]
+        if let known, known.revision == configuration.revision { return known }
+        let snapshot = configuration.snapshot
+        let transport = UpstreamTransport(config, in: snapshot, worker.tlsContexts)
+        let cluster =
+            known ?? Cluster(turn: Int(truncatingIfNeeded: worker.random.next() >> 33), transport: transport)
+        clusters[config.identity] = cluster
+        cluster.revision = configuration.revision
+        cluster.transport = transport
+        cluster.endpoints = (0..<Int(config.endpoints.count)).map {
+            endpoint(snapshot[config.endpoints, $0].pointee, transport)
         }
         return cluster
     }

@@ -15,6 +15,9 @@ final class Endpoint: ConnectionOwner {
     /// As many as a connection of HTTP/2 carries at least, where its peer says nothing less (RFC 9113, section 6.5.2).
     static let waitersLimit = 100
 
+    /// Between two lines in the log about handshakes that fail: each request may try one.
+    static let warningPause = TimeAmount.seconds(10)
+
     let address: SocketAddress
     /// Its place in the shared statistics and live state.
     let slot: UInt32
@@ -31,6 +34,7 @@ final class Endpoint: ConnectionOwner {
     /// What ALPN chose last, where the endpoint may choose.
     private var negotiated = BackendProtocol.negotiated
     private var resumption: TLSResumption?
+    private var nextWarning = Instant(nanoseconds: 0)
     private let worker: Worker
 
     private struct Waiting {
@@ -54,6 +58,7 @@ final class Endpoint: ConnectionOwner {
         guard !isSame else { return }
         negotiated = .negotiated
         resumption = nil
+        for place in waiting.indices { waiting[place].isShared = false }
         closeIdle()
     }
 
@@ -126,6 +131,8 @@ final class Endpoint: ConnectionOwner {
                 guard connection.freeLanes > 0 else { return connectAgain(for: owner) }
                 owner.connected(connection.openStream(owner: owner))
             }
+            // Made for one client's PROXY header, or under settings that are not in force any more.
+            if !mayBeKept(connection.tls) { connection.retire() }
         case .http1, .opaque, .negotiated:
             var isTaken = false
             forEach(of: connector) { owner in
@@ -175,7 +182,8 @@ final class Endpoint: ConnectionOwner {
     }
 
     override func failed(_ connector: Connector, _ failure: ConnectFailure) {
-        if case .tls(let text) = failure {
+        if case .tls(let text) = failure, worker.loop.now >= nextWarning {
+            nextWarning = worker.loop.now + Self.warningPause
             worker.log.warning(
                 "a TLS handshake with a backend failed", ["endpoint": .init(address.description), "error": .init(text)])
         }
@@ -188,9 +196,7 @@ final class Endpoint: ConnectionOwner {
 
     override func returned(_ connection: HTTP1ClientConnection) -> Bool {
         keep(connection.tls?.session.takeResumption())
-        guard !isRetired, !worker.isDraining, idle.count < Self.idleLimit, transport.proxyProtocol == .none,
-            connection.tls?.session.context === transport.context
-        else { return false }
+        guard idle.count < Self.idleLimit, mayBeKept(connection.tls) else { return false }
         idle.append(connection)
         worker.statistics.increment(.upstreamPooledNow)
         return true
@@ -202,10 +208,15 @@ final class Endpoint: ConnectionOwner {
         worker.statistics.decrement(.upstreamPooledNow)
     }
 
-    /// A stream has ended, or the peer allows more: nobody waits for that, new connections are made where none has room.
     override func closed(_ connection: HTTP2ClientConnection) {
         keep(connection.tls?.session.takeResumption())
         multiplexed.removeAll { $0 === connection }
+    }
+
+    /// Whether a connection may carry the requests of others, later.
+    private func mayBeKept(_ tls: TLSChannel?) -> Bool {
+        !isRetired && !worker.isDraining && transport.proxyProtocol == .none
+            && tls?.session.context === transport.context
     }
 
     private func keep(_ newer: TLSResumption?) {
