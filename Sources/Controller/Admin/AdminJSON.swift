@@ -236,7 +236,9 @@ enum AdminJSON {
             json.beginArray()
             for name in certificate.names { json.value(name) }
             json.endArray()
-            json.field("notAfter", Timestamp.string(certificate.notAfter * 1_000_000_000))
+            // Some certificates have no end but the year 9999 (RFC 5280, section 4.1.2.5); nanoseconds end in 2262.
+            let notAfter = min(certificate.notAfter, Int64.max / 1_000_000_000)
+            json.field("notAfter", Timestamp.string(notAfter * 1_000_000_000))
             json.field(
                 "daysLeft", Int(certificate.daysLeft(atSecond: controller.loop.wallNow / 1_000_000_000)))
             if let staleness = certificate.staleness { json.field("keptBecause", staleness) }

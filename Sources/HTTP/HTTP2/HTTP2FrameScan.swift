@@ -105,7 +105,8 @@ struct HTTP2FrameScan: BitwiseCopyable {
     ) -> HTTP2Guard.Abuse? {
         switch kind {
         case Kind.data:
-            if flags & Flag.endStream != 0 { return nil }
+            // A request may end so once, and its head has earned that back; on streams that are over it is only noise.
+            if flags & Flag.endStream != 0, !isServer || length > 0 { return nil }
             if length == 0 { return guardian.controlFrame(now: now) }
             if flags & Flag.padded != 0 { awaitsPadding = length } else { guardian.contentReceived() }
             return nil

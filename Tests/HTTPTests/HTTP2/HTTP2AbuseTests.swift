@@ -105,6 +105,29 @@ struct HTTP2AbuseTests {
         #expect(wire.session.abuse == abuse)
     }
 
+    /// The library passes over what comes on streams that are over; it is not free all the same.
+    @Test func endsOfStreamsThatAreOver() throws {
+        let wire = Wire()
+        wire.answers = true
+        wire.receive(F.headers(1, F.get()))
+        wire.forgetSent()
+        let ended = flood(wire, most: 20000) { _ in F.data(1, end: true) }
+        #expect(ended.map { (450...550).contains($0) } == true, "\(String(describing: ended))")
+        #expect(wire.session.abuse == .controlFrames)
+    }
+
+    /// Most calls of gRPC end so.
+    @Test func requestsThatEndByAnEmptyFrame() {
+        let wire = Wire()
+        wire.answers = true
+        for i in UInt32(0)..<5000 {
+            wire.receive(F.headers(i * 2 + 1, F.post(), end: false) + F.data(i * 2 + 1, "x"))
+            wire.receive(F.data(i * 2 + 1, end: true))
+            wire.forgetSent()
+        }
+        #expect(wire.session.abuse == nil)
+    }
+
     @Test("a PING with each frame of content is what some clients do") func honestPings() {
         let wire = Wire()
         wire.receive(F.headers(1, F.post(), end: false))

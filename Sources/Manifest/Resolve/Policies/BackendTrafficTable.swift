@@ -57,9 +57,14 @@ struct BackendTrafficTable {
 
     // MARK: Gateways, ListenerSets and their listeners
 
+    /// Targets of policies, in an order that is the same in every process. A loser's target has a winner.
+    private func targets(where isMeant: (PolicyTarget) -> Bool) -> [PolicyTarget] {
+        winners.keys.filter(isMeant).sorted { ($0.sectionName ?? "") < ($1.sectionName ?? "") }
+    }
+
     private mutating func attach(to group: ListenerGroup, findings: inout FindingLog) {
         let whole = Self.target(group)
-        let mine = Set(winners.keys).union(losers.keys).filter { $0.kind == whole.kind && $0.name == whole.name }
+        let mine = targets(where: { $0.kind == whole.kind && $0.name == whole.name })
         for target in mine {
             let reference = Self.reference(target)
             let section = target.sectionName
@@ -105,7 +110,7 @@ struct BackendTrafficTable {
     /// - Parameter rules: the names of its rules.
     mutating func note(_ route: LoadedResource, rules: [String], at parents: [Parent], findings: inout FindingLog) {
         let references = parents.map(\.reference)
-        let sections = Set(winners.keys).union(losers.keys).filter { $0.kind == route.kind && $0.name == route.name }
+        let sections = targets(where: { $0.kind == route.kind && $0.name == route.name })
         for target in sections {
             if let policy = winners[target] {
                 if let rule = target.sectionName, !rules.contains(rule) {

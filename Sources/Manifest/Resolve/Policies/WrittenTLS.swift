@@ -14,7 +14,13 @@ struct WrittenTLS {
     init(_ node: WrittenNode) {
         parameters.minimumVersion = Self.version(node[.minVersion].string) ?? .tls12
         parameters.maximumVersion = Self.version(node[.maxVersion].string) ?? .automatic
-        if parameters.minimumVersion == .automatic { parameters.minimumVersion = .tls12 }
+        if parameters.minimumVersion == .automatic {
+            // `Auto` is below every maximum that is written.
+            let isOlder =
+                parameters.maximumVersion != .automatic
+                && parameters.maximumVersion.rawValue < TLSVersion.tls12.rawValue
+            parameters.minimumVersion = isOlder ? parameters.maximumVersion : .tls12
+        }
         if parameters.maximumVersion != .automatic,
             parameters.minimumVersion.rawValue > parameters.maximumVersion.rawValue
         {
