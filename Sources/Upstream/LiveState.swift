@@ -1,46 +1,113 @@
 import Core
 
-/// What all workers know of the endpoints at this moment, in the family's shared memory: requests in flight by endpoint.
+/// What all processes of the family know at this moment of endpoints, clusters, rules, backendRefs and listeners, in shared
+/// memory: health, requests in flight, breakers, budgets, limits. A slot belongs to an identity and is given by the
+/// controller, so what is known outlives reloads and crashes.
 ///
-/// One row a slot, one word a worker in it; each word has one writer, so counting is plain memory, and a respawned worker
-/// clears its own words: what it had in flight died with it. A slot belongs to an endpoint's identity (``EndpointConfig``).
+/// A worker's own words have one writer, and a respawned worker clears them: what was in flight died with its predecessor.
+/// All others are atomic.
 public struct LiveState: @unchecked Sendable {
-    /// Endpoints that have a place of their own; as many as the shared statistics have.
-    public static let slotLimit = 32_768
+    /// The tables, in the order in which they lie.
+    public enum Kind: Int, CaseIterable, Sendable {
+        case endpoint, cluster, rule, backendRef, listener
 
-    private let words: UnsafeMutablePointer<UInt32>
-    private let workers: Int
+        public var layout: LiveArea.Layout {
+            switch self {
+            case .endpoint: EndpointCell.layout
+            case .cluster: LiveArea.Layout(slots: 8192, common: 256, own: 64)
+            case .rule: LiveArea.Layout(slots: 8192, common: 256, own: 64)
+            case .backendRef: LiveArea.Layout(slots: 8192, common: 128, own: 512)
+            case .listener: LiveArea.Layout(slots: 4096, common: 64, own: 64)
+            }
+        }
+    }
+    /// Endpoints that have a place of their own; as many as the shared statistics have.
+    public static let endpointLimit = 32_768
+    /// The first page: how many places of each kind are given away.
+    private static let headerSize = 4096
+
+    private let base: UnsafeMutableRawPointer
     private let worker: Int
+    public let endpoints: LiveArea
+    public let clusters: LiveArea
+    public let rules: LiveArea
+    public let backendRefs: LiveArea
+    public let listeners: LiveArea
 
     /// Octets for so many workers.
-    public static func size(workers: Int) -> Int { slotLimit * workers * MemoryLayout<UInt32>.stride }
+    public static func size(workers: Int) -> Int { offset(of: nil, workers: workers) }
+
+    private static func offset(of kind: Kind?, workers: Int) -> Int {
+        var offset = headerSize
+        for each in Kind.allCases {
+            if each == kind { return offset }
+            // With the identities of the slots before the table.
+            offset += each.layout.slots * 8 + each.layout.size(workers: workers)
+        }
+        return offset
+    }
 
     /// - Parameters:
     ///   - base: the mapped block, of at least `size(workers:)` octets.
     ///   - worker: whose words are written through this value.
     public init(base: UnsafeMutableRawPointer, workers: Int, worker: Int) {
         precondition(worker >= 0 && worker < workers)
-        words = base.assumingMemoryBound(to: UInt32.self)
-        self.workers = workers
+        func area(_ kind: Kind) -> LiveArea {
+            let start = base + Self.offset(of: kind, workers: workers) + kind.layout.slots * 8
+            return LiveArea(kind.layout, base: start, workers: workers)
+        }
+        self.base = base
         self.worker = worker
+        endpoints = area(.endpoint)
+        clusters = area(.cluster)
+        rules = area(.rule)
+        backendRefs = area(.backendRef)
+        listeners = area(.listener)
     }
 
-    private func word(_ slot: UInt32, _ worker: Int) -> UnsafeMutablePointer<UInt32> {
-        precondition(Int(slot) < Self.slotLimit, "no such slot")
-        return words + Int(slot) * workers + worker
+    private func used(_ kind: Kind) -> UnsafeMutablePointer<UInt64> {
+        base.assumingMemoryBound(to: UInt64.self) + kind.rawValue
     }
+
+    /// Who has which place. The controller's alone.
+    public func slots(_ kind: Kind) -> SlotTable {
+        let identities = base + Self.offset(of: kind, workers: endpoints.workerCount)
+        return SlotTable(
+            used: used(kind), identities: identities.assumingMemoryBound(to: UInt64.self), limit: kind.layout.slots)
+    }
+
+    /// The endpoints' places are those of the statistics; how many there are is told here. The controller's alone.
+    public func note(endpointsUsed: Int) { used(.endpoint).pointee = UInt64(endpointsUsed) }
 
     /// To be called when a worker's process begins: nothing of its predecessor is in flight.
     public func begin() {
-        // Only rows in use are written: touching all of them would give the sparse block its memory.
-        for slot in 0..<UInt32(Self.slotLimit) where word(slot, worker).pointee != 0 { word(slot, worker).pointee = 0 }
+        for kind in Kind.allCases {
+            let area =
+                switch kind {
+                case .endpoint: endpoints
+                case .cluster: clusters
+                case .rule: rules
+                case .backendRef: backendRefs
+                case .listener: listeners
+                }
+            area.clear(worker: worker, used: Int(clamping: used(kind).pointee))
+        }
     }
 
-    public func requestBegan(_ slot: UInt32) { word(slot, worker).pointee &+= 1 }
-    public func requestEnded(_ slot: UInt32) { word(slot, worker).pointee &-= 1 }
+    // MARK: requests in flight
+
+    public func requestBegan(_ slot: UInt32) { inFlight(slot, worker).pointee &+= 1 }
+    public func requestEnded(_ slot: UInt32) { inFlight(slot, worker).pointee &-= 1 }
+
+    private func inFlight(_ slot: UInt32, _ worker: Int) -> UnsafeMutablePointer<UInt32> {
+        endpoints.own(slot, worker: worker).assumingMemoryBound(to: UInt32.self)
+    }
 
     /// Requests in flight at an endpoint, of all workers.
     public func inFlight(_ slot: UInt32) -> Int {
-        (0..<workers).reduce(0) { $0 + Int(word(slot, $1).pointee) }
+        (0..<endpoints.workerCount).reduce(0) { $0 + Int(inFlight(slot, $1).pointee) }
     }
+
+    /// What all know of an endpoint.
+    public func endpoint(_ slot: UInt32) -> EndpointCell { EndpointCell(endpoints.common(slot)) }
 }

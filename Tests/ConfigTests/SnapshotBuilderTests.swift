@@ -66,11 +66,11 @@ import Testing
     static func block(_ plan: GatewayPlan) throws -> [UInt8] {
         var slot: UInt32 = 100
         return try SnapshotBuilder.build(
-            plan, generation: 4, revision: 5, sourceHash: 6, socketIDs: plan.sockets.indices.map { UInt32($0) + 7 }
-        ) { _ in
-            slot += 1
-            return slot
-        }
+            plan, generation: 4, revision: 5, sourceHash: 6, socketIDs: plan.sockets.indices.map { UInt32($0) + 7 },
+            slots: SnapshotSlots(endpoint: { _ in
+                slot += 1
+                return slot
+            }))
     }
 
     static func read(_ plan: GatewayPlan, _ body: (Snapshot) throws -> Void) throws {
@@ -211,7 +211,7 @@ import Testing
         #expect(throws: SnapshotBuildError.blockTooLarge(limit: 1500)) {
             _ = try SnapshotBuilder.buildBlock(
                 Self.full, generation: 1, revision: 1, sourceHash: 1, socketIDs: [0], limits: limits
-            ) { _ in 0 }.bytes.count
+            ).bytes.count
         }
     }
 
@@ -223,7 +223,7 @@ import Testing
             #expect(throws: SnapshotBuildError.blockTooLarge(limit: octets)) {
                 _ = try SnapshotBuilder.buildBlock(
                     Self.full, generation: 1, revision: 1, sourceHash: 1, socketIDs: [0], limits: limits
-                ) { _ in 0 }.bytes.count
+                ).bytes.count
             }
         }
     }

@@ -106,7 +106,8 @@ final class WorkerHarness {
         change(&plan)
         let octets = try SnapshotBuilder.build(
             plan, generation: generation, revision: generation, sourceHash: 0,
-            socketIDs: plan.sockets.indices.map { Self.socketID + UInt32($0) }, slot: { _ in Self.slot })
+            socketIDs: plan.sockets.indices.map { Self.socketID + UInt32($0) },
+            slots: SnapshotSlots(endpoint: { _ in Self.slot }))
         let shared = try octets.withUnsafeBytes { try SealedBlock.make("test", $0) }
         #expect(worker.apply(try SealedBlock(shared.raw)))
     }

@@ -13,8 +13,7 @@ final class FilterSnapshot {
         var plan = GatewayPlan()
         plan.routes = [.test("r", [])]
         plan.routes[0].rules = [RulePlan(matches: [MatchPlan(path: .prefix("/"))], filters: filters)]
-        block = try SnapshotBuilder.buildBlock(plan, generation: 1, revision: 1, sourceHash: 0, socketIDs: []) { _ in 0
-        }
+        block = try SnapshotBuilder.buildBlock(plan, generation: 1, revision: 1, sourceHash: 0, socketIDs: [])
         guard let snapshot = block.snapshot else { preconditionFailure("a built block is a snapshot") }
         self.snapshot = snapshot
         self.filters = snapshot[snapshot.header.pointee.rules, 0].pointee.filters

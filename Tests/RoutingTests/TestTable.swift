@@ -12,7 +12,7 @@ final class TestTable {
     init(_ plan: GatewayPlan, cache: PatternCache = PatternCache()) throws {
         block = try SnapshotBuilder.buildBlock(
             plan, generation: 1, revision: 1, sourceHash: 0, socketIDs: plan.sockets.indices.map { UInt32($0) }
-        ) { _ in 0 }
+        )
         guard let snapshot = block.snapshot else { preconditionFailure("a built block is a snapshot") }
         self.snapshot = snapshot
         table = RouteTable(snapshot: snapshot, cache: cache)

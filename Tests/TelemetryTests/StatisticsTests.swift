@@ -91,12 +91,12 @@ struct StatisticsTests {
 
     @Test func slotsOutliveTheController() {
         let block = Block(workers: 1)
-        let first = SlotTable(base: block.base, kind: .endpoint)
+        let first = StatisticsRegion.slots(.endpoint, base: block.base)
         #expect(first.slot(for: 111) == 1)
         #expect(first.slot(for: 222) == 2)
         #expect(first.slot(for: 111) == 1)
-        #expect(SlotTable(base: block.base, kind: .route).used == 0)
-        let second = SlotTable(base: block.base, kind: .endpoint)
+        #expect(StatisticsRegion.slots(.route, base: block.base).used == 0)
+        let second = StatisticsRegion.slots(.endpoint, base: block.base)
         #expect(second.used == 2)
         #expect(second.slot(for: 222) == 2)
         #expect(second.slot(for: 333) == 3)
@@ -104,7 +104,7 @@ struct StatisticsTests {
 
     @Test func slotsRunOut() {
         let block = Block(workers: 0)
-        let table = SlotTable(base: block.base, kind: .route)
+        let table = StatisticsRegion.slots(.route, base: block.base)
         for identity in 1..<UInt64(StatisticsLayout.slotLimit) { #expect(table.slot(for: identity) == identity) }
         #expect(table.slot(for: 1 << 40) == 0)
         #expect(table.slot(for: 5) == 5)

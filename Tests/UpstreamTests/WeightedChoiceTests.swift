@@ -20,7 +20,7 @@ import Upstream
         ]
         let block = try SnapshotBuilder.buildBlock(
             plan, generation: generation, revision: 1, sourceHash: 0, socketIDs: []
-        ) { _ in 0 }
+        )
         guard let snapshot = block.snapshot else { preconditionFailure("a built block is a snapshot") }
         try body(snapshot, weights.indices.map { snapshot[snapshot.header.pointee.rules, $0] })
     }

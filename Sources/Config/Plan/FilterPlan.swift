@@ -153,11 +153,15 @@ public enum BackendProtocol: UInt8, BitwiseCopyable, Sendable {
 public struct ClusterPlan: Equatable, Sendable {
     /// `namespace/name:port`: the identity under which live state is kept across reloads.
     public var name: String
+    /// The Service port or Backend alone, whatever the policies: `namespace/name:port`. What is known of an endpoint (its
+    /// health, its requests in flight) is known under this name and its address.
+    public var backend: String
     public var backendProtocol: BackendProtocol
     /// Nil: clear text.
     public var tls: UpstreamTLSPlan?
     /// What is told first on every connection (BackendTrafficPolicy `proxyProtocol`).
     public var proxyProtocol = ProxyProtocolVersion.none
+    public var traffic = ClusterTrafficPlan()
     /// Empty: 503. In manifest order, ready ones only (or serving ones when none is ready).
     public var endpoints: [EndpointPlan]
     /// Names to resolve instead (Service type ExternalName, Backend `fqdn`); the controller fills `endpoints` from DNS.
@@ -168,6 +172,7 @@ public struct ClusterPlan: Equatable, Sendable {
         dnsNames: [DNSNamePlan] = []
     ) {
         self.name = name
+        backend = name
         self.backendProtocol = backendProtocol
         self.endpoints = endpoints
         self.dnsNames = dnsNames

@@ -66,6 +66,7 @@ public struct ListenerPlan: Equatable, Sendable {
     /// Of `https` and `tlsTerminate`, always; nil for all others.
     public var tls: ServerTLSPlan?
     public var forwardedClientCert = ForwardedClientCertPlan()
+    public var client = ClientTrafficPlan()
     public var name: String
     /// Lower case; empty: every host. `*.example.com` is kept with its star.
     public var hostname: String
@@ -135,6 +136,7 @@ public struct RulePlan: Equatable, Sendable {
     /// `timeouts.backendRequest`, each attempt; nil or zero: none.
     public var backendRequestTimeout: TimeAmount?
     public var retry: RetryPlan?
+    public var traffic = RouteTrafficPlan()
     public var position: SourcePosition
 
     public init(

@@ -32,7 +32,7 @@ public struct TextRef: BitwiseCopyable, Sendable {
 
 public struct SnapshotHeader: BitwiseCopyable, Sendable {
     public static let magic: UInt64 = 0x534C_5549_4345_0001
-    public static let currentFormat: UInt32 = 2
+    public static let currentFormat: UInt32 = 3
 
     public var magic: UInt64 = SnapshotHeader.magic
     public var format: UInt32 = SnapshotHeader.currentFormat
@@ -106,6 +106,10 @@ public struct ListenerConfig: BitwiseCopyable, Sendable {
     /// One for `https` and `tlsTerminate`, else none.
     public var tls: Table<ServerTLSConfig>
     public var forwardedClientCert: ForwardedClientCertPlan
+    /// None or one.
+    public var client: Table<ClientTrafficConfig>
+    /// The listener's place in the shared live state; 0 where no policy manages its clients.
+    public var slot: UInt32
     /// Of HTTP listeners: host → index into `pathIndexes`. Of all others: server name → index into
     /// `SnapshotHeader.rules`, the rule that serves. All hits are tried, the most specific name first (HTTPRouteSpec.hostnames).
     public var hosts: HostIndex
@@ -199,6 +203,8 @@ public struct RuleConfig: BitwiseCopyable, Sendable {
     public var requestTimeout: TimeAmount  // zero: none
     public var backendRequestTimeout: TimeAmount  // zero: none
     public var retry: RetryConfig
+    /// None or one.
+    public var traffic: Table<RouteTrafficConfig>
     public var position: SourcePosition
 }
 
@@ -217,6 +223,10 @@ public struct BackendConfig: BitwiseCopyable, Sendable {
     public var weight: UInt32
     public var filters: FilterConfig
     public var name: TextRef
+    /// Of the rule and the name: under which what is counted for it is kept.
+    public var identity: UInt64
+    /// Its place in the shared live state; 0 where the rule's traffic is not managed.
+    public var slot: UInt32
     public var position: SourcePosition
 }
 
@@ -278,6 +288,10 @@ public struct ClusterConfig: BitwiseCopyable, Sendable {
     public var proxyProtocol: ProxyProtocolVersion
     /// None or one.
     public var tls: Table<UpstreamTLSConfig>
+    /// None or one.
+    public var traffic: Table<ClusterTrafficConfig>
+    /// The cluster's place in the shared live state; kept for its identity as long as the family lives.
+    public var slot: UInt32
     public var endpoints: Table<EndpointConfig>
 }
 
@@ -285,6 +299,7 @@ public struct EndpointConfig: BitwiseCopyable, Sendable {
     public var address: SocketAddress
     /// Of cluster name and address.
     public var identity: UInt64
-    /// The endpoint's place in the shared live state; kept for its identity as long as the family lives.
+    /// The endpoint's place in the shared statistics and live state, by backend and address: shared by all clusters that
+    /// use it, and kept for its identity as long as the family lives.
     public var slot: UInt32
 }

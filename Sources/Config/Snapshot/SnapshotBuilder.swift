@@ -11,25 +11,23 @@ public enum SnapshotBuilder {
     ///   - plan: what was decided. Its indices must be in range; that is our own invariant, so a wrong one traps.
     ///   - generation: see ``SnapshotHeader/generation``; likewise `revision` and `sourceHash`.
     ///   - socketIDs: for each of `plan.sockets` the supervisor's number.
-    ///   - slot: the place in the live state for an endpoint of this identity; asked once per endpoint, in plan order.
-    ///   - routeSlot: likewise the place in the statistics for a route; 0 counts it among "other".
+    ///   - slots: the places in shared memory for what the plan names.
     /// - Returns: the block's octets.
     /// - Throws: ``SnapshotBuildError`` when the plan passes a limit of ``SnapshotLimits``.
     public static func build(
         _ plan: GatewayPlan, generation: UInt64, revision: UInt64, sourceHash: UInt64, socketIDs: [UInt32],
-        slot: (_ endpointIdentity: UInt64) -> UInt32, routeSlot: (_ routeIdentity: UInt64) -> UInt32 = { _ in 0 }
+        slots: SnapshotSlots = SnapshotSlots()
     ) throws(SnapshotBuildError) -> [UInt8] {
         let block = try buildBlock(
-            plan, generation: generation, revision: revision, sourceHash: sourceHash, socketIDs: socketIDs, slot: slot,
-            routeSlot: routeSlot)
+            plan, generation: generation, revision: revision, sourceHash: sourceHash, socketIDs: socketIDs, slots: slots
+        )
         return block.bytes.array
     }
 
-    /// As ``build(_:generation:revision:sourceHash:socketIDs:slot:)``, without the last copy.
+    /// As ``build(_:generation:revision:sourceHash:socketIDs:slots:)``, without the last copy.
     public static func buildBlock(
         _ plan: GatewayPlan, generation: UInt64, revision: UInt64, sourceHash: UInt64, socketIDs: [UInt32],
-        limits: SnapshotLimits = SnapshotLimits(), slot: (_ endpointIdentity: UInt64) -> UInt32,
-        routeSlot: (_ routeIdentity: UInt64) -> UInt32 = { _ in 0 }
+        limits: SnapshotLimits = SnapshotLimits(), slots: SnapshotSlots = SnapshotSlots()
     ) throws(SnapshotBuildError) -> SnapshotBlock {
         precondition(socketIDs.count == plan.sockets.count, "each socket needs its number")
         var writer = SnapshotWriter(expecting: plan.routes.count, limits: limits)
@@ -37,9 +35,9 @@ public enum SnapshotBuilder {
         writer.header.revision = revision
         writer.header.sourceHash = sourceHash
         writer.header.files = writer.texts(plan.files)
-        writer.write(clusters: plan.clusters, slot: slot)
-        writer.write(routes: plan.routes, clusterCount: plan.clusters.count, slot: routeSlot)
-        writer.write(sockets: plan.sockets, ids: socketIDs)
+        writer.write(clusters: plan.clusters, slots)
+        writer.write(routes: plan.routes, clusterCount: plan.clusters.count, slots)
+        writer.write(sockets: plan.sockets, ids: socketIDs, slots)
         return try writer.finish()
     }
 }
@@ -115,6 +113,12 @@ struct IdentityHash {
         text.withUTF8 { for byte in $0 { hash.add(byte) } }
         hash.add(0)
         self.hash = hash
+    }
+
+    mutating func add(_ address: SocketAddress) {
+        add(address.ip.high)
+        add(address.ip.low)
+        add(address.port)
     }
 
     mutating func add<Number: FixedWidthInteger>(_ number: Number) {

@@ -1,7 +1,7 @@
 import Core
 
 extension SnapshotWriter {
-    mutating func write(sockets: [SocketPlan], ids: [UInt32]) {
+    mutating func write(sockets: [SocketPlan], ids: [UInt32], _ slots: SnapshotSlots) {
         header.sockets = block.allocate(SocketConfig.self, count: sockets.count)
         header.listeners = block.allocate(ListenerConfig.self, count: sockets.reduce(0) { $0 + $1.listeners.count })
         guard block.failure == nil else { return }
@@ -10,7 +10,7 @@ extension SnapshotWriter {
             var hosts: [HostEntry] = []
             for plan in socket.listeners {
                 hosts.append(HostEntry(name: hostText(plan.hostname), value: UInt32(listener)))
-                block[header.listeners, listener] = write(plan, port: socket.address.port)
+                block[header.listeners, listener] = write(plan, port: socket.address.port, slots)
                 listener += 1
             }
             let first = socket.listeners.first?.listenerProtocol ?? .http
@@ -25,7 +25,7 @@ extension SnapshotWriter {
         }
     }
 
-    private mutating func write(_ plan: ListenerPlan, port: UInt16) -> ListenerConfig {
+    private mutating func write(_ plan: ListenerPlan, port: UInt16, _ slots: SnapshotSlots) -> ListenerConfig {
         var identity = IdentityHash()
         identity.add(plan.gatewayNamespace)
         identity.add(plan.gatewayName)
@@ -35,7 +35,9 @@ extension SnapshotWriter {
             gatewayNamespace: text(plan.gatewayNamespace), gatewayName: text(plan.gatewayName), name: text(plan.name),
             hostname: text(plan.hostname), port: port, listenerProtocol: plan.listenerProtocol,
             identity: identity.value, tls: plan.tls.map { write($0) } ?? Table(),
-            forwardedClientCert: plan.forwardedClientCert, hosts: hostIndex([]), pathIndexes: Table(),
+            forwardedClientCert: plan.forwardedClientCert,
+            client: plan.client.isEmpty ? Table() : write(plan.client),
+            slot: plan.client.isEmpty ? 0 : slots.listener(identity.value), hosts: hostIndex([]), pathIndexes: Table(),
             position: plan.position)
         var served: [HostedRoute] = []
         for attachment in plan.attachments {

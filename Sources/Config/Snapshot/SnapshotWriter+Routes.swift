@@ -14,7 +14,7 @@ struct CompiledMatch {
 }
 
 extension SnapshotWriter {
-    mutating func write(clusters: [ClusterPlan], slot: (UInt64) -> UInt32) {
+    mutating func write(clusters: [ClusterPlan], _ slots: SnapshotSlots) {
         header.clusters = block.allocate(ClusterConfig.self, count: clusters.count)
         header.endpoints = block.allocate(EndpointConfig.self, count: clusters.reduce(0) { $0 + $1.endpoints.count })
         guard block.failure == nil else { return }
@@ -25,20 +25,24 @@ extension SnapshotWriter {
             block[header.clusters, index] = ClusterConfig(
                 name: text(cluster.name), identity: identity.value, backendProtocol: cluster.backendProtocol,
                 proxyProtocol: cluster.proxyProtocol, tls: cluster.tls.map { write($0) } ?? Table(),
+                traffic: cluster.traffic.isEmpty ? Table() : write(cluster.traffic),
+                slot: slots.cluster(identity.value),
                 endpoints: slice(of: header.endpoints, from: endpoint, count: cluster.endpoints.count))
+            var backend = IdentityHash()
+            backend.add(cluster.backend)
             for plan in cluster.endpoints {
                 var identity = identity
-                identity.add(plan.address.ip.high)
-                identity.add(plan.address.ip.low)
-                identity.add(plan.address.port)
+                identity.add(plan.address)
+                var own = backend
+                own.add(plan.address)
                 block[header.endpoints, endpoint] = EndpointConfig(
-                    address: plan.address, identity: identity.value, slot: slot(identity.value))
+                    address: plan.address, identity: identity.value, slot: slots.endpoint(own.value))
                 endpoint += 1
             }
         }
     }
 
-    mutating func write(routes: [RoutePlan], clusterCount: Int, slot: (UInt64) -> UInt32) {
+    mutating func write(routes: [RoutePlan], clusterCount: Int, _ slots: SnapshotSlots) {
         header.routes = block.allocate(RouteConfig.self, count: routes.count)
         var ruleCount = 0
         var backendCount = 0
@@ -64,14 +68,14 @@ extension SnapshotWriter {
             identity.add(route.name)
             block[header.routes, index] = RouteConfig(
                 kind: text(route.kind), namespace: text(route.namespace), name: text(route.name),
-                qualifiedName: text(qualified.view), slot: slot(identity.value), position: route.position)
+                qualifiedName: text(qualified.view), slot: slots.route(identity.value), position: route.position)
             guard route.rules.count <= SnapshotLimits.rulesPerRoute else {
                 return block.fail(.tooManyRules(route: "\(route.namespace)/\(route.name)", count: route.rules.count))
             }
             for ruleIndex in route.rules.indices {
                 let backends = slice(
                     of: header.backends, from: backend, count: route.rules[ruleIndex].backends.count)
-                write(route.rules[ruleIndex], at: rule, ruleIndex, of: route, index, backends, clusterCount)
+                write(route.rules[ruleIndex], at: rule, ruleIndex, of: route, index, backends, clusterCount, slots)
                 rule += 1
                 backend += Int(backends.count)
             }
@@ -82,20 +86,29 @@ extension SnapshotWriter {
 
     private mutating func write(
         _ plan: RulePlan, at place: Int, _ index: Int, of route: RoutePlan, _ routeIndex: Int,
-        _ backends: Table<BackendConfig>, _ clusterCount: Int
+        _ backends: Table<BackendConfig>, _ clusterCount: Int, _ slots: SnapshotSlots
     ) {
         var identity = IdentityHash()
         identity.add(route.namespace)
         identity.add(route.name)
         if plan.name.isEmpty { identity.add(index) } else { identity.add(plan.name) }
+        var own = IdentityHash()
+        own.add(route.kind)
+        own.add(route.namespace)
+        own.add(route.name)
+        if plan.name.isEmpty { own.add(index) } else { own.add(plan.name) }
         var totalWeight: UInt64 = 0
         for (i, backend) in plan.backends.enumerated() {
             identity.add(backend.name)
             identity.add(backend.weight)
             totalWeight += UInt64(backend.weight)
+            var ownBackend = own
+            ownBackend.add(backend.name)
             var config = BackendConfig(
                 cluster: BackendConfig.invalid, status: 0, weight: backend.weight,
-                filters: filters(backend.filters, clusterCount), name: text(backend.name), position: backend.position)
+                filters: filters(backend.filters, clusterCount), name: text(backend.name),
+                identity: ownBackend.value,
+                slot: plan.traffic.rollout == nil ? 0 : slots.backendRef(ownBackend.value), position: backend.position)
             switch backend.target {
             case .cluster(let cluster):
                 precondition(cluster >= 0 && cluster < clusterCount, "a backend names a cluster that is not planned")
@@ -113,7 +126,9 @@ extension SnapshotWriter {
             index: UInt16(index), identity: identity.value,
             backends: backends, totalWeight: totalWeight, filters: filters(plan.filters, clusterCount),
             requestTimeout: plan.requestTimeout ?? .zero, backendRequestTimeout: plan.backendRequestTimeout ?? .zero,
-            retry: retry ?? RetryConfig(attempts: 0, codes: Table(), backoff: .zero), position: plan.position)
+            retry: retry ?? RetryConfig(attempts: 0, codes: Table(), backoff: .zero),
+            traffic: plan.traffic.isEmpty ? Table() : write(plan.traffic, slot: slots.rule(own.value)),
+            position: plan.position)
         precondition(
             !plan.matches.isEmpty || route.isBelowHTTP, "a rule without matches must have been given the prefix /")
         guard plan.matches.count <= SnapshotLimits.matchesPerRule else {

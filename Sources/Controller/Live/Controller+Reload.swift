@@ -109,7 +109,8 @@ extension Controller {
         do {
             let block = try SnapshotBuilder.buildBlock(
                 plan, generation: generation, revision: revision, sourceHash: hash, socketIDs: ids,
-                slot: endpointSlots.slot(for:), routeSlot: routeSlots.slot(for:))
+                slots: slots)
+            liveState.note(endpointsUsed: endpointSlots.used)
             let bytes = block.bytes
             fd = try SealedBlock.make("sluice-snapshot", UnsafeRawBufferPointer(start: bytes.base, count: bytes.count))
             mapped = try SealedBlock(fd.raw)

@@ -29,6 +29,10 @@ public final class Controller {
     private var ticketKeys: TicketKeyRotation?
     let routeSlots: SlotTable
     let endpointSlots: SlotTable
+    let clusterSlots: SlotTable
+    let ruleSlots: SlotTable
+    let backendRefSlots: SlotTable
+    let listenerSlots: SlotTable
     let names: BackendNames
 
     var live: LiveSet?
@@ -78,8 +82,13 @@ public final class Controller {
         statisticsBase = base
         self.liveStateBase = liveStateBase
         statistics = ControllerStatistics(base: base)
-        routeSlots = SlotTable(base: base, kind: .route)
-        endpointSlots = SlotTable(base: base, kind: .endpoint)
+        routeSlots = StatisticsRegion.slots(.route, base: base)
+        endpointSlots = StatisticsRegion.slots(.endpoint, base: base)
+        let live = LiveState(base: liveStateBase, workers: max(1, start.options.workers), worker: 0)
+        clusterSlots = live.slots(.cluster)
+        ruleSlots = live.slots(.rule)
+        backendRefSlots = live.slots(.backendRef)
+        listenerSlots = live.slots(.listener)
         names = BackendNames(loop: loop, server: start.options.dnsServers, statistics: statistics)
         statistics[.controllerStarts] += 1
     }
@@ -197,6 +206,13 @@ public final class Controller {
 
     /// The sums over all workers, at this moment.
     var reader: StatisticsReader { StatisticsReader(base: statisticsBase, workers: max(1, workerCount)) }
+
+    /// Where everything that a plan names lies in shared memory.
+    var slots: SnapshotSlots {
+        SnapshotSlots(
+            endpoint: endpointSlots.slot(for:), route: routeSlots.slot(for:), cluster: clusterSlots.slot(for:),
+            rule: ruleSlots.slot(for:), backendRef: backendRefSlots.slot(for:), listener: listenerSlots.slot(for:))
+    }
 
     /// For reading; worker 0 writes nothing through this value.
     var liveState: LiveState { LiveState(base: liveStateBase, workers: max(1, workerCount), worker: 0) }

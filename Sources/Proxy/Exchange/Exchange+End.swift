@@ -128,6 +128,8 @@ extension Exchange {
         grpcWeb = nil
         normalisedPath.clear()
         ownRequestID.clear()
+        addedResponseFields.clear()
+        nextStage = 0
         requestSent = false
         sendingHasFailed = false
         requestBody = 0

@@ -191,9 +191,12 @@ extension Exchange {
         recorder?.broken()
         worker.resources.buffers.supply(&downstream.output)
         let seconds = startedWall / 1_000_000_000
+        if !addedResponseFields.isEmpty { addedResponseFields.append(fields) }
+        let fields = addedResponseFields.isEmpty ? fields : addedResponseFields.view
         if isGRPC || grpcWeb != nil, status >= 400 {
             // What the client's library reads (gRPC over HTTP/2, "Trailers-Only"); a status of HTTP it would only guess at.
             var fields = ByteBuffer()
+            fields.append(addedResponseFields.view)
             // A browser shows a page of another origin nothing without these.
             if grpcWeb != nil, let message = downstream.request {
                 corsFilter?.writeActual(message.head, downstream.headBytes, to: &fields)

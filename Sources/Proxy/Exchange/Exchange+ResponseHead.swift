@@ -26,6 +26,7 @@ extension Exchange {
         if isFinal {
             if !hasDate { writeDate(to: &out) }
             if !edits.isEmpty { edits.appendLines(to: &out) }
+            if !addedResponseFields.isEmpty { out.append(addedResponseFields.view) }
             cors?.writeActual(message.head, downstream.headBytes, to: &out)
             if isTranslated, !edits.replaces(.contentType), let type = response.head.fields.first(.contentType) {
                 grpcWeb?.form.writeResponseType(type.value(in: bytes), to: &out)

@@ -71,6 +71,14 @@ extension Exchange {
         if !rule.pointee.filters.cors.isEmpty, CORSFilter.isPreflight(message.head) {
             return answerPreflight(rule.pointee.filters, message, bytes)
         }
+        admit()
+    }
+
+    /// Chooses a backend of the rule and sends the request there, or gives the answer that a filter asks for.
+    func goToBackend() {
+        guard let rule, let message = downstream?.request, let bytes = downstream?.headBytes else {
+            preconditionFailure("a request without its head or its rule")
+        }
         if !rule.pointee.filters.redirect.isEmpty { return redirect(rule.pointee.filters, message, bytes) }
         guard let backend = worker.weights.pick(rule, in: snapshot) else {
             return answer(500, .noCluster, "the route has no valid backend")

@@ -234,7 +234,7 @@ extension Exchange {
         switch phase {
         case .relaying, .tunnel: abandon(reason)
         case .answering, .over: abandon(reason)
-        case .routing, .connecting, .awaitingHead, .backingOff:
+        case .routing, .admitting, .connecting, .awaitingHead, .backingOff:
             let hadAttempt = upstream != nil || phase == .connecting
             dropUpstream()
             if hadAttempt { endAttempt(status: 0) }

@@ -9,7 +9,7 @@ import Upstream
 
 /// One request with its response, between a downstream and an upstream connection.
 ///
-///     routing ─▶ connecting ─▶ awaitingHead ─▶ relaying ─▶ over          (an idle connection skips `connecting`)
+///     routing ─▶ (admitting) ─▶ connecting ─▶ awaitingHead ─▶ relaying ─▶ over          (an idle connection skips `connecting`)
 ///        │            ▲  │          │  └─ 101 ─▶ tunnel ─▶ over
 ///        │            │  └──────────┴─ failed, may be sent again ─▶ backingOff ─▶ connecting
 ///        └────────────┴─ the gateway answers itself ─▶ answering ─▶ over
@@ -18,7 +18,9 @@ import Upstream
 /// request. Every event ends in ``advance()``, which does whatever both sides allow now. Split by topic: routing, the way
 /// up, the way down, the end.
 final class Exchange: ConnectionOwner {
-    enum Phase: UInt8 { case over, routing, connecting, awaitingHead, relaying, tunnel, backingOff, answering }
+    enum Phase: UInt8 {
+        case over, routing, admitting, connecting, awaitingHead, relaying, tunnel, backingOff, answering
+    }
 
     let worker: Worker
     var whileActive: Exchange?
@@ -42,7 +44,12 @@ final class Exchange: ConnectionOwner {
     /// A request id of our own, when the client sent none that can be used.
     var ownRequestID = ByteBuffer()
 
+    /// Whole lines that are added to the response's head, whoever makes it: what limits, persistence and the like have to say.
+    var addedResponseFields = ByteBuffer()
+
     // How far it is.
+    /// The ``AdmissionStage`` that comes next.
+    var nextStage: UInt8 = 0
     /// The request, body included, has been handed to the upstream connection.
     var requestSent = false
     /// The upstream connection takes nothing more of the request; what it has said is still read.
@@ -152,7 +159,7 @@ final class Exchange: ConnectionOwner {
             if phase == .relaying { relayResponse() }
         case .tunnel: relayTunnel()
         case .answering: finishAnswer()
-        case .over, .routing, .connecting, .backingOff: break
+        case .over, .routing, .admitting, .connecting, .backingOff: break
         }
     }
 

@@ -40,42 +40,17 @@ public struct ControllerStatistics: @unchecked Sendable {
     }
 }
 
-/// Which slot counts what. A slot is found by an identity: the hash under which the snapshot knows a route or an endpoint.
-/// The list lies in the shared block, so that a controller that comes back gives everyone the slot they had.
-public final class SlotTable {
-    private let kind: SlotKind
-    private let statistics: ControllerStatistics
-    private let identities: UnsafeMutablePointer<UInt64>
-    private var known: [UInt64: UInt32] = [:]
-
-    /// Takes up the slots that an earlier controller of this family gave away.
-    public init(base: UnsafeMutableRawPointer, kind: SlotKind) {
-        self.kind = kind
-        statistics = ControllerStatistics(base: base)
-        identities = (base + StatisticsLayout.identitiesOffset(kind)).assumingMemoryBound(to: UInt64.self)
-        let used = min(Int(clamping: statistics[counter]), StatisticsLayout.slotLimit - 1)
-        for slot in 0..<used { known[identities[slot + 1]] = UInt32(slot + 1) }
-    }
-
-    private var counter: ControllerCounter {
-        switch kind {
-        case .route: .routeSlotsUsed
-        case .endpoint: .endpointSlotsUsed
-        }
-    }
-
-    /// How many are given away, slot 0 not counted.
-    public var used: Int { known.count }
-
-    /// The slot of this identity; 0 ("other") when all are given away.
-    public func slot(for identity: UInt64) -> UInt32 {
-        if let slot = known[identity] { return slot }
-        let slot = known.count + 1
-        guard slot < StatisticsLayout.slotLimit else { return 0 }
-        identities[slot] = identity
-        // Written after the identity: a controller that comes back never sees a number without its owner.
-        statistics[counter] = UInt64(slot)
-        known[identity] = UInt32(slot)
-        return UInt32(slot)
+extension StatisticsRegion {
+    /// Which slot counts which route, or endpoint.
+    public static func slots(_ kind: SlotKind, base: UnsafeMutableRawPointer) -> SlotTable {
+        let counter: ControllerCounter =
+            switch kind {
+            case .route: .routeSlotsUsed
+            case .endpoint: .endpointSlotsUsed
+            }
+        return SlotTable(
+            used: base.assumingMemoryBound(to: UInt64.self) + counter.rawValue,
+            identities: (base + StatisticsLayout.identitiesOffset(kind)).assumingMemoryBound(to: UInt64.self),
+            limit: StatisticsLayout.slotLimit)
     }
 }

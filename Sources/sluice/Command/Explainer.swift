@@ -36,7 +36,7 @@ enum Explainer {
         let ids = plan.sockets.indices.map { UInt32($0 + 1) }
         do throws(SnapshotBuildError) {
             let block = try SnapshotBuilder.buildBlock(
-                plan, generation: 1, revision: 1, sourceHash: 0, socketIDs: ids, slot: { _ in 0 })
+                plan, generation: 1, revision: 1, sourceHash: 0, socketIDs: ids)
             guard let snapshot = block.snapshot else { preconditionFailure("the builder made no snapshot") }
             let table = RouteTable(snapshot: snapshot, cache: PatternCache())
             let found = table.explain(

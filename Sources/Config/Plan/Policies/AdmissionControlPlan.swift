@@ -1,0 +1,6 @@
+import Core
+
+/// BackendTrafficPolicy `admissionControl`.
+public struct AdmissionControlPlan: Equatable, Sendable {
+    public init() {}
+}

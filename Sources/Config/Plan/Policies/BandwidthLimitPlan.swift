@@ -1,0 +1,6 @@
+import Core
+
+/// BackendTrafficPolicy `bandwidthLimit`.
+public struct BandwidthLimitPlan: Equatable, Sendable {
+    public init() {}
+}

@@ -1,0 +1,6 @@
+import Core
+
+/// BackendTrafficPolicy `circuitBreaker`.
+public struct CircuitBreakerPlan: Equatable, Sendable {
+    public init() {}
+}

@@ -1,0 +1,6 @@
+import Core
+
+/// BackendTrafficPolicy `dns`.
+public struct DNSPlan: Equatable, Sendable {
+    public init() {}
+}

@@ -1,0 +1,6 @@
+import Core
+
+/// BackendTrafficPolicy `faultInjection`.
+public struct FaultInjectionPlan: Equatable, Sendable {
+    public init() {}
+}

@@ -1,0 +1,6 @@
+import Core
+
+/// BackendTrafficPolicy `httpUpgrade`.
+public struct HTTPUpgradePlan: Equatable, Sendable {
+    public init() {}
+}

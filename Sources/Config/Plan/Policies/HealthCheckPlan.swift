@@ -1,0 +1,6 @@
+import Core
+
+/// BackendTrafficPolicy `healthCheck`.
+public struct HealthCheckPlan: Equatable, Sendable {
+    public init() {}
+}

@@ -1,0 +1,6 @@
+import Core
+
+/// BackendTrafficPolicy `loadBalancer`.
+public struct LoadBalancerPlan: Equatable, Sendable {
+    public init() {}
+}

@@ -1,0 +1,6 @@
+import Core
+
+/// BackendTrafficPolicy `retry`.
+public struct PolicyRetryPlan: Equatable, Sendable {
+    public init() {}
+}

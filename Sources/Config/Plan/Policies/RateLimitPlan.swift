@@ -1,0 +1,6 @@
+import Core
+
+/// BackendTrafficPolicy `rateLimit`.
+public struct RateLimitPlan: Equatable, Sendable {
+    public init() {}
+}

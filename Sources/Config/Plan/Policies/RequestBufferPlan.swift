@@ -1,0 +1,6 @@
+import Core
+
+/// BackendTrafficPolicy `requestBuffer`.
+public struct RequestBufferPlan: Equatable, Sendable {
+    public init() {}
+}

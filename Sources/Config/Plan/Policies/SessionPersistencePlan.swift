@@ -1,0 +1,6 @@
+import Core
+
+/// HTTPRoute and GRPCRoute `rules[].sessionPersistence`.
+public struct SessionPersistencePlan: Equatable, Sendable {
+    public init() {}
+}
