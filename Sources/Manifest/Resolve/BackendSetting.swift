@@ -40,8 +40,8 @@ struct BackendSetting: Hashable {
     var use: Use
     /// The Gateway whose certificate is shown to backends that are reached by TLS (`spec.tls.backend`); nil: it has none.
     var gateway: ResourceName?
-    /// BackendTrafficPolicy `proxyProtocol`.
-    var proxyProtocol = ProxyProtocolVersion.none
+    /// What BackendTrafficPolicies say, where it concerns the use of backends; by its number in ``BackendTrafficTable``.
+    var policy: Int?
 
     init(use: Use) { self.use = use }
 

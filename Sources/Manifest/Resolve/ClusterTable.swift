@@ -30,6 +30,8 @@ struct ClusterTable {
     private(set) var backendNames: [String] = []
     /// BackendTLSPolicies that have to do with the references since ``takeTouches()``.
     private var touches: [BackendTLSPolicyTable.Touch] = []
+    /// What policies say of the use of backends, by ``BackendSetting/policy``.
+    var traffic: [Int: BackendTrafficSettings] = [:]
     private let endpoints: EndpointTable
     private let policies: BackendTLSPolicyTable
     private let backends: BackendTable
@@ -83,6 +85,9 @@ struct ClusterTable {
             }
             port = written
         }
+        var setting = setting
+        // Policies that say nothing of the use of backends make no cluster of their own.
+        if let policy = setting.policy { setting.policy = traffic[policy]?.usage }
         let key = Key(number: number, port: port, setting: setting)
         if let known = outcomes[key] {
             touches += known.touches
@@ -244,9 +249,15 @@ struct ClusterTable {
             // Another identity than in clear text: no connection from before the policy may serve after it.
             labels.insert("tls", at: 0)
         }
-        if setting.use != .datagrams, setting.proxyProtocol != .none {
-            plan.proxyProtocol = setting.proxyProtocol
-            labels.append("PROXY \(setting.proxyProtocol)")
+        if let traffic = setting.policy.flatMap({ traffic[$0] }) {
+            if setting.use != .datagrams, traffic.proxyProtocol != .none {
+                plan.proxyProtocol = traffic.proxyProtocol
+                labels.append("PROXY \(traffic.proxyProtocol)")
+            }
+            if !traffic.cluster.isEmpty {
+                plan.traffic = traffic.cluster
+                labels.append("policy \(traffic.name)")
+            }
         }
         if !labels.isEmpty { plan.name += " (\(labels.joined(separator: ", ")))" }
         clusters.append(plan)

@@ -60,12 +60,12 @@ struct RouteResolution {
     /// How the rules of a route use their backends for what comes in at a listener.
     private struct RouteSetting: Equatable {
         var common: BackendSetting
-        /// What a policy on the rule, the route or above has each rule's backends told; empty: nothing anywhere.
-        var proxyProtocols: [ProxyProtocolVersion] = []
+        /// What policies on the rule, the route or above come to for each rule; empty: there are none.
+        var policies: [Int?] = []
 
         func ofRule(_ number: Int) -> BackendSetting {
             var setting = common
-            if !proxyProtocols.isEmpty { setting.proxyProtocol = proxyProtocols[number] }
+            if !policies.isEmpty { setting.policy = policies[number] }
             return setting
         }
     }
@@ -95,8 +95,10 @@ struct RouteResolution {
             var version = Version(setting: setting)
             version.rules.reserveCapacity(route.rules.count)
             for (number, rule) in route.rules.enumerated() {
-                let resolved = rules.resolve(rule, of: resource, kind, setting.ofRule(number), findings: &findings)
+                let use = setting.ofRule(number)
+                var resolved = rules.resolve(rule, of: resource, kind, use, findings: &findings)
                 version.verdict.add(resolved)
+                if let policy = use.policy { resolved.apply(backendTraffic[policy], use.noBackendStatus, resource) }
                 if !kind.hasMatches || !resolved.plan.matches.isEmpty { version.rules.append(resolved.plan) }
             }
             version.touches = rules.clusters.takeTouches()
@@ -156,18 +158,20 @@ struct RouteResolution {
         return plans.count - 1
     }
 
-    private func setting(
+    private mutating func setting(
         of route: Route, _ resource: LoadedResource, on listener: ListenerState, _ parent: Parent
     ) -> RouteSetting {
         var common = BackendSetting(use: BackendSetting.Use(route.kind))
         if route.kind == .tls, listener.listener.isPassthrough { common.use = .passthrough }
         if common.use.isSecurable, parent.gateway.clientCertificate != nil { common.gateway = parent.gateway.name }
         guard !backendTraffic.isEmpty else { return RouteSetting(common: common) }
-        let versions = route.rules.map { rule in
-            backendTraffic.proxyProtocol(resource, rule: rule.name, on: listener, parent.group, parent.gateway)
+        let policies = route.rules.map { rule in
+            backendTraffic.settings(resource, rule: rule.name, on: listener, parent.group, parent.gateway)
         }
-        let isSilent = versions.allSatisfy { $0 == .none }
-        return RouteSetting(common: common, proxyProtocols: isSilent ? [] : versions)
+        for case let policy? in policies where rules.clusters.traffic[policy] == nil {
+            rules.clusters.traffic[policy] = backendTraffic[policy]
+        }
+        return RouteSetting(common: common, policies: policies.allSatisfy { $0 == nil } ? [] : policies)
     }
 
     /// The parent as policies name it that work through it.

@@ -167,6 +167,16 @@ struct RuleResolver {
 }
 
 extension RuleResolution {
+    /// What policies say of the rule. Where they cannot be translated, nobody knows what they would have kept out.
+    mutating func apply(_ settings: BackendTrafficSettings, _ status: UInt16, _ resource: LoadedResource) {
+        plan.traffic = settings.route
+        guard let problem = settings.problems.first else { return }
+        plan.traffic = RouteTrafficPlan()
+        refuse(
+            Problem(reason: problem.reason, message: problem.message, node: problem.node.nearest), status,
+            file: resource.file)
+    }
+
     fileprivate mutating func noEndpoints(_ cluster: String, _ node: WrittenNode) {
         unavailable.append(
             Problem(reason: .endpointsNotFound, message: "'\(cluster)' has no ready endpoint", node: node))

@@ -7,12 +7,23 @@ struct BackendTrafficSettings {
     var route = RouteTrafficPlan()
     var cluster = ClusterTrafficPlan()
     var proxyProtocol = ProxyProtocolVersion.none
+    /// `namespace/name` of the policies, under which the use of a backend is told from others.
+    var name: String
     /// What cannot be done as it is written; empty: nothing.
     var problems: [PolicyReading.Problem] = []
+
+    /// The number of the first settings that use backends in the same way; nil: nothing is said of that.
+    var usage: Int?
+
+    /// Whether backends are used in the same way, under the same name.
+    func usesBackends(as other: BackendTrafficSettings) -> Bool {
+        proxyProtocol == other.proxyProtocol && cluster == other.cluster && (cluster.isEmpty || name == other.name)
+    }
 
     /// - Parameter spec: `spec` of the policies, the nearest first.
     init(_ spec: PolicyNode, _ index: ResourceIndex) {
         let reading = PolicyReading(index: index)
+        name = spec.layers.map { "\(index.resources[$0.policy].name)" }.joined(separator: " + ")
         switch spec[.proxyProtocol][.version].string {
         case "V1": proxyProtocol = .v1
         case "V2": proxyProtocol = .v2

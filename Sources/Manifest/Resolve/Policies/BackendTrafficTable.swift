@@ -21,6 +21,9 @@ struct BackendTrafficTable {
     private var winners: [PolicyTarget: Int] = [:]
     private var losers: [PolicyTarget: [Int]] = [:]
     private var ancestors: [Int: AncestorStatuses] = [:]
+    /// What policies come to, by number; of those that are merged, the nearest first.
+    private var settings: [BackendTrafficSettings] = []
+    private var numbers: [[Int]: Int] = [:]
 
     init(
         _ targets: PolicyTargetTable, gateways: [GatewayState], listenerSets: [ListenerSetState],
@@ -141,25 +144,44 @@ struct BackendTrafficTable {
         }
     }
 
-    /// The version of the PROXY protocol that a rule's backends are told on a listener.
-    func proxyProtocol(
+    // MARK: what is in force
+
+    /// What the policies in force for a rule on a listener come to, as a number for ``subscript(_:)``; nil: there are none.
+    mutating func settings(
         _ route: LoadedResource, rule: String, on listener: ListenerState, _ group: ListenerGroup,
         _ gateway: GatewayState
-    ) -> ProxyProtocolVersion {
-        if isEmpty { return .none }
+    ) -> Int? {
+        let policies = policies(route, rule: rule, on: listener, group, gateway)
+        if policies.isEmpty { return nil }
+        if let known = numbers[policies] { return known }
+        let layers = policies.map { PolicyNode.Layer(node: index.resources[$0].node[.spec], policy: $0) }
+        var made = BackendTrafficSettings(PolicyNode(layers), index)
+        if made.proxyProtocol != .none || !made.cluster.isEmpty {
+            made.usage = settings.firstIndex { $0.usesBackends(as: made) } ?? settings.count
+        }
+        settings.append(made)
+        numbers[policies] = settings.count - 1
+        return settings.count - 1
+    }
+
+    subscript(number: Int) -> BackendTrafficSettings { settings[number] }
+
+    /// The policies in force, the nearest first: one, or several that are merged.
+    private func policies(
+        _ route: LoadedResource, rule: String, on listener: ListenerState, _ group: ListenerGroup,
+        _ gateway: GatewayState
+    ) -> [Int] {
+        if isEmpty { return [] }
         var chain = rule.isEmpty ? [] : [Self.target(route, rule: rule)]
         chain.append(Self.target(route))
         chain += self.chain(listener, group, gateway)
+        var found: [Int] = []
         for target in chain {
             guard let policy = winners[target] else { continue }
-            let spec = index.resources[policy].node[.spec]
-            switch spec[.proxyProtocol][.version].string {
-            case "V1": return .v1
-            case "V2": return .v2
-            default: if !spec[.mergeType].exists { return .none }
-            }
+            found.append(policy)
+            if !index.resources[policy].node[.spec][.mergeType].exists { break }
         }
-        return .none
+        return found
     }
 
     // MARK: statuses
