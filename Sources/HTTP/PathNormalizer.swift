@@ -10,8 +10,10 @@ public enum PathNormalizer {
     /// - Parameters:
     ///   - path: without query. An empty one (of an absolute target) becomes `/` (RFC 3986, section 6.2.3).
     ///   - buffer: emptied first; afterwards as ``PathOutcome`` says. Allocates only when it has no room.
+    ///   - mergesSlashes: false leaves runs of slashes as they are (ClientTrafficPolicy, `path.disableMergeSlashes`).
     public static func normalise(
-        path: ByteView, into buffer: inout ByteBuffer, escapedSlashes: EscapedSlashesAction = .unescapeAndRedirect
+        path: ByteView, into buffer: inout ByteBuffer, escapedSlashes: EscapedSlashesAction = .unescapeAndRedirect,
+        mergesSlashes: Bool = true
     ) -> PathOutcome {
         buffer.clear()
         guard let p = path.base, path.count > 0 else {
@@ -20,11 +22,11 @@ public enum PathNormalizer {
         }
         guard p[0] == ASCII.slash else { return .refused(.notAbsolute) }
         if !OctetScan.pathNeedsWork(p, path.count) { return .unchanged }
-        return rewrite(path, into: &buffer, escapedSlashes)
+        return rewrite(path, into: &buffer, escapedSlashes, mergesSlashes)
     }
 
     @inline(never) private static func rewrite(
-        _ path: ByteView, into buffer: inout ByteBuffer, _ action: EscapedSlashesAction
+        _ path: ByteView, into buffer: inout ByteBuffer, _ action: EscapedSlashesAction, _ mergesSlashes: Bool
     ) -> PathOutcome {
         buffer.makeRoom(path.count)
         let out = buffer.writePointer
@@ -63,8 +65,10 @@ public enum PathNormalizer {
             length += 1
         }
         guard let dotless = removeDotSegments(out, length) else { return .refused(.dotSegmentWithParameters) }
-        length = mergeSlashes(out, dotless)
+        length = mergesSlashes ? mergeSlashes(out, dotless) : dotless
         if unescapedSlash, action == .unescapeAndRedirect {
+            // A reference that begins with two slashes names another host (RFC 3986, section 4.2): nobody is sent there.
+            if !mergesSlashes { length = mergeLeadingSlashes(out, length) }
             buffer.didWrite(length)
             return .redirect
         }
@@ -117,6 +121,14 @@ public enum PathNormalizer {
     private static func put(_ byte: UInt8, _ out: UnsafeMutablePointer<UInt8>, _ at: Int) -> Int {
         out[at] = byte
         return at + 1
+    }
+
+    private static func mergeLeadingSlashes(_ out: UnsafeMutablePointer<UInt8>, _ count: Int) -> Int {
+        var surplus = 0
+        while surplus + 1 < count, out[surplus + 1] == ASCII.slash { surplus += 1 }
+        guard surplus > 0 else { return count }
+        for i in surplus..<count { out[i - surplus] = out[i] }
+        return count - surplus
     }
 
     private static func mergeSlashes(_ out: UnsafeMutablePointer<UInt8>, _ count: Int) -> Int {

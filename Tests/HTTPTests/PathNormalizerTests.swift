@@ -101,4 +101,27 @@ func normalised(_ octets: [UInt8], _ action: EscapedSlashesAction) -> PathResult
             }
         }
     }
+
+    @Test(arguments: [
+        ("/a//b", "/a//b"), ("//", "//"), ("///a/./b", "///a/b"), ("/a//../b", "/a/b"), ("/%61//b", "/a//b"),
+        ("/a/..//b", "//b"), ("/a", "/a"),
+    ]) func slashesThatStay(_ path: String, _ expected: String) {
+        var buffer = ByteBuffer()
+        let outcome = path.withView {
+            PathNormalizer.normalise(path: $0, into: &buffer, mergesSlashes: false)
+        }
+        #expect((outcome == .unchanged ? path : buffer.view.string) == expected)
+        #expect(outcome == (path == expected ? .unchanged : .rewritten))
+    }
+
+    @Test(arguments: [
+        ("/%2Fevil.example", "/evil.example"), ("//%2F%5Ca//b", "/a//b"), ("/a%2F/b", "/a//b"), ("/%2F", "/"),
+    ]) func redirectsStayHere(_ path: String, _ expected: String) {
+        var buffer = ByteBuffer()
+        let outcome = path.withView {
+            PathNormalizer.normalise(path: $0, into: &buffer, mergesSlashes: false)
+        }
+        #expect(outcome == .redirect)
+        #expect(buffer.view.string == expected)
+    }
 }
