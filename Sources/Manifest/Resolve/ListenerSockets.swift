@@ -48,6 +48,7 @@ enum ListenerSockets {
         plan.listenerProtocol = kind
         plan.tls = listener.tls
         plan.forwardedClientCert = listener.clientTraffic?.forwardedClientCert ?? ForwardedClientCertPlan()
+        plan.client = listener.clientTraffic?.plan ?? ClientTrafficPlan()
         precondition(!kind.terminatesTLS || plan.tls != nil, "a valid listener that ends TLS has a certificate")
         return plan
     }

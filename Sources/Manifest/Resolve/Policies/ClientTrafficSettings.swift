@@ -8,12 +8,15 @@ struct ClientTrafficSettings {
     var clientValidation: ClientValidationPlan?
     var proxyProtocol = ProxyProtocolAcceptance.off
     var forwardedClientCert = ForwardedClientCertPlan()
+    /// Everything else.
+    var plan = ClientTrafficPlan()
     /// What of it cannot be done as it is written.
     var problem: RuleResolution.Problem?
     /// Nobody may be let in, because it is not known who is to be trusted.
     var isUnsafe = false
 
-    init(_ policy: LoadedResource, _ authorities: AuthorityTable) {
+    /// - Parameter number: the policy's among the set's resources.
+    init(_ policy: LoadedResource, _ authorities: AuthorityTable, _ index: ResourceIndex, number: Int) {
         let spec = policy.node[.spec]
         if spec[.tls].exists {
             let written = WrittenTLS(spec[.tls])
@@ -29,6 +32,12 @@ struct ClientTrafficSettings {
             proxyProtocol = .required
         }
         forwardedClientCert = ForwardedClientCertPlan(spec[.headers][.xForwardedClientCert])
+        var reading = PolicyReading(index: index)
+        plan = ClientTrafficPlan(PolicyNode(spec, policy: number), &reading)
+        if let first = reading.problems.first {
+            plan.isInvalid = true
+            problem = problem ?? .init(reason: first.reason, message: first.message, node: first.node.nearest)
+        }
     }
 
     private mutating func validateClients(

@@ -46,7 +46,7 @@ struct ClientTrafficTable {
         for policy in policies {
             let resource = index.resources[policy]
             ancestors[policy] = AncestorStatuses()
-            let read = ClientTrafficSettings(resource, authorities)
+            let read = ClientTrafficSettings(resource, authorities, index, number: policy)
             settings[policy] = read
             read.tls?.tell(resource, into: &findings)
             if let problem = read.problem { findings.unresolved(resource, problem.node, problem.message) }
