@@ -127,7 +127,11 @@ extension SnapshotWriter {
             backends: backends, totalWeight: totalWeight, filters: filters(plan.filters, clusterCount),
             requestTimeout: plan.requestTimeout ?? .zero, backendRequestTimeout: plan.backendRequestTimeout ?? .zero,
             retry: retry ?? RetryConfig(attempts: 0, codes: Table(), backoff: .zero),
-            traffic: plan.traffic.isEmpty ? Table() : write(plan.traffic, slot: slots.rule(own.value)),
+            traffic: plan.traffic.isEmpty
+                ? Table()
+                : write(
+                    plan.traffic, identity: own.value, route: "\(route.kind)/\(route.namespace)/\(route.name)",
+                    slot: slots.rule(own.value)),
             position: plan.position)
         precondition(
             !plan.matches.isEmpty || route.isBelowHTTP, "a rule without matches must have been given the prefix /")

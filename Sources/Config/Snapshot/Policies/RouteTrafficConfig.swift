@@ -2,14 +2,32 @@
 public struct RouteTrafficConfig: BitwiseCopyable, Sendable {
     /// The rule's place in the shared live state; kept for its identity (route, rule) as long as the family lives.
     public var slot: UInt32
-
-    public init(slot: UInt32) { self.slot = slot }
+    /// Of route and rule: what the slot is given for.
+    public var identity: UInt64
+    public var rateLimit: Table<RateLimitConfig>
+    public var bandwidthLimit: Table<BandwidthLimitConfig>
+    public var admissionControl: Table<AdmissionControlPlan>
+    public var adaptiveConcurrency: Table<AdaptiveConcurrencyPlan>
 }
 
 extension SnapshotWriter {
+    /// - Parameters:
+    ///   - identity: of route and rule.
+    ///   - route: kind, namespace and name of the route.
     /// - Returns: none or one.
-    mutating func write(_ plan: RouteTrafficPlan, slot: UInt32) -> Table<RouteTrafficConfig> {
-        let config = RouteTrafficConfig(slot: slot)
+    mutating func write(
+        _ plan: RouteTrafficPlan, identity: UInt64, route: String, slot: UInt32
+    ) -> Table<RouteTrafficConfig> {
+        let rateLimit = plan.rateLimit.map { write($0, route: route) }
+        let bandwidthLimit = plan.bandwidthLimit.map { write($0) }
+        let config = RouteTrafficConfig(
+            slot: slot, identity: identity, rateLimit: optional(rateLimit), bandwidthLimit: optional(bandwidthLimit),
+            admissionControl: optional(plan.admissionControl), adaptiveConcurrency: optional(plan.adaptiveConcurrency))
         return block.append(contentsOf: [config])
+    }
+
+    /// A table of none or one.
+    mutating func optional<Record: BitwiseCopyable>(_ record: Record?) -> Table<Record> {
+        block.append(contentsOf: record.map { [$0] } ?? [])
     }
 }
