@@ -55,9 +55,10 @@ let package = Package(
         room("Routing", ["Core", "HTTP", "Config", "CPCRE2"]),
         room("Upstream", ["Core", "Config"]),
         room("Telemetry", ["Core", "IO"]),
+        room("Names", ["Core", "IO", "CCares"]),
         room(
             "Proxy",
-            ["Core", "IO", "TLS", "HTTP", "Connection", "Config", "Routing", "Upstream", "Telemetry"]),
+            ["Core", "IO", "TLS", "HTTP", "Connection", "Config", "Routing", "Upstream", "Names", "Telemetry"]),
 
         // The control side.
         room("Manifest", ["Core", "HTTP", "TLS", "Config", "Routing", "CYAML"]),
@@ -65,7 +66,7 @@ let package = Package(
             "Controller",
             [
                 "Core", "IO", "HTTP", "Connection", "Config", "Routing", "Upstream", "Telemetry", "Manifest", "Proxy",
-                "CCares",
+                "Names",
             ]),
         room("Supervisor", ["Core", "IO"]),
         .executableTarget(
@@ -96,6 +97,7 @@ let package = Package(
         tests(of: "TLS", ["Core", "COpenSSL", "Support", "AllocationCount"], exclude: ["Corpus"]),
         tests(of: "Manifest", ["Support"], exclude: ["Corpus", "Golden"]),
         tests(of: "Upstream", ["Core", "Config"]),
+        tests(of: "Names", ["Core"]),
 
         // The program itself, as a process, between a test's clients and backends.
         .testTarget(

@@ -22,6 +22,7 @@ public final class Connector: EventSource {
 
     private enum Phase { case connecting, handshaking, over }
 
+    /// Unspecified for a Unix socket.
     public let peer: SocketAddress
     /// Nil: clear text. Made when the socket is connected.
     public private(set) var channel: TLSChannel?
@@ -37,10 +38,11 @@ public final class Connector: EventSource {
 
     /// Begins to connect; `owner` is told the outcome, never within this call.
     /// - Parameters:
+    ///   - unixPath: of a Unix socket, in place of `peer`; empty: none.
     ///   - timeout: until the connection can be used, its handshake included.
     ///   - preamble: octets that go first, in clear text.
     public init(
-        to peer: SocketAddress, timeout: TimeAmount, security: Security?, preamble: consuming ByteBuffer = ByteBuffer(),
+        to peer: SocketAddress, unixPath: String = "", timeout: TimeAmount, security: Security?, preamble: consuming ByteBuffer = ByteBuffer(),
         owner: ConnectionOwner, resources: ConnectionResources
     ) throws(Errno) {
         self.peer = peer
@@ -48,7 +50,7 @@ public final class Connector: EventSource {
         self.resources = resources
         self.security = security
         self.preamble = preamble
-        fd = try Socket.connect(peer).release()
+        fd = try (unixPath.isEmpty ? Socket.connect(peer) : Socket.connect(path: unixPath)).release()
         super.init()
         resources.loop.add(fd, self)
         resources.loop.setDeadline(self, resources.loop.now + timeout)

@@ -101,7 +101,7 @@ public enum Socket {
         return fd
     }
 
-    /// Connects to a socket at a path, at once or not at all.
+    /// Connects to a socket at a path, at once or not at all: one whose queue is full refuses (EAGAIN).
     public static func connect(path: String) throws(Errno) -> OwnedFD {
         let raw = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard raw >= 0 else { throw Errno(errno) }

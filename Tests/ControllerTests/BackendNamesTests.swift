@@ -1,3 +1,4 @@
+import Config
 import Core
 import Glibc
 import IO
@@ -30,6 +31,8 @@ struct BackendNamesTests {
         while !condition(), SystemCalls.monotonicNow() < end { loop.turn(limit: 20) }
     }
 
+    private let shop = DNSNamePlan(name: "shop.example", port: 80)
+    private func question(_ name: String) -> BackendNames.Question { .init(DNSNamePlan(name: name, port: 80)) }
     private let one = IPAddress(v4: 10, 0, 0, 1)
     private let two = IPAddress(v4: 10, 0, 0, 2)
 
@@ -38,12 +41,12 @@ struct BackendNamesTests {
             server.set("shop.example", .init(addresses: [two, one], life: 1))
             var changes = 0
             names.onChange = { changes += 1 }
-            names.want(["shop.example"])
+            names.want([.init(shop)])
             turn(loop) { changes == 1 }
-            #expect(names.addresses(of: "shop.example") == [one, two])
+            #expect(names.places(of: shop).map(\.address) == [one, two])
             server.set("shop.example", .init(addresses: [two], life: 1))
             turn(loop) { changes == 2 }
-            #expect(names.addresses(of: "shop.example") == [two])
+            #expect(names.places(of: shop).map(\.address) == [two])
             #expect(statistics[.dnsQueries] >= 2 && statistics[.dnsFailures] == 0)
         }
     }
@@ -51,12 +54,12 @@ struct BackendNamesTests {
     @Test func aFailureKeepsWhatWasKnown() throws {
         try with { server, names, loop, statistics in
             server.set("shop.example", .init(addresses: [one], life: 1))
-            names.want(["shop.example"])
-            turn(loop) { !names.addresses(of: "shop.example").isEmpty }
+            names.want([.init(shop)])
+            turn(loop) { !names.places(of: shop).map(\.address).isEmpty }
             server.set("shop.example", nil)
             turn(loop) { statistics[.dnsFailures] > 0 }
             #expect(statistics[.dnsFailures] > 0)
-            #expect(names.addresses(of: "shop.example") == [one])
+            #expect(names.places(of: shop).map(\.address) == [one])
         }
     }
 
@@ -65,7 +68,7 @@ struct BackendNamesTests {
             server.set("shop.example", .init(addresses: [one, two], life: 1))
             var changes = 0
             names.onChange = { changes += 1 }
-            names.want(["shop.example"])
+            names.want([.init(shop)])
             turn(loop) { changes == 1 }
             server.set("shop.example", .init(addresses: [two, one], life: 1))
             turn(loop) { statistics[.dnsQueries] >= 3 }
@@ -77,13 +80,13 @@ struct BackendNamesTests {
         try with { server, names, loop, _ in
             server.set("a.example", .init(addresses: [one], life: 300))
             var isDone = false
-            names.want(["a.example", "unknown.example"])
+            names.want([question("a.example"), question("unknown.example")])
             names.whenAnswered(atMost: .seconds(30)) { isDone = true }
             #expect(!isDone)
             turn(loop) { isDone }
             #expect(isDone)
-            #expect(names.addresses(of: "a.example") == [one])
-            #expect(names.addresses(of: "unknown.example").isEmpty)
+            #expect(names.places(of: DNSNamePlan(name: "a.example", port: 80)).map(\.address) == [one])
+            #expect(names.places(of: DNSNamePlan(name: "unknown.example", port: 80)).isEmpty)
         }
     }
 
@@ -91,7 +94,7 @@ struct BackendNamesTests {
         try with { server, names, loop, _ in
             server.stop()
             var isDone = false
-            names.want(["a.example"])
+            names.want([question("a.example")])
             let watch = Stopwatch()
             names.whenAnswered(atMost: .milliseconds(200)) { isDone = true }
             turn(loop) { isDone }

@@ -87,7 +87,7 @@ struct MetricsReportTests {
             $0.upstreamRequestEnded(status: 404, duration: .milliseconds(30), sent: 1, received: 2, endpoint: 9)
         } _: {
             let address = SocketAddress(ip: IPAddress(v4: 10, 0, 0, 1), port: 80)
-            $0.endpoints = [.init(backend: "a/b:80", address: address, slot: 9)]
+            $0.endpoints = [.init(backend: "a/b:80", address: address.description, slot: 9)]
         }
         #expect(
             lines.contains(

@@ -164,6 +164,8 @@ public struct ClusterPlan: Equatable, Sendable {
     public var traffic = ClusterTrafficPlan()
     /// Empty: 503. In manifest order, ready ones only (or serving ones when none is ready).
     public var endpoints: [EndpointPlan]
+    /// The host is the request's (Backend of type DynamicResolver); then there are no endpoints.
+    public var dynamicResolver: DynamicResolverPlan?
     /// Names to resolve instead (Service type ExternalName, Backend `fqdn`); the controller fills `endpoints` from DNS.
     public var dnsNames: [DNSNamePlan]
 
@@ -179,10 +181,22 @@ public struct ClusterPlan: Equatable, Sendable {
     }
 }
 
+/// Backend of type DynamicResolver: the request says where it goes, and a worker asks DNS.
+public struct DynamicResolverPlan: Equatable, BitwiseCopyable, Sendable {
+    /// Loopback addresses and those of this machine's links may be reached: 127.0.0.0/8, ::1, 169.254.0.0/16, fe80::/10. Without
+    /// it whoever can send a request could reach the gateway's own neighbours, its admin interface and cloud metadata.
+    public var allowsLocalTargets = false
+
+    public init() {}
+}
+
 /// A name of which every address is an endpoint.
 public struct DNSNamePlan: Equatable, Hashable, Sendable {
     public var name: String
     public var port: UInt16
+    /// `_service._protocol`, when hosts and ports are those of the name's SRV records (RFC 2782); empty: they are not.
+    public var service = ""
+    public var dns = DNSPlan()
 
     public init(name: String, port: UInt16) {
         self.name = name
@@ -191,7 +205,18 @@ public struct DNSNamePlan: Equatable, Hashable, Sendable {
 }
 
 public struct EndpointPlan: Equatable, Hashable, Sendable {
+    /// Unspecified for a Unix socket.
     public var address: SocketAddress
+    /// Of a Unix socket; empty: it is an address of IP.
+    public var unixPath = ""
+
+    /// Octets of a Unix socket's path, at most (unix(7), `sun_path` with its NUL).
+    public static let longestUnixPath = 107
 
     public init(address: SocketAddress) { self.address = address }
+
+    public init(unixPath: String) {
+        address = SocketAddress(ip: .any, port: 0)
+        self.unixPath = unixPath
+    }
 }

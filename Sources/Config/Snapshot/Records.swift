@@ -292,11 +292,15 @@ public struct ClusterConfig: BitwiseCopyable, Sendable {
     public var traffic: Table<ClusterTrafficConfig>
     /// The cluster's place in the shared live state; kept for its identity as long as the family lives.
     public var slot: UInt32
+    /// None or one.
+    public var dynamicResolver: Table<DynamicResolverPlan>
     public var endpoints: Table<EndpointConfig>
 }
 
 public struct EndpointConfig: BitwiseCopyable, Sendable {
     public var address: SocketAddress
+    /// Empty: the address counts.
+    public var unixPath: TextRef
     /// Of cluster name and address.
     public var identity: UInt64
     /// The endpoint's place in the shared statistics and live state, by backend and address: shared by all clusters that

@@ -29,6 +29,11 @@ public struct Snapshot: @unchecked Sendable {
         return (base + offset).assumingMemoryBound(to: Record.self)
     }
 
+    /// An endpoint as people are shown it: its address, or `unix:` and a path.
+    public func name(of endpoint: EndpointConfig) -> String {
+        endpoint.unixPath.isEmpty ? endpoint.address.description : "unix:\(text(endpoint.unixPath).string)"
+    }
+
     @inlinable public func text(_ ref: TextRef) -> ByteView {
         precondition(Int(ref.offset) + Int(ref.length) <= size, "text outside the snapshot")
         return ByteView((base + Int(ref.offset)).assumingMemoryBound(to: UInt8.self), count: Int(ref.length))

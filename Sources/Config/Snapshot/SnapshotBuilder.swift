@@ -115,10 +115,12 @@ struct IdentityHash {
         self.hash = hash
     }
 
-    mutating func add(_ address: SocketAddress) {
-        add(address.ip.high)
-        add(address.ip.low)
-        add(address.port)
+    /// Where an endpoint is.
+    mutating func add(_ endpoint: EndpointPlan) {
+        add(endpoint.address.ip.high)
+        add(endpoint.address.ip.low)
+        add(endpoint.address.port)
+        if !endpoint.unixPath.isEmpty { add(endpoint.unixPath) }
     }
 
     mutating func add<Number: FixedWidthInteger>(_ number: Number) {

@@ -27,16 +27,18 @@ extension SnapshotWriter {
                 proxyProtocol: cluster.proxyProtocol, tls: cluster.tls.map { write($0) } ?? Table(),
                 traffic: cluster.traffic.isEmpty ? Table() : write(cluster.traffic),
                 slot: slots.cluster(identity.value),
+                dynamicResolver: cluster.dynamicResolver.map { block.append(contentsOf: [$0]) } ?? Table(),
                 endpoints: slice(of: header.endpoints, from: endpoint, count: cluster.endpoints.count))
             var backend = IdentityHash()
             backend.add(cluster.backend)
             for plan in cluster.endpoints {
                 var identity = identity
-                identity.add(plan.address)
+                identity.add(plan)
                 var own = backend
-                own.add(plan.address)
+                own.add(plan)
                 block[header.endpoints, endpoint] = EndpointConfig(
-                    address: plan.address, identity: identity.value, slot: slots.endpoint(own.value))
+                    address: plan.address, unixPath: text(plan.unixPath), identity: identity.value,
+                    slot: slots.endpoint(own.value))
                 endpoint += 1
             }
         }

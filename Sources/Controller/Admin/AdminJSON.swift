@@ -117,7 +117,7 @@ enum AdminJSON {
             let endpoint = snapshot[cluster.endpoints, number].pointee
             let slot = reader.slot(.endpoint, endpoint.slot)
             json.beginObject()
-            json.field("address", endpoint.address.description)
+            json.field("address", snapshot.name(of: endpoint))
             // Endpoints of a backend take turns, each as often as another.
             json.field("weight", 1)
             // Nobody looks after their health in this version, so nothing is known of it and none is ejected.

@@ -45,7 +45,7 @@ enum MetricsPage {
             let name = snapshot.text(cluster.name).string
             for place in 0..<Int(cluster.endpoints.count) {
                 let endpoint = snapshot[cluster.endpoints, place].pointee
-                source.endpoints.append(.init(backend: name, address: endpoint.address, slot: endpoint.slot))
+                source.endpoints.append(.init(backend: name, address: snapshot.name(of: endpoint), slot: endpoint.slot))
             }
         }
     }

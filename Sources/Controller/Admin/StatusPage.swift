@@ -108,7 +108,7 @@ enum StatusPage {
                     let endpoint = snapshot[cluster.endpoints, place].pointee
                     let slot = controller.reader.slot(.endpoint, endpoint.slot)
                     let mean = slot.mean.map { "\(Double($0.nanoseconds / 10_000) / 100)" } ?? ""
-                    row([name, endpoint.address.description, "\(slot.requests)", "\(slot.classes[4])", mean])
+                    row([name, snapshot.name(of: endpoint), "\(slot.requests)", "\(slot.classes[4])", mean])
                 }
             }
         }

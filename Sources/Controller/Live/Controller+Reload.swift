@@ -97,8 +97,8 @@ extension Controller {
         for index in plan.clusters.indices {
             guard !plan.clusters[index].dnsNames.isEmpty else { continue }
             plan.clusters[index].endpoints = plan.clusters[index].dnsNames.flatMap { target in
-                names.addresses(of: target.name).map {
-                    EndpointPlan(address: SocketAddress(ip: $0, port: target.port))
+                names.places(of: target).map {
+                    EndpointPlan(address: SocketAddress(ip: $0.address, port: $0.port ?? target.port))
                 }
             }
         }
@@ -248,8 +248,8 @@ private struct PublishFailure: Error {
 }
 
 extension GatewayPlan {
-    /// The host names whose addresses DNS knows.
-    var names: Set<String> { Set(clusters.flatMap { $0.dnsNames.map(\.name) }) }
+    /// What DNS is asked about backends.
+    var names: Set<BackendNames.Question> { Set(clusters.flatMap { $0.dnsNames.map(BackendNames.Question.init) }) }
 }
 
 /// Lines for the person who started the gateway, as `check` prints them.

@@ -1,5 +1,7 @@
+import Config
 import Core
 import IO
+import Names
 import Telemetry
 
 /// The host names of backends and what they stand for: looked up, kept fresh, and kept when DNS fails.
@@ -7,29 +9,55 @@ final class BackendNames {
     /// An answer is used for its time to live, within these bounds.
     static let shortestLife = TimeAmount.seconds(1)
     static let longestLife = TimeAmount.seconds(300)
+    /// How long it is used where its time to live is not obeyed and no policy says how long (BackendTrafficPolicy
+    /// `dns.dnsRefreshRate`).
+    static let refreshRate = TimeAmount.seconds(30)
     /// After a failure the next attempt waits this long, doubled for each that follows, up to `longestRetry`.
     static let firstRetry = TimeAmount.seconds(1)
     static let longestRetry = TimeAmount.seconds(30)
     /// Addresses of one name that are used.
     static let addressLimit = 64
 
+    /// What is asked: names that differ in their port alone are asked once.
+    struct Question: Hashable {
+        var name: String
+        /// Of SRV records; empty: the addresses of the name itself.
+        var service: String
+        var dns: DNSPlan
+
+        init(_ plan: DNSNamePlan) {
+            name = plan.name
+            service = plan.service
+            dns = plan.dns
+        }
+    }
+    /// One place that a name stands for.
+    struct Place: Hashable {
+        var address: IPAddress
+        /// Of an SRV record; nil: the manifest's.
+        var port: UInt16?
+        /// Lower comes first (RFC 2782); 0 where there is no SRV record.
+        var priority: UInt16 = 0
+        var weight: UInt16 = 1
+    }
+
     /// Addresses behind some name are others than before.
     var onChange: (() -> Void)?
     private let loop: EventLoop
     private let resolver: NameResolver
     private let statistics: ControllerStatistics
-    private var entries: [String: Entry] = [:]
+    private var entries: [Question: Entry] = [:]
     private var patience: Patience?
 
     private final class Entry: Timed {
-        let name: String
+        let question: Question
         unowned let table: BackendNames
-        var addresses: [IPAddress] = []
+        var places: [Place] = []
         var isAnswered = false
         var failures = 0
 
-        init(_ name: String, _ table: BackendNames) {
-            self.name = name
+        init(_ question: Question, _ table: BackendNames) {
+            self.question = question
             self.table = table
         }
 
@@ -57,20 +85,20 @@ final class BackendNames {
     }
 
     /// These names are used from now on, no others. New ones are looked up at once.
-    func want(_ names: Set<String>) {
-        for (name, entry) in entries where !names.contains(name) {
+    func want(_ names: Set<Question>) {
+        for (question, entry) in entries where !names.contains(question) {
             loop.clearDeadline(entry)
-            entries[name] = nil
+            entries[question] = nil
         }
-        for name in names where entries[name] == nil {
-            let entry = Entry(name, self)
-            entries[name] = entry
+        for question in names where entries[question] == nil {
+            let entry = Entry(question, self)
+            entries[question] = entry
             lookUp(entry)
         }
     }
 
     /// In an order that does not depend on that of the answers; empty while nothing is known.
-    func addresses(of name: String) -> [IPAddress] { entries[name]?.addresses ?? [] }
+    func places(of name: DNSNamePlan) -> [Place] { entries[Question(name)]?.places ?? [] }
 
     /// Calls `action` when every name has been answered, well or not, at the latest after `amount`; perhaps at once.
     func whenAnswered(atMost amount: TimeAmount, _ action: @escaping () -> Void) {
@@ -90,25 +118,23 @@ final class BackendNames {
 
     private func lookUp(_ entry: Entry) {
         statistics[.dnsQueries] += 1
-        resolver.lookUp(entry.name) { [weak self, weak entry] answer in
+        NameLookup.ask(entry.question, resolver) { [weak self, weak entry] answer in
             // Not wanted any more.
-            guard let self, let entry, entries[entry.name] === entry else { return }
+            guard let self, let entry, entries[entry.question] === entry else { return }
             answered(entry, answer)
         }
     }
 
-    private func answered(_ entry: Entry, _ answer: NameResolver.Answer) {
+    private func answered(_ entry: Entry, _ answer: NameLookup.Answer) {
         let isFirst = !entry.isAnswered
         entry.isAnswered = true
         switch answer {
-        case .addresses(let found, let life):
+        case .places(let found, let life):
             entry.failures = 0
-            loop.setDeadline(entry, loop.now + min(max(life, Self.shortestLife), Self.longestLife))
-            let sorted = Array(
-                Set(found).sorted { $0.high == $1.high ? $0.low < $1.low : $0.high < $1.high }.prefix(Self.addressLimit)
-            )
-            let isChanged = sorted != entry.addresses
-            entry.addresses = sorted
+            loop.setDeadline(entry, loop.now + Self.life(life, entry.question.dns))
+            let sorted = Array(Set(found).sorted { $0.order < $1.order }.prefix(Self.addressLimit))
+            let isChanged = sorted != entry.places
+            entry.places = sorted
             // While somebody waits for first answers, the addresses are taken up by what is published then.
             if isChanged, patience == nil || !isFirst { onChange?() }
         case .failed:
@@ -119,5 +145,18 @@ final class BackendNames {
             loop.setDeadline(entry, loop.now + min(.nanoseconds(delay), Self.longestRetry))
         }
         if patience != nil, entries.values.allSatisfy(\.isAnswered) { patienceEnded() }
+    }
+
+    /// How long an answer is used. A rate that is written is a bound for the time to live, too: nobody asks more rarely
+    /// than they said.
+    static func life(_ life: TimeAmount, _ dns: DNSPlan) -> TimeAmount {
+        guard dns.respectDnsTtl else { return max(dns.dnsRefreshRate ?? refreshRate, shortestLife) }
+        return min(max(life, shortestLife), dns.dnsRefreshRate.map { max($0, shortestLife) } ?? longestLife)
+    }
+}
+
+extension BackendNames.Place {
+    fileprivate var order: (UInt16, UInt64, UInt64, UInt16, UInt16) {
+        (priority, address.high, address.low, port ?? 0, weight)
     }
 }

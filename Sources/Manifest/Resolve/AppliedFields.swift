@@ -21,7 +21,7 @@ enum AppliedFields {
                 "tls.alpnProtocols", "tls.clientValidation", "proxyProtocol", "enableProxyProtocol",
                 "headers.xForwardedClientCert",
             ]
-        case .backendTrafficPolicy: ["proxyProtocol"]
+        case .backendTrafficPolicy: ["proxyProtocol", "dns"]
         case .httpRouteFilter, .securityPolicy: []
         default: nil
         }

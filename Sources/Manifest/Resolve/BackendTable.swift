@@ -8,6 +8,8 @@ struct BackendTable {
         var name: ResourceName
         var endpoints: [EndpointPlan] = []
         var names: [DNSNamePlan] = []
+        /// The host is the request's.
+        var dynamicResolver: DynamicResolverPlan?
         var protocols: EnvoyBackend.Protocols = []
         /// How TLS is spoken by `spec.tls`; nil: it is not.
         var tls: TLS?
@@ -66,18 +68,24 @@ struct BackendTable {
         var resolved = Resolved(name: resource.name, protocols: backend.protocols)
         let spec = resource.node[.spec]
         if backend.isDynamicResolver {
-            resolved.problem = .init(
-                reason: .unsupportedValue, message: "the type DynamicResolver is not supported by this version",
-                node: spec[.type])
+            resolved.dynamicResolver = DynamicResolverPlan(resource, &findings)
         }
+        let service = DNSService.read(resource, findings: &findings)
         for (endpoint, _) in backend.endpoints {
             switch endpoint {
             case .address(let address): resolved.endpoints.append(EndpointPlan(address: address))
-            case .name(let name): resolved.names.append(name)
+            case .name(var name):
+                name.service = service ?? ""
+                resolved.names.append(name)
             case .unix(let path):
-                resolved.problem = .init(
-                    reason: .unsupportedValue,
-                    message: "Unix sockets such as '\(path)' are not supported by this version", node: spec[.endpoints])
+                if path.utf8.count > EndpointPlan.longestUnixPath {
+                    resolved.problem = .init(
+                        reason: .invalid,
+                        message:
+                            "'\(path)' is longer than the \(EndpointPlan.longestUnixPath) octets that a Unix socket's path may have",
+                        node: spec[.endpoints])
+                }
+                resolved.endpoints.append(EndpointPlan(unixPath: path))
             }
         }
         if backend.tls.exists {

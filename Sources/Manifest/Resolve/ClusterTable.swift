@@ -154,7 +154,8 @@ struct ClusterTable {
                 return (.invalid(.backendNotFound, "Service '\(resource.name)' has no externalName"), touches)
             }
             // Kubernetes ignores the ports of such a Service; one that is written and has a number is honoured.
-            let target = DNSNamePlan(name: service.externalName, port: servicePort?.targetNumber ?? port)
+            var target = DNSNamePlan(name: service.externalName, port: servicePort?.targetNumber ?? port)
+            target.service = DNSService.read(resource, findings: &findings) ?? ""
             let plan = ClusterPlan(name: name, endpoints: [], dnsNames: [target])
             return (add(Backend(plan: plan, fixed: fixed, tls: tls, hasEndpoints: true), setting), touches)
         }
@@ -204,14 +205,16 @@ struct ClusterTable {
                 )
             }
         }
-        let plan = ClusterPlan(
+        var plan = ClusterPlan(
             name: "backend/\(backend.name)", endpoints: backend.endpoints, dnsNames: backend.names)
+        plan.dynamicResolver = backend.dynamicResolver
         let alpn = backend.tls.flatMap { $0.settings.hasALPN ? $0.settings.parameters.alpn : nil }
         return (
             add(
                 Backend(
                     plan: plan, fixed: fixed, tls: tls, alpn: alpn,
-                    hasEndpoints: !backend.endpoints.isEmpty || !backend.names.isEmpty), setting), touches
+                    hasEndpoints: !backend.endpoints.isEmpty || !backend.names.isEmpty
+                        || backend.dynamicResolver != nil), setting), touches
         )
     }
 
@@ -254,6 +257,7 @@ struct ClusterTable {
                 plan.proxyProtocol = traffic.proxyProtocol
                 labels.append("PROXY \(traffic.proxyProtocol)")
             }
+            for name in plan.dnsNames.indices { plan.dnsNames[name].dns = traffic.cluster.dns }
             if !traffic.cluster.isEmpty {
                 plan.traffic = traffic.cluster
                 labels.append("policy \(traffic.name)")

@@ -108,7 +108,7 @@ extension Exchange {
             record.rule = snapshot.text(rule.pointee.name)
         }
         if let backend { record.backend = snapshot.text(backend.pointee.name) }
-        if attempts > 0 { record.endpoint = endpoint?.address }
+        if attempts > 0 { endpoint?.name(in: &record) }
         worker.accessLog.append(record)
     }
 

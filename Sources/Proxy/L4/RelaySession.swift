@@ -68,7 +68,7 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
         attempts += 1
         do throws(Errno) {
             connector = try Connector(
-                to: next.address, timeout: worker.limits.connect,
+                to: next.address, unixPath: next.unixPath, timeout: worker.limits.connect,
                 security: try cluster.transport.security(resuming: nil),
                 preamble: cluster.transport.preamble(
                     for: origin, localAddress: downstream?.localAddress, to: next.address), owner: self,
@@ -208,7 +208,7 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
         record.bodyReceived = up.octets
         record.bodySent = down.octets
         record.attempts = UInt32(attempts)
-        if attempts > 0 { record.endpoint = endpoint?.address }
+        if attempts > 0 { endpoint?.name(in: &record) }
         choice.write(record, origin, to: worker.accessLog)
     }
 }

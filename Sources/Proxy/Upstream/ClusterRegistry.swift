@@ -29,18 +29,20 @@ final class ClusterRegistry: Timed {
         cluster.revision = configuration.revision
         cluster.transport = transport
         cluster.endpoints = (0..<Int(config.endpoints.count)).map {
-            endpoint(snapshot[config.endpoints, $0].pointee, transport)
+            endpoint(snapshot[config.endpoints, $0].pointee, transport, in: snapshot)
         }
         return cluster
     }
 
-    private func endpoint(_ config: EndpointConfig, _ transport: UpstreamTransport) -> Endpoint {
+    private func endpoint(_ config: EndpointConfig, _ transport: UpstreamTransport, in snapshot: Snapshot) -> Endpoint {
         if let known = endpoints[config.identity] {
             known.isRetired = false
             known.adopt(transport)
             return known
         }
-        let endpoint = Endpoint(address: config.address, slot: config.slot, transport: transport, worker: worker)
+        let endpoint = Endpoint(
+            address: config.address, unixPath: snapshot.text(config.unixPath).string, slot: config.slot,
+            transport: transport, worker: worker)
         endpoints[config.identity] = endpoint
         return endpoint
     }

@@ -18,7 +18,12 @@ final class Endpoint: ConnectionOwner {
     /// Between two lines in the log about handshakes that fail: each request may try one.
     static let warningPause = TimeAmount.seconds(10)
 
+    /// Unspecified for a Unix socket.
     let address: SocketAddress
+    /// Of a Unix socket; empty: the address counts.
+    let unixPath: String
+    /// `unix:` and the path of a Unix socket, else empty.
+    private var unixName = ByteBuffer()
     /// Its place in the shared statistics and live state.
     let slot: UInt32
     /// How connections to it are made; the cluster's, as of the newest snapshot.
@@ -44,11 +49,24 @@ final class Endpoint: ConnectionOwner {
         var owners: [ConnectionOwner]
     }
 
-    init(address: SocketAddress, slot: UInt32, transport: UpstreamTransport, worker: Worker) {
+    init(
+        address: SocketAddress, unixPath: String = "", slot: UInt32, transport: UpstreamTransport, worker: Worker
+    ) {
+        self.unixPath = unixPath
+        if !unixPath.isEmpty { unixName.append(string: "unix:\(unixPath)") }
         self.address = address
         self.slot = slot
         self.transport = transport
         self.worker = worker
+    }
+
+    /// As people are shown it.
+    var name: String { unixPath.isEmpty ? address.description : "unix:\(unixPath)" }
+
+    /// Says in a record that this endpoint was asked last; valid as long as the endpoint.
+    func name(in record: inout AccessRecord) {
+        record.endpoint = address
+        record.endpointName = unixName.view
     }
 
     /// The newest snapshot's word. Connections made under other settings serve what is on them, and no more.
@@ -92,7 +110,8 @@ final class Endpoint: ConnectionOwner {
             return
         }
         let connector = try Connector(
-            to: address, timeout: worker.limits.connect, security: try transport.security(resuming: resumption),
+            to: address, unixPath: unixPath, timeout: worker.limits.connect,
+            security: try transport.security(resuming: resumption),
             preamble: preamble, owner: self, resources: worker.resources)
         if resumption?.isSingleUse == true { resumption = nil }
         waiting.append(Waiting(connector: connector, isShared: isShared, owners: [owner]))
@@ -185,7 +204,7 @@ final class Endpoint: ConnectionOwner {
         if case .tls(let text) = failure, worker.loop.now >= nextWarning {
             nextWarning = worker.loop.now + Self.warningPause
             worker.log.warning(
-                "a TLS handshake with a backend failed", ["endpoint": .init(address.description), "error": .init(text)])
+                "a TLS handshake with a backend failed", ["endpoint": .init(name), "error": .init(text)])
         }
         // A ticket that made it fail must not do so for ever.
         resumption = nil

@@ -68,7 +68,11 @@ struct AccessLine: ~Copyable {
         spaced(record.requestID, to: &buffer)
         spaced(record.host, to: &buffer)
         buffer.append(byte: ASCII.space)
-        address(record.endpoint, to: &buffer)
+        if record.endpointName.isEmpty {
+            address(record.endpoint, to: &buffer)
+        } else {
+            value(record.endpointName, to: &buffer)
+        }
         buffer.append(byte: ASCII.space)
         record.peer.write(to: &buffer)
         buffer.append(byte: ASCII.space)
@@ -157,7 +161,9 @@ struct AccessLine: ~Copyable {
         json("route", record.route, to: &buffer)
         json("rule", record.rule, to: &buffer)
         json("backend", record.backend, to: &buffer)
-        if let endpoint = record.endpoint {
+        if !record.endpointName.isEmpty {
+            json("endpoint", record.endpointName, to: &buffer)
+        } else if let endpoint = record.endpoint {
             buffer.append(",\"endpoint\":\"")
             endpoint.write(to: &buffer)
             buffer.append("\"")

@@ -41,6 +41,8 @@ public struct AccessRecord {
     /// `namespace/name:port` of the backend that was chosen.
     public var backend: ByteView = .empty
     public var endpoint: SocketAddress?
+    /// `unix:` and the path of a Unix socket, in place of the endpoint's address.
+    public var endpointName: ByteView = .empty
     /// How often an endpoint was asked; 0: the gateway answered by itself.
     public var attempts: UInt32 = 0
     public var requestID: ByteView = .empty

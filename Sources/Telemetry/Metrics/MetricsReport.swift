@@ -13,9 +13,10 @@ public struct MetricsSource {
 
     public struct Endpoint {
         public var backend: String
-        public var address: SocketAddress
+        /// As people are shown it.
+        public var address: String
         public var slot: UInt32
-        public init(backend: String, address: SocketAddress, slot: UInt32) {
+        public init(backend: String, address: String, slot: UInt32) {
             self.backend = backend
             self.address = address
             self.slot = slot

@@ -29,6 +29,7 @@ struct BackendTrafficSettings {
         case "V2": proxyProtocol = .v2
         default: break
         }
+        cluster.dns = DNSPlan(spec[.dns])
         problems = reading.problems
     }
 }

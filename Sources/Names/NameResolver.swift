@@ -3,13 +3,21 @@ import Core
 import Glibc
 import IO
 
-/// Looks host names up, A and AAAA, without blocking: c-ares on the loop. Hosts file and resolv.conf are obeyed.
-final class NameResolver {
-    enum Answer {
+/// Looks names up, A, AAAA and SRV, without blocking: c-ares on the loop. Hosts file and resolv.conf are obeyed.
+///
+/// Owned by who asks, on the loop that it is made with; its questions under way end with it.
+public final class NameResolver {
+    public enum Answer {
         /// - Parameter life: the shortest time to live among the records.
         case addresses([IPAddress], life: TimeAmount)
         case failed(String)
     }
+    public enum ServiceAnswer {
+        case services([ServiceRecord], life: TimeAmount)
+        case failed(String)
+    }
+    /// Which addresses are asked for; of the preferred kind if there are any, else of the other.
+    public enum Family: UInt8, Sendable { case any, v4, v6, v4Preferred, v6Preferred }
 
     /// Until the first server is asked again; c-ares doubles it with each round.
     private static let timeoutMilliseconds: Int32 = 2000
@@ -21,7 +29,8 @@ final class NameResolver {
     private var sockets: [CInt: ResolverSocket] = [:]
     private var timer: ResolverTimer!
 
-    init(loop: EventLoop, servers: String?) {
+    /// - Parameter servers: `IP[:PORT][,…]` to ask instead of those of resolv.conf; nil: the system's.
+    public init(loop: EventLoop, servers: String?) {
         self.loop = loop
         timer = ResolverTimer(self)
         precondition(ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS, "c-ares cannot be initialised")
@@ -52,13 +61,18 @@ final class NameResolver {
     }
 
     /// `done` is called once, perhaps before this returns (the hosts file).
-    func lookUp(_ name: String, _ done: @escaping (Answer) -> Void) {
+    public func lookUp(_ name: String, _ family: Family = .any, _ done: @escaping (Answer) -> Void) {
         guard let channel else { return done(.failed("no resolver")) }
         var hints = ares_addrinfo_hints()
-        hints.ai_family = AF_UNSPEC
+        hints.ai_family =
+            switch family {
+            case .v4: AF_INET
+            case .v6: AF_INET6
+            case .any, .v4Preferred, .v6Preferred: AF_UNSPEC
+            }
         // Sorting by reachability (RFC 6724) would connect to each address; the balancer asks them all in any case.
         hints.ai_flags = Int32(ARES_AI_NOSORT)
-        let waiter = Unmanaged.passRetained(Waiter(done))
+        let waiter = Unmanaged.passRetained(Waiter { done(Self.chosen($0, family)) })
         ares_getaddrinfo(
             channel, name, nil, &hints,
             { data, status, _, result in
@@ -73,6 +87,42 @@ final class NameResolver {
     private final class Waiter {
         let done: (Answer) -> Void
         init(_ done: @escaping (Answer) -> Void) { self.done = done }
+    }
+
+    private static func chosen(_ answer: Answer, _ family: Family) -> Answer {
+        guard case .addresses(let all, let life) = answer, family == .v4Preferred || family == .v6Preferred else {
+            return answer
+        }
+        let preferred = all.filter { $0.isV4 == (family == .v4Preferred) }
+        return .addresses(preferred.isEmpty ? all : preferred, life: life)
+    }
+
+    // MARK: services
+
+    /// Where a service is served (SRV, RFC 2782). `done` is called once, perhaps before this returns.
+    /// - Parameter name: `_service._protocol.name`.
+    public func lookUpServices(_ name: String, _ done: @escaping (ServiceAnswer) -> Void) {
+        guard let channel else { return done(.failed("no resolver")) }
+        let waiter = Unmanaged.passRetained(ServiceWaiter(done))
+        ares_search(
+            channel, name, Int32(ServiceRecord.dnsClass), Int32(ServiceRecord.dnsType),
+            { data, status, _, octets, count in
+                guard let data else { return }
+                let waiter = Unmanaged<ServiceWaiter>.fromOpaque(data).takeRetainedValue()
+                guard status == ARES_SUCCESS else {
+                    return waiter.done(.failed(String(cString: ares_strerror(status))))
+                }
+                guard let found = ServiceRecord.read(ByteView(octets, count: Int(count))) else {
+                    return waiter.done(.failed("an answer that cannot be read"))
+                }
+                waiter.done(found.records.isEmpty ? .failed("no services") : .services(found.records, life: found.life))
+            }, waiter.toOpaque())
+        schedule()
+    }
+
+    private final class ServiceWaiter {
+        let done: (ServiceAnswer) -> Void
+        init(_ done: @escaping (ServiceAnswer) -> Void) { self.done = done }
     }
 
     private static func answer(_ status: CInt, _ result: UnsafeMutablePointer<ares_addrinfo>?) -> Answer {
