@@ -45,6 +45,11 @@ let package = Package(
         .systemLibrary(
             name: "CNghttp2", path: "Sources/C/Nghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
 
+        .systemLibrary(name: "CZlib", path: "Sources/C/Zlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(
+            name: "CBrotli", path: "Sources/C/Brotli", pkgConfig: "libbrotlienc", providers: [.apt(["libbrotli-dev"])]),
+        .systemLibrary(name: "CZstd", path: "Sources/C/Zstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+
         // The data plane.
         room("Core", []),
         room("IO", ["Core", "CLinux"]),
@@ -54,6 +59,7 @@ let package = Package(
         room("Config", ["Core", "HTTP"]),
         room("Routing", ["Core", "HTTP", "Config", "CPCRE2"]),
         room("Upstream", ["Core", "Config"]),
+        room("Compression", ["Core", "HTTP", "CZlib", "CBrotli", "CZstd"]),
         room("Telemetry", ["Core", "IO"]),
         room("Names", ["Core", "IO", "CCares"]),
         room(
@@ -90,6 +96,9 @@ let package = Package(
         tests(of: "HTTP", ["Core", "Support"], exclude: ["Corpus"]),
         tests(of: "Config", ["Core", "HTTP"]),
         tests(of: "Routing", ["Core", "HTTP", "Config"]),
+        // What a client of Brotli links; the program has only the encoder.
+        .systemLibrary(name: "CBrotliDecoder", path: "Tests/BrotliDecoder", pkgConfig: "libbrotlidec"),
+        tests(of: "Compression", ["Core", "HTTP", "CZlib", "CZstd", "CBrotliDecoder", "AllocationCount"]),
         tests(of: "Connection", ["Core", "IO", "TLS", "HTTP", "Support"]),
         tests(of: "Proxy", ["Core", "IO", "HTTP", "Config", "Telemetry", "Upstream", "Support", "AllocationCount"]),
         tests(of: "Telemetry", ["Core", "IO"]),
