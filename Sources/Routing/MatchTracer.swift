@@ -9,14 +9,18 @@ public enum FailedPredicate: Equatable, BitwiseCopyable, Sendable {
     /// The name of the header, in the snapshot.
     case header(TextRef)
     case queryParam(TextRef)
+    case cookie(TextRef)
 
     public static func == (a: Self, b: Self) -> Bool {
         switch (a, b) {
         case (.listenerHostname, .listenerHostname), (.routeHostname, .routeHostname), (.path, .path),
             (.method, .method):
             true
-        case (.header(let a), .header(let b)), (.queryParam(let a), .queryParam(let b)): a.offset == b.offset
-        case (.listenerHostname, _), (.routeHostname, _), (.path, _), (.method, _), (.header, _), (.queryParam, _):
+        case (.header(let a), .header(let b)), (.queryParam(let a), .queryParam(let b)),
+            (.cookie(let a), .cookie(let b)):
+            a.offset == b.offset
+        case (.listenerHostname, _), (.routeHostname, _), (.path, _), (.method, _), (.header, _), (.queryParam, _),
+            (.cookie, _):
             false
         }
     }

@@ -9,10 +9,10 @@ public struct PatternError: Error, Equatable, CustomStringConvertible {
     public var description: String { "at offset \(offset): \(message)" }
 }
 
-/// A compiled regular expression of a match: of a path, a header or a query parameter.
+/// A compiled regular expression: of a match (of a path, a header, a query parameter or a cookie), or of a rewrite.
 ///
 /// - Matching is *full*: the whole value, from its first octet to its last, as Envoy has it. Who means "contains" writes
-///   `.*word.*`. Gateway API leaves this to implementations (HTTPRouteMatch, `type: RegularExpression`).
+///   `.*word.*`. Gateway API leaves this to implementations (HTTPRouteMatch, `type: RegularExpression`). Rewrites search.
 /// - The syntax is PCRE2's, of which RE2's (Envoy's) is nearly a part: expressions written for Envoy mean the same here,
 ///   except for RE2's own classes `\pN`-style scripts in UTF-8, since values are matched octet by octet; letters above
 ///   0x7F match as their octets. Back references and look-around, which RE2 refuses, are accepted.
@@ -21,6 +21,13 @@ public struct PatternError: Error, Equatable, CustomStringConvertible {
 ///
 /// Used by one thread: a worker's, or the control side's, which compiles expressions to find mistakes.
 public final class PCRE2Pattern {
+    /// What an expression is held against.
+    public enum Scope: UInt8, BitwiseCopyable, Sendable {
+        case whole
+        /// It is searched for, with ``search(_:from:)``.
+        case anywhere
+    }
+
     private let code: OpaquePointer
     private let memory: PatternMemory
     /// Values that were given up because of a limit.
@@ -28,11 +35,14 @@ public final class PCRE2Pattern {
 
     /// - Parameter memory: what matching works in, which the patterns of one thread may share.
     /// - Throws: ``PatternError`` with the place in the expression.
-    public init(_ expression: ByteView, memory: PatternMemory = PatternMemory()) throws(PatternError) {
+    public init(
+        _ expression: ByteView, _ scope: Scope = .whole, memory: PatternMemory = PatternMemory()
+    ) throws(PatternError) {
         var number: Int32 = 0
         var offset = 0
         // Octets, not UTF-8: paths and field values need not be UTF-8, and an expression must not switch it on.
-        let options = PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_UTF | PCRE2_NEVER_UCP
+        let anchors = scope == .whole ? PCRE2_ANCHORED | PCRE2_ENDANCHORED : 0
+        let options = anchors | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_UTF | PCRE2_NEVER_UCP
         var empty: UInt8 = 0
         let compiled = pcre2_compile_8(
             expression.base ?? Self.address(of: &empty), expression.count, options, &number, &offset, nil)
@@ -46,7 +56,7 @@ public final class PCRE2Pattern {
     }
 
     public convenience init(
-        _ expression: String, memory: PatternMemory = PatternMemory()
+        _ expression: String, _ scope: Scope = .whole, memory: PatternMemory = PatternMemory()
     ) throws(PatternError) {
         // withView cannot carry a typed error, so it carries a copy.
         let octets = Array(expression.utf8)
@@ -54,7 +64,7 @@ public final class PCRE2Pattern {
         view.initialize(repeating: 0, count: max(1, octets.count))
         view.update(from: octets, count: octets.count)
         defer { view.deallocate() }
-        try self.init(ByteView(view, count: octets.count), memory: memory)
+        try self.init(ByteView(view, count: octets.count), scope, memory: memory)
     }
 
     deinit { pcre2_code_free_8(code) }
@@ -68,6 +78,48 @@ public final class PCRE2Pattern {
         // The remaining errors are limits (of matches, depth, heap, JIT stack); the bad-argument ones would be our own bug.
         if result != PCRE2_ERROR_NOMATCH { limitHits += 1 }
         return false
+    }
+
+    public enum SearchResult: Sendable {
+        case none
+        /// The octets that match, by their place in the value.
+        case found(Range<Int>)
+        /// A limit was met.
+        case givenUp
+    }
+
+    /// The first match at or behind `start`; what stands before it counts for `^` and look-behind. Of a pattern of
+    /// ``Scope/anywhere``.
+    public func search(_ value: ByteView, from start: Int) -> SearchResult {
+        var empty: UInt8 = 0
+        let result = pcre2_match_8(
+            code, value.base ?? Self.address(of: &empty), value.count, start, 0, memory.matchData, memory.context)
+        if result == PCRE2_ERROR_NOMATCH { return .none }
+        guard result >= 0, let found = range(0) else {
+            limitHits += 1
+            return .givenUp
+        }
+        return .found(found)
+    }
+
+    /// What a group matched in the last search; nil: nothing. 0 is the whole match.
+    func group(_ number: Int) -> Range<Int>? {
+        number < PatternMemory.groups ? range(number) : nil
+    }
+
+    private func range(_ group: Int) -> Range<Int>? {
+        guard let places = pcre2_get_ovector_pointer_8(memory.matchData) else { return nil }
+        let (start, end) = (places[2 * group], places[2 * group + 1])
+        // A group that took no part has the greatest number of `size_t`; `\K` can put the start behind the end.
+        guard start >= 0, start <= end else { return nil }
+        return start..<end
+    }
+
+    /// How many groups the expression has.
+    public var groupCount: Int {
+        var count: UInt32 = 0
+        pcre2_pattern_info_8(code, UInt32(PCRE2_INFO_CAPTURECOUNT), &count)
+        return Int(count)
     }
 
     private static func address(of octet: UnsafeMutablePointer<UInt8>) -> UnsafePointer<UInt8> { UnsafePointer(octet) }

@@ -8,7 +8,12 @@ public final class PatternCache {
     /// Expressions kept though no table uses them. A compiled one takes some kibioctets.
     public static let spareLimit = 1024
 
-    private var patterns: [String: PCRE2Pattern] = [:]
+    private struct Key: Hashable {
+        var expression: String
+        var scope: PCRE2Pattern.Scope
+    }
+
+    private var patterns: [Key: PCRE2Pattern] = [:]
     private let memory = PatternMemory()
     private var sweepAt = PatternCache.spareLimit
     /// Expressions compiled since the start.
@@ -20,14 +25,14 @@ public final class PatternCache {
 
     /// The expression, compiled now if it is new. One that does not compile, which the control side would have refused,
     /// matches nothing.
-    public func pattern(_ expression: ByteView) -> PCRE2Pattern {
-        let text = expression.string
+    public func pattern(_ expression: ByteView, _ scope: PCRE2Pattern.Scope = .whole) -> PCRE2Pattern {
+        let text = Key(expression: expression.string, scope: scope)
         if let known = patterns[text] { return known }
         if patterns.count >= sweepAt { sweep() }
         compilations += 1
         let compiled: PCRE2Pattern
         do throws(PatternError) {
-            compiled = try PCRE2Pattern(expression, memory: memory)
+            compiled = try PCRE2Pattern(expression, scope, memory: memory)
         } catch {
             guard let never = try? PCRE2Pattern("(?!)", memory: memory) else {
                 preconditionFailure("the empty negative look-ahead compiles")
@@ -40,7 +45,7 @@ public final class PatternCache {
 
     /// Drops what no table holds. Run again only when as many have come as stayed, so its cost is spread over compilations.
     private func sweep() {
-        var kept: [String: PCRE2Pattern] = [:]
+        var kept: [Key: PCRE2Pattern] = [:]
         for text in Array(patterns.keys) {
             var pattern = patterns.removeValue(forKey: text)
             if !isKnownUniquelyReferenced(&pattern) { kept[text] = pattern }

@@ -13,13 +13,18 @@ public final class PatternMemory {
     public static let initialStack = 32 * 1024
     public static let largestStack = 1024 * 1024
 
+    /// Groups of a match that are told: the whole and nine more, which is what a substitution can name.
+    static let groups = 10
+
     let matchData: OpaquePointer
     private let limits: OpaquePointer
     /// Made with the first match, since the control side only compiles.
     private var stack: OpaquePointer?
 
     public init() {
-        guard let matchData = pcre2_match_data_create_8(1, nil), let limits = pcre2_match_context_create_8(nil) else {
+        guard let matchData = pcre2_match_data_create_8(UInt32(Self.groups), nil),
+            let limits = pcre2_match_context_create_8(nil)
+        else {
             fatalError("out of memory")
         }
         pcre2_set_match_limit_8(limits, Self.matchLimit)

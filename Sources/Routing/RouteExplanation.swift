@@ -38,6 +38,7 @@ public struct RouteExplanation {
         case .method: "method"
         case .header(let name): "header '\(snapshot.text(name).string)'"
         case .queryParam(let name): "query parameter '\(snapshot.text(name).string)'"
+        case .cookie(let name): "cookie '\(snapshot.text(name).string)'"
         }
     }
 }
@@ -105,7 +106,8 @@ extension RouteTable {
     /// How many kinds of predicate a request met, in the order in which they are asked.
     private func met(_ verdict: RouteExplanation.Candidate.Verdict) -> Int {
         switch verdict {
-        case .won, .outranked: 6
+        case .won, .outranked: 7
+        case .lost(.cookie): 6
         case .lost(.queryParam): 5
         case .lost(.header): 4
         case .lost(.method): 3

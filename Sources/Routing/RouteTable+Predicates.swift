@@ -9,7 +9,9 @@ extension RouteTable {
         of match: UnsafePointer<MatchConfig>, _ head: borrowing RequestHead, _ bytes: ByteView
     ) -> FailedPredicate? {
         if match.pointee.method != MatchConfig.anyMethod, !hasMethod(match, head, bytes) { return .method }
-        if match.pointee.headers.isEmpty, match.pointee.queryParams.isEmpty { return nil }
+        if match.pointee.headers.isEmpty, match.pointee.queryParams.isEmpty, match.pointee.cookies.isEmpty {
+            return nil
+        }
         return firstValueFailure(of: match, head, bytes)
     }
 
@@ -32,7 +34,25 @@ extension RouteTable {
         for i in 0..<Int(match.pointee.queryParams.count) where !hasQueryParam(parameters + i, head, bytes) {
             return .queryParam(parameters[i].name)
         }
+        let cookies = snapshot.records(match.pointee.cookies)
+        for i in 0..<Int(match.pointee.cookies.count) where !hasCookie(cookies + i, head, bytes) {
+            return .cookie(cookies[i].name)
+        }
         return nil
+    }
+
+    /// HTTPCookieMatch. Of a cookie that is sent twice the first counts, as servers have it whose cookies for longer paths
+    /// come first (RFC 6265, section 5.4).
+    private func hasCookie(
+        _ wanted: UnsafePointer<ValueMatchConfig>, _ head: borrowing RequestHead, _ bytes: ByteView
+    ) -> Bool {
+        let name = snapshot.text(wanted.pointee.name)
+        for i in 0..<head.fields.count where head.fields[i].name == .cookie {
+            if let value = CookieView.firstValue(of: name, in: head.fields[i].value(in: bytes)) {
+                return holds(wanted, value)
+            }
+        }
+        return false
     }
 
     /// HTTPHeaderMatch. Several lines of one name are one value, joined by commas in their order (RFC 9110, section 5.3);

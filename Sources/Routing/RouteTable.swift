@@ -13,6 +13,8 @@ public final class RouteTable {
     let cache: PatternCache
     /// By pattern number; nil until first used. Holds a reference.
     private let patterns: UnsafeMutablePointer<Unmanaged<PCRE2Pattern>?>
+    /// The same expressions where they are searched for; by pattern number, nil until first used.
+    private let searches: UnsafeMutablePointer<Unmanaged<PCRE2Pattern>?>
     private let patternCount: Int
     // Memory for the keys of the request at hand.
     let hostSuffixes: UnsafeMutablePointer<HostKey.Suffix>
@@ -31,13 +33,19 @@ public final class RouteTable {
         patternCount = Int(snapshot.header.pointee.patterns.count)
         patterns = .allocate(capacity: max(1, patternCount))
         patterns.initialize(repeating: nil, count: patternCount)
+        searches = .allocate(capacity: max(1, patternCount))
+        searches.initialize(repeating: nil, count: patternCount)
         hostSuffixes = .allocate(capacity: SnapshotLimits.hostLabels)
         pathPrefixes = .allocate(capacity: Int(snapshot.header.pointee.longestPrefix) + 1)
     }
 
     deinit {
-        for i in 0..<patternCount { patterns[i]?.release() }
+        for i in 0..<patternCount {
+            patterns[i]?.release()
+            searches[i]?.release()
+        }
         patterns.deallocate()
+        searches.deallocate()
         hostSuffixes.deallocate()
         pathPrefixes.deallocate()
     }
@@ -64,11 +72,18 @@ public final class RouteTable {
         return tracer.effort
     }
 
-    func pattern(_ number: UInt32) -> PCRE2Pattern {
+    public func pattern(_ number: UInt32) -> PCRE2Pattern { pattern(number, .whole, patterns) }
+
+    /// The same expression, to be searched for.
+    public func search(_ number: UInt32) -> PCRE2Pattern { pattern(number, .anywhere, searches) }
+
+    private func pattern(
+        _ number: UInt32, _ scope: PCRE2Pattern.Scope, _ known: UnsafeMutablePointer<Unmanaged<PCRE2Pattern>?>
+    ) -> PCRE2Pattern {
         precondition(Int(number) < patternCount, "no such pattern")
-        if let known = patterns[Int(number)] { return known.takeUnretainedValue() }
-        let compiled = cache.pattern(snapshot.text(snapshot[header.pointee.patterns, Int(number)].pointee))
-        patterns[Int(number)] = Unmanaged.passRetained(compiled)
+        if let pattern = known[Int(number)] { return pattern.takeUnretainedValue() }
+        let compiled = cache.pattern(snapshot.text(snapshot[header.pointee.patterns, Int(number)].pointee), scope)
+        known[Int(number)] = Unmanaged.passRetained(compiled)
         return compiled
     }
 }

@@ -9,6 +9,10 @@ public struct FilterPlan: Equatable, Sendable {
     public var rewrite: RewritePlan?
     public var mirrors: [MirrorPlan] = []
     public var cors: CORSPlan?
+    /// HTTPRouteFilter `directResponse`.
+    public var directResponse: CustomResponsePlan?
+    /// HTTPRouteFilter `credentialInjection`.
+    public var credentialInjection: CredentialInjectionPlan?
 
     public init() {}
     public var isEmpty: Bool { self == FilterPlan() }
@@ -47,6 +51,8 @@ public struct HeaderEditPlan: Equatable, Sendable {
 public enum PathModifierPlan: Equatable, Sendable {
     case replaceFullPath(String)
     case replacePrefixMatch(String)
+    /// Of HTTPRouteFilter `urlRewrite`: what the expression matches is replaced, wherever it stands in the path.
+    case replaceRegexMatch(pattern: String, substitution: String)
 }
 
 /// RequestRedirect. What is nil is taken from the request, as Gateway API says for each field.
@@ -66,10 +72,22 @@ public struct RedirectPlan: Equatable, Sendable {
     }
 }
 
-/// URLRewrite.
+/// URLRewrite, of HTTPRoute or HTTPRouteFilter.
 public struct RewritePlan: Equatable, Sendable {
+    /// Where the host comes from when it is not written down (HTTPRouteFilter `urlRewrite.hostname`). One that cannot be a
+    /// host changes nothing.
+    public enum HostSource: Equatable, Sendable {
+        /// A field of the request, by its name.
+        case header(String)
+        /// The name of the endpoint that is chosen; an endpoint without a name changes nothing.
+        case backend
+        case pathRegex(pattern: String, substitution: String)
+    }
     public var hostname: String?
+    public var hostSource: HostSource?
     public var path: PathModifierPlan?
+    /// Whether X-Forwarded-Host tells the host that was rewritten.
+    public var appendXForwardedHost = true
 
     public init(hostname: String?, path: PathModifierPlan?) {
         self.hostname = hostname

@@ -173,6 +173,8 @@ public struct MatchPlan: Equatable, Sendable {
     /// Names in lower case.
     public var headers: [ValueMatchPlan]
     public var queryParams: [ValueMatchPlan]
+    /// HTTPRouteFilter `matches[].cookies`; names with their case.
+    public var cookies: [ValueMatchPlan] = []
     public var position: SourcePosition
 
     public init(

@@ -155,6 +155,7 @@ public struct MatchConfig: BitwiseCopyable, Sendable {
     public var methodText: TextRef
     public var headers: Table<ValueMatchConfig>
     public var queryParams: Table<ValueMatchConfig>
+    public var cookies: Table<ValueMatchConfig>
     /// As written, for `explain` and for ReplacePrefixMatch.
     public var path: TextRef
     public var pathKind: PathKind
@@ -237,6 +238,8 @@ public struct FilterConfig: BitwiseCopyable, Sendable {
     public var rewrite: Table<RewriteConfig>  // none or one
     public var mirrors: Table<MirrorConfig>
     public var cors: Table<CORSConfig>  // none or one
+    public var directResponse: Table<CustomResponseConfig>  // none or one
+    public var credentialInjection: Table<CredentialInjectionConfig>  // none or one
 }
 
 public struct HeaderEditConfig: BitwiseCopyable, Sendable {
@@ -247,9 +250,12 @@ public struct HeaderEditConfig: BitwiseCopyable, Sendable {
 }
 
 public struct PathModifierConfig: BitwiseCopyable, Sendable {
-    public enum Kind: UInt8, BitwiseCopyable, Sendable { case none, replaceFullPath, replacePrefixMatch }
+    public enum Kind: UInt8, BitwiseCopyable, Sendable {
+        case none, replaceFullPath, replacePrefixMatch, replaceRegexMatch
+    }
     public var kind: Kind
-    public var value: TextRef
+    public var value: TextRef  // Of `replaceRegexMatch` the substitution.
+    public var pattern: UInt32 = 0
 }
 
 public struct RedirectConfig: BitwiseCopyable, Sendable {
@@ -261,8 +267,15 @@ public struct RedirectConfig: BitwiseCopyable, Sendable {
 }
 
 public struct RewriteConfig: BitwiseCopyable, Sendable {
-    public var hostname: TextRef  // Empty: unchanged.
+    public enum HostSource: UInt8, BitwiseCopyable, Sendable { case hostname, header, backend, pathRegex }
+    public var hostSource: HostSource
+    /// The new host, the name of a field, or a substitution. Of `hostname`, empty: unchanged.
+    public var hostname: TextRef
+    public var hostPattern: UInt32
     public var path: PathModifierConfig
+    public var appendXForwardedHost: Bool
+
+    public var changesHost: Bool { hostSource != .hostname || !hostname.isEmpty }
 }
 
 public struct MirrorConfig: BitwiseCopyable, Sendable {

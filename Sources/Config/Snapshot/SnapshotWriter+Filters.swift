@@ -5,7 +5,7 @@ extension SnapshotWriter {
     mutating func filters(_ plan: FilterPlan, _ clusterCount: Int) -> FilterConfig {
         var config = FilterConfig(
             requestHeaders: Table(), responseHeaders: Table(), redirect: Table(), rewrite: Table(), mirrors: Table(),
-            cors: Table())
+            cors: Table(), directResponse: Table(), credentialInjection: Table())
         // Nearly every rule and backend has none, and an empty table costs nothing.
         if !plan.requestHeaders.isEmpty { config.requestHeaders = edits(plan.requestHeaders) }
         if !plan.responseHeaders.isEmpty { config.responseHeaders = edits(plan.responseHeaders) }
@@ -13,11 +13,16 @@ extension SnapshotWriter {
         if let rewrite = plan.rewrite { config.rewrite = write(rewrite) }
         if !plan.mirrors.isEmpty { config.mirrors = write(plan.mirrors, clusterCount) }
         if let cors = plan.cors { config.cors = write(cors) }
+        if let response = plan.directResponse {
+            let written = write(response)
+            config.directResponse = block.append(contentsOf: [written])
+        }
+        if let credential = plan.credentialInjection { config.credentialInjection = write(credential) }
         return config
     }
 
     /// What ``HeaderEditPlan/refusal`` refuses is left out, whoever made the plan.
-    private mutating func edits(_ plans: [HeaderEditPlan]) -> Table<HeaderEditConfig> {
+    mutating func edits(_ plans: [HeaderEditPlan]) -> Table<HeaderEditConfig> {
         let plans = plans.filter { $0.refusal == nil }
         let table = block.allocate(HeaderEditConfig.self, count: plans.count)
         guard block.failure == nil else { return table }
@@ -28,7 +33,7 @@ extension SnapshotWriter {
         return table
     }
 
-    private mutating func write(_ plan: RedirectPlan) -> Table<RedirectConfig> {
+    mutating func write(_ plan: RedirectPlan) -> Table<RedirectConfig> {
         let config = RedirectConfig(
             scheme: text(plan.scheme ?? ""), hostname: text(plan.hostname ?? ""), path: modifier(plan.path),
             port: plan.port ?? 0, statusCode: plan.statusCode)
@@ -36,7 +41,18 @@ extension SnapshotWriter {
     }
 
     private mutating func write(_ plan: RewritePlan) -> Table<RewriteConfig> {
-        let config = RewriteConfig(hostname: text(plan.hostname ?? ""), path: modifier(plan.path))
+        var config = RewriteConfig(
+            hostSource: .hostname, hostname: text(plan.hostname ?? ""), hostPattern: 0, path: modifier(plan.path),
+            appendXForwardedHost: plan.appendXForwardedHost)
+        switch plan.hostSource {
+        case nil: break
+        case .header(let name): (config.hostSource, config.hostname) = (.header, text(name))
+        case .backend: config.hostSource = .backend
+        case .pathRegex(let expression, let substitution):
+            config.hostSource = .pathRegex
+            config.hostname = text(substitution)
+            config.hostPattern = pattern(expression)
+        }
         return block.append(contentsOf: [config])
     }
 
@@ -46,15 +62,21 @@ extension SnapshotWriter {
         case .replaceFullPath(let path): PathModifierConfig(kind: .replaceFullPath, value: text(Self.escaped(path)))
         case .replacePrefixMatch(let path):
             PathModifierConfig(kind: .replacePrefixMatch, value: text(Self.escaped(path)))
+        case .replaceRegexMatch(let expression, let substitution):
+            PathModifierConfig(
+                kind: .replaceRegexMatch, value: text(Self.escaped(substitution, isSubstitution: true)),
+                pattern: pattern(expression))
         }
     }
 
     /// The CRD lets any text be a replacement; what cannot stand in a path (RFC 3986, section 3.3) is percent-encoded, so that
     /// no manifest can break a request line or begin a query.
-    private static func escaped(_ path: String) -> String {
+    /// - Parameter isSubstitution: `\` has a meaning in it, and a query may begin in it.
+    private static func escaped(_ path: String, isSubstitution: Bool = false) -> String {
         func isIllegal(_ byte: UInt8) -> Bool {
             switch byte {
-            case 0...0x20, 0x7F, 0x22, 0x23, 0x3C, 0x3E, 0x3F, 0x5C, 0x5E, 0x60, 0x7B, 0x7C, 0x7D: true
+            case 0x3F, 0x5C: !isSubstitution
+            case 0...0x20, 0x7F, 0x22, 0x23, 0x3C, 0x3E, 0x5E, 0x60, 0x7B, 0x7C, 0x7D: true
             default: false
             }
         }

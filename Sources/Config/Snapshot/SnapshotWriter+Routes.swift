@@ -187,6 +187,7 @@ extension SnapshotWriter {
             rule: UInt32(rule), match: UInt16(index), method: MatchConfig.anyMethod, methodText: TextRef(),
             headers: valueMatches(plan.headers, isHeader: true),
             queryParams: valueMatches(plan.queryParams, isHeader: false),
+            cookies: valueMatches(plan.cookies, isHeader: false),
             path: path, pathKind: kind, rankLength: rankLength, position: plan.position)
         if let method = plan.method {
             config.method = method.withView { view in
@@ -199,7 +200,7 @@ extension SnapshotWriter {
             config: config, key: key, hash: RollingHash.of(block.text(key)),
             rank: MatchRank(
                 kind: kind, length: Int(rankLength), hasMethod: plan.method != nil, headers: plan.headers.count,
-                queryParams: plan.queryParams.count),
+                queryParams: plan.queryParams.count, cookies: plan.cookies.count),
             depth: depth, pattern: pattern)
     }
 

@@ -26,6 +26,7 @@ struct RuleOverlap {
         var rest: UInt64 = 0
         for header in match.headers { rest &+= value(5, header) }
         for query in match.queryParams { rest &+= value(6, query) }
+        for cookie in match.cookies { rest &+= value(8, cookie) }
         hasher.add(rest)
         return hasher.value
     }

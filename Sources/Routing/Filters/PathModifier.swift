@@ -28,6 +28,7 @@ public enum PathModifier {
                 if !prefix.isEmpty { writeRooted(prefix, to: &buffer) }
                 buffer.append(rest)
             }
+        case .replaceRegexMatch: preconditionFailure("a path that an expression rewrites is a PathRewrite's")
         }
     }
 

@@ -189,7 +189,7 @@ private struct SnapshotReading {
             place: place(record.position))
         // What was decided stands in the plan too, in plain values.
         let planned = plan.routes[Int(record.route)].rules[Int(record.index)]
-        rule.filters = FilterWords.lines(planned.filters, plan)
+        rule.filters = FilterWords.lines(planned.filters, plan) + FilterWords.lines(planned.traffic)
         if let time = planned.requestTimeout, time > .zero { rule.requestTimeout = time }
         if let time = planned.backendRequestTimeout, time > .zero { rule.backendRequestTimeout = time }
         rule.retry = planned.retry
@@ -249,6 +249,7 @@ private struct SnapshotReading {
         for i in 0..<Int(match.queryParams.count) {
             parts.append("query " + words(snapshot[match.queryParams, i].pointee))
         }
+        for i in 0..<Int(match.cookies.count) { parts.append("cookie " + words(snapshot[match.cookies, i].pointee)) }
         return parts.joined(separator: ", ")
     }
 

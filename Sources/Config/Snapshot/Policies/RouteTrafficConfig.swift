@@ -8,6 +8,11 @@ public struct RouteTrafficConfig: BitwiseCopyable, Sendable {
     public var bandwidthLimit: Table<BandwidthLimitConfig>
     public var admissionControl: Table<AdmissionControlPlan>
     public var adaptiveConcurrency: Table<AdaptiveConcurrencyPlan>
+    public var faultInjection = Table<FaultInjectionPlan>()
+    public var requestBuffer = Table<RequestBufferPlan>()
+    public var responseOverride = Table<ResponseOverrideConfig>()
+    public var compression = Table<CompressorPlan>()
+    public var httpUpgrade = Table<HTTPUpgradeConfig>()
 }
 
 extension SnapshotWriter {
@@ -20,9 +25,15 @@ extension SnapshotWriter {
     ) -> Table<RouteTrafficConfig> {
         let rateLimit = plan.rateLimit.map { write($0, route: route) }
         let bandwidthLimit = plan.bandwidthLimit.map { write($0) }
-        let config = RouteTrafficConfig(
+        var config = RouteTrafficConfig(
             slot: slot, identity: identity, rateLimit: optional(rateLimit), bandwidthLimit: optional(bandwidthLimit),
             admissionControl: optional(plan.admissionControl), adaptiveConcurrency: optional(plan.adaptiveConcurrency))
+        config.faultInjection = optional(plan.faultInjection)
+        config.requestBuffer = optional(plan.requestBuffer)
+        config.responseOverride = write(plan.responseOverride)
+        config.compression = block.append(contentsOf: plan.compression)
+        let upgrade = plan.httpUpgrade.map { HTTPUpgradeConfig(types: texts($0.types)) }
+        config.httpUpgrade = optional(upgrade)
         return block.append(contentsOf: [config])
     }
 

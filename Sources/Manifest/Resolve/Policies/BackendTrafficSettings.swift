@@ -22,14 +22,22 @@ struct BackendTrafficSettings {
 
     /// - Parameter spec: `spec` of the policies, the nearest first.
     init(_ spec: PolicyNode, _ index: ResourceIndex) {
-        let reading = PolicyReading(index: index)
+        var reading = PolicyReading(index: index)
         name = spec.layers.map { "\(index.resources[$0.policy].name)" }.joined(separator: " + ")
         switch spec[.proxyProtocol][.version].string {
         case "V1": proxyProtocol = .v1
         case "V2": proxyProtocol = .v2
         default: break
         }
+<<<<<<< HEAD
         cluster.dns = DNSPlan(spec[.dns])
+=======
+        route.faultInjection = FaultInjectionPlan(spec[.faultInjection], &reading)
+        route.requestBuffer = RequestBufferPlan(spec[.requestBuffer], &reading)
+        route.responseOverride = ResponseOverridePlan.all(spec[.responseOverride], &reading)
+        route.compression = CompressorPlan.all(spec, &reading)
+        route.httpUpgrade = HTTPUpgradePlan(spec[.httpUpgrade], &reading)
+>>>>>>> 473f617 (HTTPRouteFilter, faultInjection, responseOverride, compressor, requestBuffer and httpUpgrade are read into plans and records; matches may ask for cookies; expressions can replace parts of a path)
         problems = reading.problems
     }
 }
