@@ -29,15 +29,12 @@ struct BackendTrafficSettings {
         case "V2": proxyProtocol = .v2
         default: break
         }
-<<<<<<< HEAD
         cluster.dns = DNSPlan(spec[.dns])
-=======
         route.faultInjection = FaultInjectionPlan(spec[.faultInjection], &reading)
         route.requestBuffer = RequestBufferPlan(spec[.requestBuffer], &reading)
         route.responseOverride = ResponseOverridePlan.all(spec[.responseOverride], &reading)
         route.compression = CompressorPlan.all(spec, &reading)
         route.httpUpgrade = HTTPUpgradePlan(spec[.httpUpgrade], &reading)
->>>>>>> 473f617 (HTTPRouteFilter, faultInjection, responseOverride, compressor, requestBuffer and httpUpgrade are read into plans and records; matches may ask for cookies; expressions can replace parts of a path)
         problems = reading.problems
     }
 }
