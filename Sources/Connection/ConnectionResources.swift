@@ -28,6 +28,15 @@ public struct ConnectionLimits: BitwiseCopyable, Sendable {
     public var http2PingAnswer = TimeAmount.seconds(15)
     /// How long a peer may leave a stream's octets without a window worth mentioning.
     public var streamIdle = TimeAmount.seconds(300)
+    /// Requests that one connection from a client may bring; the last one's answer ends it.
+    public var requests = UInt32.max
+    /// From a client's connection's acceptance until it is to end.
+    public var duration = TimeAmount.forever
+    /// What is idle at the end of ``duration`` goes at once, instead of with its next request. Of HTTP/1.1; HTTP/2 says GOAWAY.
+    public var closesAtDuration = false
+    /// Trailers of HTTP/1.1 messages from and to clients go on; else they are dropped.
+    public var passesTrailers = true
+    public var http2Keepalive = HTTP2Keepalive()
     /// Between two looks at an HTTP/2 connection that has streams.
     static let http2Watch = TimeAmount.seconds(5)
     /// An HTTP/2 connection without streams gives up the memory of its lists after this.
@@ -73,7 +82,8 @@ public final class ConnectionResources {
     public static let keptMessages = 1024
 
     public let loop: EventLoop
-    public var limits: ConnectionLimits
+    /// For connections that have no other.
+    public let terms: ConnectionTerms
     public var buffers = BufferPool(blockSize: blockSize, limit: keptBlocks)
     public let pipes = PipePool()
     let http2 = HTTP2Library()
@@ -86,9 +96,15 @@ public final class ConnectionResources {
 
     public init(loop: EventLoop, limits: ConnectionLimits = ConnectionLimits()) {
         self.loop = loop
-        self.limits = limits
+        terms = ConnectionTerms(limits)
         // Outlives every turn but the loop's last; and most turns have nothing to send here.
         loop.atEndOfTurn { [unowned(unsafe) self] in if !senders.isEmpty { sendAll() } }
+    }
+
+    /// Of ``terms``.
+    public var limits: ConnectionLimits {
+        _read { yield terms.limits }
+        _modify { yield &terms.limits }
     }
 
     func sendAtEndOfTurn(_ connection: HTTP2Connection) { senders.append(connection) }
@@ -111,6 +127,7 @@ public final class ConnectionResources {
     func giveBack(_ message: RequestMessage) {
         guard requests.count < Self.keptMessages else { return }
         message.parser.reset()
+        message.edited.clear()
         requests.append(message)
     }
 
@@ -127,6 +144,11 @@ public final class ConnectionResources {
 public final class RequestMessage {
     public var head = RequestHead()
     public var parser = RequestHeadParser()
+    /// When its first octet came; of HTTP/2, when it was complete.
+    public internal(set) var began = Instant(nanoseconds: 0)
+    /// The head as a policy has edited it, in the place of what came; empty: it is not edited. What `head` says counts from
+    /// here then. See ``ServerStream/replaceHead(_:)``.
+    var edited = ByteBuffer()
 }
 
 /// A response head while it is received.

@@ -10,6 +10,8 @@ open class ServerStream: MessageStream {
     /// Who owns the connection between exchanges.
     final unowned(unsafe) let acceptor: ConnectionOwner
     public final internal(set) var origin: ConnectionOrigin
+    /// What the connection was accepted under.
+    public final let terms: ConnectionTerms
     /// Set while a head is received and its exchange runs.
     public final internal(set) var request: RequestMessage?
     /// The connection closes after the response under way: asked for by a peer, by a drain, or by a broken request.
@@ -18,12 +20,23 @@ open class ServerStream: MessageStream {
     init(origin: ConnectionOrigin, acceptor: ConnectionOwner, resources: ConnectionResources) {
         self.origin = origin
         self.acceptor = acceptor
+        terms = origin.terms ?? resources.terms
         owner = acceptor
         super.init(resources: resources)
     }
 
     /// The head's octets; its offsets count from their start. Valid until the exchange ends.
-    public final var headBytes: ByteView { input.written.upTo(pinned) }
+    public final var headBytes: ByteView {
+        if let request, !request.edited.isEmpty { return request.edited.view }
+        return input.written.upTo(pinned)
+    }
+
+    /// Puts an edited head in the place of the one that came, for whoever reads it from now on.
+    /// - Parameter octets: what the request's `head` counts from now; exchanged for memory that was used before.
+    public final func replaceHead(_ octets: inout ByteBuffer) {
+        guard let request else { preconditionFailure("no head to be replaced") }
+        swap(&request.edited, &octets)
+    }
 
     public final var peer: SocketAddress { origin.peer }
 
@@ -61,6 +74,11 @@ public struct ConnectionOrigin {
     public var listenerIdentity: UInt64 = 0
     /// What a PROXY header told besides the client's address; nil: there was none.
     public var proxied: ProxiedOrigin?
+
+    /// The listener's own limits; nil: the worker's.
+    public var terms: ConnectionTerms?
+    /// The place in the shared live state where it counts as one of its listener's connections; 0: it does not count.
+    public var countedIn: UInt32 = 0
 
     /// Everything on it came over TLS.
     public var isSecure: Bool { listenerIdentity != 0 }

@@ -7,6 +7,8 @@ public struct TimeAmount: Comparable, Hashable, BitwiseCopyable, Sendable {
     @inlinable public static func milliseconds(_ n: Int64) -> TimeAmount { TimeAmount(nanoseconds: n * 1_000_000) }
     @inlinable public static func seconds(_ n: Int64) -> TimeAmount { TimeAmount(nanoseconds: n * 1_000_000_000) }
     @inlinable public static var zero: TimeAmount { TimeAmount(nanoseconds: 0) }
+    /// Longer than any process lives: an instant that lies so far ahead is ``Instant/distantFuture``.
+    @inlinable public static var forever: TimeAmount { TimeAmount(nanoseconds: .max) }
     @inlinable public var milliseconds: Int64 { nanoseconds / 1_000_000 }
     @inlinable public static func < (a: Self, b: Self) -> Bool { a.nanoseconds < b.nanoseconds }
     @inlinable public static func + (a: Self, b: Self) -> Self { Self(nanoseconds: a.nanoseconds &+ b.nanoseconds) }

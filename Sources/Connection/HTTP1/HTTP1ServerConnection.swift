@@ -19,8 +19,8 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
     private var wire: HTTP1Wire
     private var isReadingHeads = false
     private var lingered = 0
-    /// A head was complete already: what comes first on a connection cannot come any more.
-    private var hasServed = false
+    /// Heads that were complete: what comes first on a connection cannot come any more.
+    private var served: UInt32 = 0
     /// The library's memory for TLS was given back: nothing has come for a while.
     private var isQuiet = true
     /// Octets that a body has at least behind a head that stays in the input: a trailer section must fit
@@ -38,7 +38,7 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
         super.init(origin: origin, acceptor: acceptor, resources: resources)
         spliceable = wire.fd
         resources.loop.add(wire.fd, self)
-        resources.loop.setDeadline(self, resources.loop.now + resources.limits.headReceived)
+        resources.loop.setDeadline(self, firstDeadline)
     }
 
     /// Takes over a descriptor that is registered with the loop, and what was read from it. Begins with the next
@@ -54,12 +54,12 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
         // The handshake may have brought more than its end.
         if tls != nil { mayRead = true }
         resources.loop.replace(wire.fd, self)
-        resources.loop.setDeadline(self, resources.loop.now + resources.limits.headReceived)
+        resources.loop.setDeadline(self, firstDeadline)
     }
 
     /// The socket, still registered with the loop, and what was read from it: another protocol is spoken on it.
     public func take(received: inout ByteBuffer) -> CInt {
-        precondition(phase == .head && !hasServed, "only a connection that has served nothing can be taken")
+        precondition(phase == .head && served == 0, "only a connection that has served nothing can be taken")
         resources.loop.clearDeadline(self)
         if let request {
             resources.giveBack(request)
@@ -73,6 +73,16 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
     public override var tls: TLSChannel? { wire.tls }
     public override var localAddress: SocketAddress? { Socket.localAddress(wire.fd) }
 
+    /// Of a connection on which nothing has come yet.
+    private var firstDeadline: Instant {
+        resources.loop.now + min(terms.limits.headReceived, terms.limits.keepAliveIdle)
+    }
+
+    /// When a connection that is idle now goes, if nothing comes.
+    private var idleDeadline: Instant {
+        min(resources.loop.now + terms.limits.keepAliveIdle, idleEnd)
+    }
+
     public var isIdle: Bool { phase == .idle }
     public var isClosed: Bool { phase == .closed }
     public override var isOpen: Bool { wire.isOpen }
@@ -85,9 +95,17 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
         handle(events)
     }
 
+    public override func takeTrailers(to output: inout ByteBuffer) {
+        if terms.limits.passesTrailers { super.takeTrailers(to: &output) } else { dropTrailers() }
+    }
+
     public override func fill() -> Fill { wire.fill(self) }
     public override func write(body data: ByteView, more: Bool) -> Int { wire.write(body: data, more: more, self) }
-    public override func endBody(after source: MessageStream?) { wire.endBody(after: source, self) }
+    public override func endBody(after source: MessageStream?) {
+        guard !terms.limits.passesTrailers, let source else { return wire.endBody(after: source, self) }
+        source.dropTrailers()
+        wire.endBody(after: nil, self)
+    }
     public override func flush() -> Bool { wire.flush(self) }
     public override func finishSending() { wire.finishSending(self) }
     public override var isTruncated: Bool { wire.isTruncated }
@@ -122,7 +140,7 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
         guard !isReadingHeads else { return }
         isReadingHeads = true
         defer { isReadingHeads = false }
-        var served = 0
+        var inThisTurn = 0
         while phase == .idle || phase == .head {
             if input.isEmpty {
                 switch fill() {
@@ -135,8 +153,8 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
                 }
             }
             guard parseHead() else { return }
-            served += 1
-            if served == ConnectionLimits.requestsPerTurn, phase == .idle {
+            inThisTurn += 1
+            if inThisTurn == ConnectionLimits.requestsPerTurn, phase == .idle {
                 resources.loop.again(self)
                 return
             }
@@ -151,12 +169,13 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
         } else {
             message = resources.leaseRequest()
             request = message
+            message.began = resources.loop.now
             phase = .head
             isFresh = false
-            resources.loop.setDeadline(self, resources.loop.now + resources.limits.headReceived)
+            resources.loop.setDeadline(self, resources.loop.now + terms.limits.headReceived)
         }
         while true {
-            switch message.parser.parse(input.view, into: &message.head, limits: resources.limits.requestHead) {
+            switch message.parser.parse(input.view, into: &message.head, limits: terms.limits.requestHead) {
             case .complete:
                 beginExchange(message)
                 return true
@@ -170,7 +189,7 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
                     return false
                 }
             case .refused(let refusal):
-                if refusal == .http2Preface, !hasServed, acceptor.prefaceReceived(on: self) { return false }
+                if refusal == .http2Preface, served == 0, acceptor.prefaceReceived(on: self) { return false }
                 refuse(status: refusal.status, reason: refusal.reason)
                 return false
             }
@@ -180,15 +199,20 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
     private func beginExchange(_ message: RequestMessage) {
         resources.loop.suspendDeadline(self)
         phase = .exchange
-        hasServed = true
+        served &+= 1
         // What was answered before is gone; the head stays at the input's start until the exchange ends.
         if input.start > 0 { input.compact() }
         pinned = message.head.length
         if input.capacity - pinned < Self.roomBehindHead { input.reserve(pinned + Self.roomBehindHead) }
         input.consume(message.head.length)
         incoming.begin(message.head.framing)
-        if message.head.persistence == .close { closesAfterResponse = true }
+        if message.head.persistence == .close || isToEnd { closesAfterResponse = true }
         owner.requestReceived(on: self)
+    }
+
+    /// It has brought as many requests, or lasted as long, as its listener allows.
+    private var isToEnd: Bool {
+        served >= terms.limits.requests || resources.loop.now - origin.acceptedAt >= terms.limits.duration
     }
 
     private func refuse(status: UInt16, reason: StaticString) {
@@ -220,7 +244,7 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
             reclaimMemory()
             isQuiet = wire.tls == nil
             resources.loop.setDeadline(
-                self, resources.loop.now + (isQuiet ? resources.limits.keepAliveIdle : ConnectionLimits.quietAfter))
+                self, isQuiet ? idleDeadline : min(idleDeadline, resources.loop.now + ConnectionLimits.quietAfter))
             // Once the peer has finished this stays true: further requests may lie before its FIN, which is then read.
             if !mayRead { return }
         }
@@ -263,7 +287,7 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
         wire.finishSending(self)
         input.clear()
         pinned = 0
-        resources.loop.setDeadline(self, resources.loop.now + resources.limits.lingering)
+        resources.loop.setDeadline(self, resources.loop.now + terms.limits.lingering)
         linger()
     }
 
@@ -305,13 +329,25 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
         wire.close(self)
     }
 
+    /// When its duration ends, where that ends an idle connection too.
+    private var idleEnd: Instant {
+        terms.limits.closesAtDuration ? origin.acceptedAt + terms.limits.duration : .distantFuture
+    }
+
+    /// The library's memory was given back at `now`, in the middle of being idle.
+    private func quietDeadline(_ now: Instant) -> Instant {
+        min(now + (terms.limits.keepAliveIdle - ConnectionLimits.quietAfter), idleEnd)
+    }
+
     public override func deadlinePassed(now: Instant) {
         switch phase {
         case .head: refuse(status: 408, reason: "the request's head did not arrive in time")
-        case .idle where !isQuiet:
+        case .idle where !isQuiet && now < idleEnd:
             isQuiet = true
             wire.reclaim(self)
-            resources.loop.setDeadline(self, now + (resources.limits.keepAliveIdle - ConnectionLimits.quietAfter))
+            resources.loop.setDeadline(self, quietDeadline(now))
+        // At the end of its allowed duration a request may lie in the socket; it is served.
+        case .idle where terms.limits.closesAtDuration: drain()
         case .idle, .lingering: lost()
         case .exchange, .closed: break
         }

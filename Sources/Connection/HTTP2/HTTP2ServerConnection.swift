@@ -15,6 +15,12 @@ public final class HTTP2ServerConnection: HTTP2Connection, DownstreamConnection 
     public var registryIndex = -1
     public private(set) var isFresh = true
     private unowned(unsafe) let acceptor: ConnectionOwner
+    private let terms: ConnectionTerms
+    /// Requests that were begun.
+    private var served: UInt32 = 0
+    private var keepaliveAt = Instant.distantFuture
+    private var keepaliveAsked: Instant
+    private var keepaliveAnswerBy = Instant.distantFuture
     private var free: [HTTP2ServerStream] = []
     /// What others read before it was known that this is HTTP/2.
     private var received: ByteBuffer
@@ -23,19 +29,21 @@ public final class HTTP2ServerConnection: HTTP2Connection, DownstreamConnection 
 
     /// Takes over a descriptor that is registered with the loop, and what was read from it, the preface first. Begins with
     /// the next ``ready(_:)``, which the caller owes.
-    /// - Parameter http2: the listener's own limits; nil: those of `resources`.
     public init(
         taking fd: CInt, tls: TLSChannel? = nil, received: consuming ByteBuffer, origin: ConnectionOrigin,
-        acceptor: ConnectionOwner, resources: ConnectionResources, http2: HTTP2Limits? = nil
+        acceptor: ConnectionOwner, resources: ConnectionResources
     ) {
         self.origin = origin
+        terms = origin.terms ?? resources.terms
+        keepaliveAsked = resources.loop.now
         self.acceptor = acceptor
         self.received = received
         idleSince = resources.loop.now
         super.init(
-            adopting: OwnedFD(adopting: fd), tls: tls, side: .server, limits: http2 ?? resources.limits.forHTTP2,
+            adopting: OwnedFD(adopting: fd), tls: tls, side: .server, limits: terms.limits.forHTTP2,
             resources: resources)
         resources.loop.replace(descriptor, self)
+        setKeepalive()
         arm()
         sendLater()
     }
@@ -94,6 +102,8 @@ public final class HTTP2ServerConnection: HTTP2Connection, DownstreamConnection 
 
     private func begin(_ lane: HTTP2Lane) {
         isFresh = false
+        served &+= 1
+        if served >= terms.limits.requests { session.beginDrain(now: resources.loop.now) }
         let stream = free.popLast() ?? HTTP2ServerStream(self, acceptor: acceptor)
         stream.begin(lane)
     }
@@ -114,16 +124,41 @@ public final class HTTP2ServerConnection: HTTP2Connection, DownstreamConnection 
 
     // MARK: deadlines
 
-    override var sideDeadline: Instant {
-        if session.isInsideHead { return session.headSince + resources.limits.headReceived }
+    override var sideDeadline: Instant { min(min(mainDeadline, durationDeadline), min(keepaliveAt, keepaliveAnswerBy)) }
+
+    /// GOAWAY is said once.
+    private var durationDeadline: Instant {
+        session.isDraining ? .distantFuture : origin.acceptedAt + terms.limits.duration
+    }
+
+    private var mainDeadline: Instant {
+        if session.isInsideHead { return session.headSince + terms.limits.headReceived }
         guard session.lanes.isEmpty else { return .distantFuture }
-        if isFresh { return origin.acceptedAt + resources.limits.headReceived }
-        return idleSince + resources.limits.keepAliveIdle
+        if isFresh { return origin.acceptedAt + terms.limits.headReceived }
+        return idleSince + terms.limits.keepAliveIdle
     }
 
     override func sideDeadlinePassed(now: Instant) {
+        if now >= keepaliveAnswerBy {
+            guard lastHeard > keepaliveAsked else { return lost() }
+            keepaliveAnswerBy = .distantFuture
+        }
+        if now >= keepaliveAt {
+            keepaliveAsked = now
+            keepaliveAnswerBy = now + terms.limits.http2Keepalive.timeout
+            session.ping(0)
+            setKeepalive()
+        }
+        if now >= durationDeadline { drain() }
         // A head that does not end holds all that comes behind it; there is no way to give up it alone.
-        terminate(session.isInsideHead ? .enhanceYourCalm : .noError)
+        if phase == .open, now >= mainDeadline { terminate(session.isInsideHead ? .enhanceYourCalm : .noError) }
+    }
+
+    private func setKeepalive() {
+        guard terms.limits.http2Keepalive.isOn else { return }
+        // Chance enough to spread what was accepted together.
+        let chance = UInt64(origin.peer.port) &* 0x9E37_79B9_7F4A_7C15 >> 16
+        keepaliveAt = terms.limits.http2Keepalive.next(after: keepaliveAsked, heard: lastHeard, chance: chance)
     }
 
     // MARK: the end

@@ -40,10 +40,16 @@ public final class HTTP2ServerStream: ServerStream {
         mayRead = false
         let message = resources.leaseRequest()
         request = message
+        message.began = resources.loop.now
         octetsReceived &+= UInt64(lane.heads.count)
-        if let refusal = lane.readRequest(into: &message.head, limits: resources.limits.requestHead) {
+        if let refusal = lane.readRequest(into: &message.head, limits: terms.limits.requestHead) {
             message.head.reset()
             closesAfterResponse = true
+            if keeper.session.limits.endsConnectionOnInvalidMessage {
+                wire.reset(.protocolError)
+                giveUp()
+                return keeper.terminate(.protocolError)
+            }
             return acceptor.refused(on: self, status: refusal.status, reason: refusal.reason)
         }
         // The head stays at the input's start until the exchange ends; content comes behind it.

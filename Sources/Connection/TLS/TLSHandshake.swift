@@ -26,7 +26,7 @@ public final class TLSHandshake: EventSource, DownstreamConnection {
         self.resources = resources
         channel = TLSChannel(TLSSession(server: front))
         super.init()
-        resources.loop.setDeadline(self, resources.loop.now + resources.limits.handshake)
+        resources.loop.setDeadline(self, resources.loop.now + (origin.terms ?? resources.terms).limits.handshake)
     }
 
     /// - Parameters:

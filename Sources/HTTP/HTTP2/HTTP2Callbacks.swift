@@ -200,6 +200,11 @@ extension HTTP2Session {
             // What we end for reasons of our own is not the peer's doing.
             if let lane = lane(header.stream_id), lane._withUnsafeGuaranteedRef({ $0.isResetByUs }) { return }
             if let abuse = guardian.provokedReset(now: now) { end(for: abuse) }
+            if limits.endsConnectionOnInvalidMessage,
+                frame.pointee.rst_stream.error_code == HTTP2ErrorCode.protocolError.rawValue
+            {
+                terminate(.protocolError)
+            }
         case NGHTTP2_GOAWAY.rawValue:
             let code = HTTP2ErrorCode(rawValue: frame.pointee.goaway.error_code)
             if code != .noError { error = code }

@@ -17,6 +17,8 @@ public struct HTTP2Limits: Equatable, BitwiseCopyable, Sendable {
     public var responseHead = HeadLimits.response
     public var trailers = ChunkedLimits()
     public var abuse = HTTP2AbuseLimits()
+    /// A malformed message ends the connection, and not its stream alone (ClientTrafficPolicy, `http2.onInvalidMessage`).
+    public var endsConnectionOnInvalidMessage = false
 
     public init() {}
 

@@ -24,8 +24,3 @@ public struct TimeoutPlan: Equatable, BitwiseCopyable, Sendable {
         amount < .zero ? standard : amount == .zero ? .forever : amount
     }
 }
-
-extension TimeAmount {
-    /// Longer than any process lives: an instant that lies so far ahead is ``Instant/distantFuture``.
-    public static var forever: TimeAmount { TimeAmount(nanoseconds: .max) }
-}
