@@ -8,6 +8,7 @@ extension SnapshotWriter {
         var listener = 0
         for (index, socket) in sockets.enumerated() {
             var hosts: [HostEntry] = []
+            let client = SocketClientConfig(socket, firstListener: UInt32(listener))
             for plan in socket.listeners {
                 hosts.append(HostEntry(name: hostText(plan.hostname), value: UInt32(listener)))
                 block[header.listeners, listener] = write(plan, port: socket.address.port, slots)
@@ -21,7 +22,7 @@ extension SnapshotWriter {
                     $0.listenerProtocol == .tlsPassthrough || $0.listenerProtocol == .tlsTerminate
                 },
                 answersUnknownNames: socket.listeners.contains { $0.listenerProtocol == .https },
-                hosts: hostIndex(hosts))
+                client: client, hosts: hostIndex(hosts))
         }
     }
 

@@ -16,6 +16,47 @@ public struct ClientTrafficConfig: BitwiseCopyable, Sendable {
     public var looksAtHeads: Bool
 }
 
+/// Of all listeners of a socket together, what their policies say of connections about which nothing is known yet.
+public struct SocketClientConfig: BitwiseCopyable, Sendable {
+    public static let none: UInt32 = .max
+    /// Some listener of the socket has a policy.
+    public var hasPolicies: Bool
+    /// The listener whose policy holds from the first octet on: clear-text HTTP, on which all listeners of a socket agree,
+    /// and TCP. `none`: nobody's; within TLS the server name tells whose connection it is.
+    public var listener: UInt32
+    /// The shortest that any listener sets.
+    public var inspectionTimeout: TimeoutPlan
+    public var handshakeTimeout: TimeoutPlan
+    /// The smallest that any listener sets; 0: as many as wait; below zero: nobody sets it.
+    public var acceptsPerEvent: Int32
+
+    /// - Parameter firstListener: the number of the socket's first listener in the snapshot.
+    init(_ plan: SocketPlan, firstListener: UInt32) {
+        hasPolicies = false
+        listener = Self.none
+        inspectionTimeout = TimeoutPlan()
+        handshakeTimeout = TimeoutPlan()
+        acceptsPerEvent = -1
+        for (number, each) in plan.listeners.enumerated() where !each.client.isEmpty {
+            hasPolicies = true
+            if !each.listenerProtocol.beginsWithTLS, listener == Self.none { listener = firstListener + UInt32(number) }
+            let connection = each.client.connection
+            inspectionTimeout = Self.shorter(inspectionTimeout, connection.inspectionTimeout)
+            handshakeTimeout = Self.shorter(handshakeTimeout, connection.handshakeTimeout)
+            if connection.acceptsPerEvent >= 0 {
+                let isFewer = acceptsPerEvent < 0 || connection.acceptsPerEvent != 0
+                    && (acceptsPerEvent == 0 || connection.acceptsPerEvent < acceptsPerEvent)
+                if isFewer { acceptsPerEvent = connection.acceptsPerEvent }
+            }
+        }
+    }
+
+    private static func shorter(_ a: TimeoutPlan, _ b: TimeoutPlan) -> TimeoutPlan {
+        guard a.isSet else { return b }
+        return b.isSet && b.over(.forever) < a.over(.forever) ? b : a
+    }
+}
+
 public struct ClientIPConfig: BitwiseCopyable, Sendable {
     public var method: ClientIPPlan.Method
     public var numTrustedHops: UInt32
