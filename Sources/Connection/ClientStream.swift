@@ -12,6 +12,9 @@ open class ClientStream: MessageStream {
     /// Requests that its connection carried before the present one.
     public final internal(set) var served = 0
 
+    /// What the request says in `:scheme`, where there is such a field; nil: that of its own transport.
+    public final var requestScheme: Scheme?
+
     init(peer: SocketAddress, owner: ConnectionOwner, resources: ConnectionResources) {
         self.peer = peer
         self.owner = owner

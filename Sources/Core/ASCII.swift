@@ -12,6 +12,7 @@ public enum ASCII {
     public static let semicolon: UInt8 = 0x3B
     public static let equals: UInt8 = 0x3D
     public static let question: UInt8 = 0x3F
+    public static let underscore: UInt8 = 0x5F
 
     @inlinable public static func lower(_ byte: UInt8) -> UInt8 { byte &- 0x41 < 26 ? byte | 0x20 : byte }
     @inlinable public static func upper(_ byte: UInt8) -> UInt8 { byte &- 0x61 < 26 ? byte & 0xDF : byte }

@@ -52,7 +52,7 @@ public final class HTTP2ClientStream: ClientStream {
             keeper.isClosed
             ? nil
             : keeper.session.request(
-                &output, length: length, scheme: keeper.scheme, ends: framing == OutgoingFraming.none)
+                &output, length: length, scheme: requestScheme ?? keeper.scheme, ends: framing == OutgoingFraming.none)
         output.clear()
         resources.buffers.reclaim(&output)
         guard let lane else {

@@ -80,7 +80,7 @@ extension Exchange {
         record.scheme = ByteView(scheme.text)
         record.status = status
         record.reason = reason
-        record.peer = downstream.peer
+        record.peer = clientAddress
         record.attempts = attempts
         let bytes = downstream.headBytes
         // A head that was refused has no offsets to be trusted.
@@ -124,6 +124,10 @@ extension Exchange {
         backend = nil
         cluster = nil
         endpoint = nil
+        client = nil
+        detectedClient = nil
+        receivedDeadline = .distantFuture
+        durationDeadline = .distantFuture
         isGRPC = false
         grpcWeb = nil
         normalisedPath.clear()

@@ -108,15 +108,7 @@ extension Exchange {
         _ message: RequestMessage, _ bytes: ByteView, _ edits: HeaderEdits, to out: inout ByteBuffer
     ) {
         guard let downstream else { return }
-        if !edits.replaces(.xForwardedFor) {
-            out.append("X-Forwarded-For: ")
-            for i in 0..<message.head.fields.count where message.head.fields[i].name == .xForwardedFor {
-                out.append(message.head.fields[i].value(in: bytes))
-                out.append(", ")
-            }
-            downstream.peer.ip.write(to: &out)
-            out.append("\r\n")
-        }
+        if !edits.replaces(.xForwardedFor) { writeForwardedFor(message, bytes, downstream.peer.ip, to: &out) }
         if !edits.replaces(.xForwardedProto) {
             out.append(downstream.origin.isSecure ? "X-Forwarded-Proto: https\r\n" : "X-Forwarded-Proto: http\r\n")
         }
@@ -126,11 +118,31 @@ extension Exchange {
             out.append(message.head.authority.of(bytes))
             out.append("\r\n")
         }
-        if !edits.replaces(.xRequestId) {
+        if !edits.replaces(.xRequestId), tellsRequestID(message, bytes) {
             out.append("X-Request-Id: ")
             out.append(requestID(message, bytes))
             out.append("\r\n")
         }
+        if let client, client.pointee.request.enablesEnvoyHeaders { writeEnvoyFields(message, bytes, to: &out) }
+    }
+
+    /// What came, and behind it the address that the connection came from, unless a policy leaves that out
+    /// (`clientIPDetection.xForwardedFor.disableXForwardedForAppend`).
+    private func writeForwardedFor(
+        _ message: RequestMessage, _ bytes: ByteView, _ peer: IPAddress, to out: inout ByteBuffer
+    ) {
+        let appends = client?.pointee.clientIP.appendsForwardedFor ?? true
+        var hasBegun = false
+        for i in 0..<message.head.fields.count where message.head.fields[i].name == .xForwardedFor {
+            out.append(hasBegun ? ", " : "X-Forwarded-For: ")
+            out.append(message.head.fields[i].value(in: bytes))
+            hasBegun = true
+        }
+        if appends {
+            out.append(hasBegun ? ", " : "X-Forwarded-For: ")
+            peer.write(to: &out)
+        }
+        if appends || hasBegun { out.append("\r\n") }
     }
 
     /// What concerns the connection to the endpoint alone (RFC 9110, section 7.6.1).
@@ -162,11 +174,29 @@ extension Exchange {
     /// The client's, when it is one that logs and backends can hold, else one of our own.
     func requestID(_ message: RequestMessage, _ bytes: ByteView) -> ByteView {
         if !ownRequestID.isEmpty { return ownRequestID.view }
-        if let line = message.head.fields.first(.xRequestId) {
-            let value = line.value(in: bytes)
-            if !value.isEmpty, value.count <= ExchangeLimits.requestID { return value }
-        }
+        if let value = clientsRequestID(message, bytes) { return value }
         worker.requestIDs.write(to: &ownRequestID)
         return ownRequestID.view
+    }
+
+    /// Nil: it sent none, none that can be used, or none that its listener believes.
+    private func clientsRequestID(_ message: RequestMessage, _ bytes: ByteView) -> ByteView? {
+        switch client?.pointee.request.requestID ?? .preserveOrGenerate {
+        case .generate, .disable: return nil
+        case .preserveOrGenerate, .preserve: break
+        }
+        guard let value = message.head.fields.first(.xRequestId)?.value(in: bytes), !value.isEmpty,
+            value.count <= ExchangeLimits.requestID
+        else { return nil }
+        return value
+    }
+
+    /// Whether the backend is told one (ClientTrafficPolicy `headers.requestID`); the log has one in any case.
+    private func tellsRequestID(_ message: RequestMessage, _ bytes: ByteView) -> Bool {
+        switch client?.pointee.request.requestID ?? .preserveOrGenerate {
+        case .preserveOrGenerate, .generate: true
+        case .preserve: clientsRequestID(message, bytes) != nil
+        case .disable: false
+        }
     }
 }

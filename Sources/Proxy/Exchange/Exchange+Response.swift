@@ -83,7 +83,10 @@ extension Exchange {
         // A request that is still being received will not be read to its end: then the connection must go.
         if !requestSent || worker.isDraining { downstream.closesAfterResponse = true }
         worker.resources.buffers.supply(&downstream.output)
+        let start = downstream.output.count
+        if client != nil { addServiceTime() }
         writeResponseHead(response, upstream.headBytes, framing: framing, to: &downstream.output)
+        if client != nil { editResponse(downstream, from: start) }
         downstream.headWritten(framing: framing)
         upstream.dropHead()
         phase = .relaying
@@ -190,6 +193,7 @@ extension Exchange {
         if !downstream.incoming.isComplete || worker.isDraining { downstream.closesAfterResponse = true }
         recorder?.broken()
         worker.resources.buffers.supply(&downstream.output)
+        let start = downstream.output.count
         let seconds = startedWall / 1_000_000_000
         if !addedResponseFields.isEmpty { addedResponseFields.append(fields) }
         let fields = addedResponseFields.isEmpty ? fields : addedResponseFields.view
@@ -216,6 +220,7 @@ extension Exchange {
                 isForHead: message?.head.method == .head, minorVersion: message?.head.minorVersion ?? 1
             ).write(date: &worker.date, unixSeconds: seconds, extraFields: fields, to: &downstream.output)
         }
+        if client != nil { editResponse(downstream, from: start) }
         downstream.answerWritten()
         finishAnswer()
     }

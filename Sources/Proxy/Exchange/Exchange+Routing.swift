@@ -15,6 +15,12 @@ extension Exchange {
             connection.closesAfterResponse = true
             return answer(404, .noRoute, "no listener serves this address any more")
         }
+        let place = snapshot[snapshot.header.pointee.sockets, Int(socket)]
+        if place.pointee.client.hasPolicies, let client = clientPolicy(connection, on: place, in: configuration),
+            !receive(connection, under: client, configuration)
+        {
+            return
+        }
         let bytes = connection.headBytes
         if message.head.method == .post { recogniseGRPC(message, bytes) }
         worker.trapIfAsked(message.head.target.of(bytes))
@@ -22,12 +28,13 @@ extension Exchange {
             return answer(501, .downstreamProtocolError, "CONNECT is not served")
         }
         if message.head.targetForm != .asterisk {
-            switch PathNormalizer.normalise(path: message.head.path.of(bytes), into: &normalisedPath) {
+            switch normalise(message.head.path.of(bytes)) {
             case .unchanged, .rewritten: break
             case .redirect: return redirectToNormalised(message, bytes)
             case .refused(let refusal): return answer(refusal.status, .downstreamProtocolError, refusal.reason)
             }
         }
+        if client != nil, answersHealthCheck(path(message, bytes)) { return }
         decision = configuration.routes.decide(
             socket: socket, head: message.head, bytes: bytes, host: message.head.host.of(bytes),
             path: path(message, bytes))
@@ -42,6 +49,13 @@ extension Exchange {
         case .noRoute: answer(404, .noRoute, "no route matches this request")
         case .rule: follow(configuration.rule(decision.rule), message, bytes)
         }
+    }
+
+    private func normalise(_ path: ByteView) -> PathOutcome {
+        guard let client else { return PathNormalizer.normalise(path: path, into: &normalisedPath) }
+        return PathNormalizer.normalise(
+            path: path, into: &normalisedPath, escapedSlashes: client.pointee.request.escapedSlashesAction,
+            mergesSlashes: client.pointee.request.mergesSlashes)
     }
 
     /// Every call of gRPC is a POST (gRPC over HTTP/2, "Requests").
@@ -64,7 +78,7 @@ extension Exchange {
         if rule.pointee.requestTimeout > .zero {
             requestDeadline = startedAt + rule.pointee.requestTimeout
         }
-        if let grpcWeb, isOfGRPC(rule) { grpcWeb.translate() }
+        if let grpcWeb, translatesGRPCWeb(rule) { grpcWeb.translate() }
         if isGRPC || grpcWeb != nil, let timeout = GRPCTimeout.parse(message.head.fields, bytes) {
             requestDeadline = min(requestDeadline, startedAt + timeout)
         }
@@ -95,6 +109,15 @@ extension Exchange {
         retriesLeft = rule.pointee.retry.attempts
         prepareBody(message)
         attempt()
+    }
+
+    /// Of GRPCRoutes, unless the listener's policy says otherwise (`grpc.enableWeb`).
+    private func translatesGRPCWeb(_ rule: UnsafePointer<RuleConfig>) -> Bool {
+        switch client?.pointee.request.grpcWeb ?? .grpcRoutes {
+        case .everywhere: true
+        case .nowhere: false
+        case .grpcRoutes: isOfGRPC(rule)
+        }
     }
 
     private func isOfGRPC(_ rule: UnsafePointer<RuleConfig>) -> Bool {

@@ -35,6 +35,10 @@ final class Exchange: ConnectionOwner {
     var backend: UnsafePointer<BackendConfig>?
     var cluster: Cluster?
     var endpoint: Endpoint?
+    /// The policy of the connection's listener; nil: none.
+    var client: UnsafePointer<ClientTrafficConfig>?
+    /// Whose request it is, where a policy's rules have found that out; see ``clientAddress``.
+    var detectedClient: SocketAddress?
     /// The client speaks gRPC: our own answers must, too.
     var isGRPC = false
     /// The client speaks gRPC-Web.
@@ -82,6 +86,12 @@ final class Exchange: ConnectionOwner {
 
     // Deadlines, all of them watched by the one timer of this object.
     var lastProgress = Instant(nanoseconds: 0)
+    /// How long nothing may move.
+    var streamIdle = TimeAmount.zero
+    /// By when the request must have come whole.
+    var receivedDeadline = Instant.distantFuture
+    /// By when all must be over.
+    var durationDeadline = Instant.distantFuture
     var requestDeadline = Instant.distantFuture
     var attemptDeadline = Instant.distantFuture
     var halfClosedDeadline = Instant.distantFuture
@@ -119,6 +129,7 @@ final class Exchange: ConnectionOwner {
         startedAt = worker.loop.now
         startedWall = worker.loop.wallNow
         lastProgress = startedAt
+        streamIdle = worker.limits.streamIdle
         worker.statistics.increment(.requestsNow)
     }
 
@@ -170,7 +181,8 @@ final class Exchange: ConnectionOwner {
 
     private var nearestDeadline: Instant {
         min(
-            min(requestDeadline, attemptDeadline), min(halfClosedDeadline, lastProgress + worker.limits.streamIdle))
+            min(min(requestDeadline, attemptDeadline), min(receivedDeadline, durationDeadline)),
+            min(halfClosedDeadline, lastProgress + streamIdle))
     }
 
     override func deadlinePassed(now: Instant) {
@@ -178,8 +190,9 @@ final class Exchange: ConnectionOwner {
         if phase == .backingOff, now >= attemptDeadline { return attempt() }
         if now >= requestDeadline { return timedOut(.upstreamTimeout, "the request took longer than its route allows") }
         if now >= attemptDeadline { return attemptTimedOut() }
+        if now >= min(receivedDeadline, durationDeadline), clientDeadlinePassed(now) { return }
         if now >= halfClosedDeadline { return abandon(.downstreamTermination) }
-        if now >= lastProgress + worker.limits.streamIdle {
+        if now >= lastProgress + streamIdle {
             // Whose silence it is decides the status: the client's, when the rest of its body is all that is waited for.
             let isClients =
                 phase == .awaitingHead && !requestSent && !sendingHasFailed && upstream?.output.isEmpty == true

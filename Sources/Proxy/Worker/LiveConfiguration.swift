@@ -14,6 +14,8 @@ final class LiveConfiguration {
     private var clusters: [Cluster?]
     /// Index in the snapshot's sockets, by the supervisor's number.
     private let socketIndex: [UInt32: UInt32]
+    /// By identity; made when it is first asked for, which only policies of listeners within TLS do.
+    private lazy var listenerIndex = makeListenerIndex()
 
     /// Nil when the block holds no snapshot of our format.
     init?(block: SealedBlock, patterns: PatternCache) {
@@ -34,6 +36,16 @@ final class LiveConfiguration {
 
     /// Where the snapshot keeps a listening socket, or nil when it no longer listens there.
     func index(ofSocket id: UInt32) -> UInt32? { socketIndex[id] }
+
+    /// Where the snapshot keeps the listener of this identity, or nil when it is gone.
+    func listener(_ identity: UInt64) -> UInt32? { listenerIndex[identity] }
+
+    private func makeListenerIndex() -> [UInt64: UInt32] {
+        var index: [UInt64: UInt32] = [:]
+        let listeners = snapshot.header.pointee.listeners
+        for i in 0..<Int(listeners.count) { index[snapshot[listeners, i].pointee.identity] = UInt32(i) }
+        return index
+    }
 
     func rule(_ index: UInt32) -> UnsafePointer<RuleConfig> { snapshot[snapshot.header.pointee.rules, Int(index)] }
 

@@ -39,6 +39,7 @@ public final class Worker: ConnectionOwner {
     private let ticketKeys: TicketKeyRing
     let patterns = PatternCache()
     let weights = WeightedChoice()
+    var headEditor = HeadEditor()
     var random: SeededRandom
     var date = HTTPDate()
     var requestIDs: RequestIDGenerator

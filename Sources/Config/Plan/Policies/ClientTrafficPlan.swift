@@ -104,8 +104,8 @@ public struct ClientRequestPlan: Equatable, BitwiseCopyable, Sendable {
     /// `headers.host.stripTrailingHostDot`.
     public var stripsTrailingHostDot = false
     public var grpcWeb = GRPCWeb.grpcRoutes
-    /// `scheme: MatchBackend`.
-    public var matchesBackendScheme = false
+    /// `scheme: Preserve`: `:scheme` of requests to backends is the client's; else that of the backend's own transport.
+    public var preservesScheme = false
     /// `timeout.http.requestReceivedTimeout`: head and body.
     public var receivedTimeout = TimeoutPlan()
     public var streamIdleTimeout = TimeoutPlan()

@@ -175,7 +175,7 @@ extension ClientRequestPlan {
         case false?: grpcWeb = .nowhere
         case nil: grpcWeb = .grpcRoutes
         }
-        matchesBackendScheme = spec[.scheme].string == "MatchBackend"
+        preservesScheme = spec[.scheme].string == "Preserve"
         let http = spec[Key.timeout][Key.http]
         receivedTimeout = reading.timeout(http[Key.requestReceivedTimeout])
         streamIdleTimeout = reading.timeout(http[Key.streamIdleTimeout])
