@@ -25,8 +25,9 @@ extension Exchange {
     ) -> Bool {
         self.client = client
         setDeadlines(client, connection)
-        guard client.pointee.looksAtHeads || client.pointee.request.enablesEnvoyHeaders
-            || client.pointee.request.stripsTrailingHostDot, let message = connection.request
+        guard
+            client.pointee.looksAtHeads || client.pointee.request.enablesEnvoyHeaders
+                || client.pointee.request.stripsTrailingHostDot, let message = connection.request
         else { return true }
         if client.pointee.isInvalid {
             answer(500, .noCluster, "the policy of this listener cannot be applied")
@@ -172,6 +173,12 @@ extension Exchange {
         return true
     }
 
+    /// What the backend is told in `:scheme`; nil: its own transport's (ClientTrafficPolicy `scheme`).
+    var keptScheme: Scheme? {
+        guard let client, client.pointee.request.preservesScheme else { return nil }
+        return scheme == .https ? .https : .http
+    }
+
     // MARK: what Envoy says besides (`headers.enableEnvoyHeaders`)
 
     /// How long the backend has, whose request it is, and which path it had before a rewrite.
@@ -195,7 +202,8 @@ extension Exchange {
 
     private var rewritesPath: Bool {
         guard let rule, let backend else { return false }
-        let rewrite = backend.pointee.filters.rewrite.isEmpty ? rule.pointee.filters.rewrite : backend.pointee.filters.rewrite
+        let rewrite =
+            backend.pointee.filters.rewrite.isEmpty ? rule.pointee.filters.rewrite : backend.pointee.filters.rewrite
         return !rewrite.isEmpty && snapshot[rewrite, 0].pointee.path.kind != .none
     }
 

@@ -108,7 +108,7 @@ extension Exchange {
         guard let message = downstream?.request else { preconditionFailure("a request without its head") }
         worker.resources.buffers.supply(&connection.output)
         writeRequestHead(to: &connection.output)
-        connection.requestScheme = client?.pointee.request.preservesScheme == true ? scheme : nil
+        connection.requestScheme = keptScheme
         sentBefore = connection.octetsSent
         receivedBefore = connection.octetsReceived
         requestSent = false

@@ -16,7 +16,8 @@ public enum ClientAddress {
     ///   - peer: of the connection, or whom its PROXY header names.
     ///   - fields: the request's; `bytes` what they count from.
     public static func detect(
-        _ config: ClientIPConfig, in snapshot: Snapshot, peer: IPAddress, fields: borrowing FieldTable, _ bytes: ByteView
+        _ config: ClientIPConfig, in snapshot: Snapshot, peer: IPAddress, fields: borrowing FieldTable,
+        _ bytes: ByteView
     ) -> Outcome {
         switch config.method {
         case .directSourceIP: return .peer
@@ -61,7 +62,9 @@ public enum ClientAddress {
             }
             return IPAddress(text[1..<close])
         }
-        if let colon = text.firstIndex(of: ASCII.colon), text.firstIndex(of: ASCII.dot) != nil, text.lastIndex(of: ASCII.colon) == colon {
+        if let colon = text.firstIndex(of: ASCII.colon), text.firstIndex(of: ASCII.dot) != nil,
+            text.lastIndex(of: ASCII.colon) == colon
+        {
             return isPort(text.from(colon)) ? IPAddress(text.upTo(colon)) : nil
         }
         return IPAddress(text)

@@ -96,7 +96,8 @@ public struct HeaderMutation {
         var at = 0
         while let lf = lines.firstIndex(of: ASCII.lf, from: at) {
             let line = lines[at..<(lf + 1)]
-            if line.count > name.count, line[name.count] == ASCII.colon, line.upTo(name.count).equalsIgnoringCase(name) {
+            if line.count > name.count, line[name.count] == ASCII.colon, line.upTo(name.count).equalsIgnoringCase(name)
+            {
                 return true
             }
             at = lf + 1

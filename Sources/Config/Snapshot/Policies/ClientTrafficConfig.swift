@@ -44,8 +44,10 @@ public struct SocketClientConfig: BitwiseCopyable, Sendable {
             inspectionTimeout = Self.shorter(inspectionTimeout, connection.inspectionTimeout)
             handshakeTimeout = Self.shorter(handshakeTimeout, connection.handshakeTimeout)
             if connection.acceptsPerEvent >= 0 {
-                let isFewer = acceptsPerEvent < 0 || connection.acceptsPerEvent != 0
-                    && (acceptsPerEvent == 0 || connection.acceptsPerEvent < acceptsPerEvent)
+                let isFewer =
+                    acceptsPerEvent < 0
+                    || connection.acceptsPerEvent != 0
+                        && (acceptsPerEvent == 0 || connection.acceptsPerEvent < acceptsPerEvent)
                 if isFewer { acceptsPerEvent = connection.acceptsPerEvent }
             }
         }
