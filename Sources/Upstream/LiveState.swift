@@ -33,9 +33,11 @@ public struct LiveState: @unchecked Sendable {
     public let rules: LiveArea
     public let backendRefs: LiveArea
     public let listeners: LiveArea
+    /// What limits count.
+    public let limits: LimitState
 
     /// Octets for so many workers.
-    public static func size(workers: Int) -> Int { offset(of: nil, workers: workers) }
+    public static func size(workers: Int) -> Int { offset(of: nil, workers: workers) + LimitState.size(workers: workers) }
 
     private static func offset(of kind: Kind?, workers: Int) -> Int {
         var offset = headerSize
@@ -63,6 +65,7 @@ public struct LiveState: @unchecked Sendable {
         rules = area(.rule)
         backendRefs = area(.backendRef)
         listeners = area(.listener)
+        limits = LimitState(base: base + Self.offset(of: nil, workers: workers), workers: workers, worker: worker)
     }
 
     private func used(_ kind: Kind) -> UnsafeMutablePointer<UInt64> {
@@ -92,6 +95,7 @@ public struct LiveState: @unchecked Sendable {
                 }
             area.clear(worker: worker, used: Int(clamping: used(kind).pointee))
         }
+        limits.begin()
     }
 
     // MARK: requests in flight
