@@ -35,6 +35,7 @@ struct BackendTrafficSettings {
         route.responseOverride = ResponseOverridePlan.all(spec[.responseOverride], &reading)
         route.compression = CompressorPlan.all(spec, &reading)
         route.httpUpgrade = HTTPUpgradePlan(spec[.httpUpgrade], &reading)
+        route.readLimits(spec, &reading)
         problems = reading.problems
     }
 }
