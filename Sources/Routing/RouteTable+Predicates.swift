@@ -55,17 +55,23 @@ extension RouteTable {
         return false
     }
 
-    /// HTTPHeaderMatch. Several lines of one name are one value, joined by commas in their order (RFC 9110, section 5.3);
-    /// those of Cookie by "; " (RFC 9113, section 8.2.3).
     private func hasHeader(
         _ wanted: UnsafePointer<ValueMatchConfig>, _ head: borrowing RequestHead, _ bytes: ByteView
     ) -> Bool {
         let name = snapshot.text(wanted.pointee.name)
-        guard let first = nextLine(of: wanted, name, head, bytes, from: 0) else { return false }
+        guard let value = fieldValue(wanted.pointee.fieldName, name, head, bytes) else { return false }
+        return holds(wanted, value)
+    }
+
+    /// The value of a header field, as HTTPHeaderMatch and policies see it; nil: it is not there. Several lines of one name
+    /// are one value, joined by commas in their order (RFC 9110, section 5.3); those of Cookie by "; " (RFC 9113, section
+    /// 8.2.3). Valid until the next question.
+    func fieldValue(
+        _ known: FieldName, _ name: ByteView, _ head: borrowing RequestHead, _ bytes: ByteView
+    ) -> ByteView? {
+        guard let first = nextLine(of: known, name, head, bytes, from: 0) else { return nil }
         let value = head.fields[first].value(in: bytes)
-        guard let second = nextLine(of: wanted, name, head, bytes, from: first + 1) else {
-            return holds(wanted, value)
-        }
+        guard let second = nextLine(of: known, name, head, bytes, from: first + 1) else { return value }
         scratch.clear()
         scratch.append(value)
         var next: Int? = second
@@ -76,17 +82,15 @@ extension RouteTable {
                 scratch.append(byte: ASCII.comma)
             }
             scratch.append(head.fields[line].value(in: bytes))
-            next = nextLine(of: wanted, name, head, bytes, from: line + 1)
+            next = nextLine(of: known, name, head, bytes, from: line + 1)
         }
-        return holds(wanted, scratch.view)
+        return scratch.view
     }
 
     /// A well-known name is one number; others are compared by their octets, without case.
     private func nextLine(
-        of wanted: UnsafePointer<ValueMatchConfig>, _ name: ByteView, _ head: borrowing RequestHead, _ bytes: ByteView,
-        from start: Int
+        of known: FieldName, _ name: ByteView, _ head: borrowing RequestHead, _ bytes: ByteView, from start: Int
     ) -> Int? {
-        let known = wanted.pointee.fieldName
         if known == .other { return head.fields.firstIndex(named: name, in: bytes, from: start) }
         var index = start
         while index < head.fields.count {

@@ -21,7 +21,8 @@ enum AppliedFields {
                 "tls.alpnProtocols", "tls.clientValidation", "proxyProtocol", "enableProxyProtocol",
                 "headers.xForwardedClientCert",
             ]
-        case .backendTrafficPolicy: ["proxyProtocol", "dns"]
+        case .backendTrafficPolicy:
+            ["proxyProtocol", "dns", "rateLimit", "bandwidthLimit", "admissionControl"]
         case .httpRouteFilter, .securityPolicy: []
         default: nil
         }
