@@ -3,17 +3,15 @@ public struct EndpointCell: @unchecked Sendable {
     /// A worker's own part: requests in flight (32 bits), and 32 bits more.
     public static let layout = LiveArea.Layout(slots: LiveState.endpointLimit, common: 128, own: 8)
 
-    /// Why an endpoint gets no requests. None: it is usable.
+    /// Why an endpoint gets no requests, besides ejection. None: it is usable. Written by the controller.
     public struct Faults: OptionSet, Sendable {
         public let rawValue: UInt64
         @inlinable public init(rawValue: UInt64) { self.rawValue = rawValue }
 
-        /// Its active checks fail. Written by the controller.
+        /// Its active checks fail.
         public static let failedChecks = Faults(rawValue: 1)
-        /// Outlier detection has ejected it. Written by whoever ejects and whoever ends the ejection.
-        public static let ejected = Faults(rawValue: 2)
-        /// It is to end: what it has it finishes. Written by the controller.
-        public static let terminating = Faults(rawValue: 4)
+        /// It is new, none of its checks has been answered yet, and others pass theirs.
+        public static let untried = Faults(rawValue: 2)
     }
 
     private let base: UnsafeMutableRawPointer
@@ -21,24 +19,27 @@ public struct EndpointCell: @unchecked Sendable {
 
     @inline(__always) private func word(_ number: Int) -> SharedWord { SharedWord(base + number * 8) }
 
+    // The first line: what is read for each request.
     /// ``Faults``.
     public var faults: SharedWord { word(0) }
-    /// When the ejection ends: nanoseconds of the monotonic clock, which all processes share.
+    /// ``Ejection``; 0: it is in. Written by whoever ejects and whoever ends the ejection.
     public var ejectedUntil: SharedWord { word(1) }
-    /// Ejections that count for the length of the next.
+    /// ``EjectionHistory``.
     public var ejections: SharedWord { word(2) }
     /// Since when it has been usable, for slow start: nanoseconds of the monotonic clock; 0: always.
     public var usableSince: SharedWord { word(3) }
     /// Peak EWMA of latency: nanoseconds, with the time of the last sample in ``latencyAt``.
     public var latency: SharedWord { word(4) }
     public var latencyAt: SharedWord { word(5) }
-    /// Failures in a row, for outlier detection.
-    public var consecutive5xx: SharedWord { word(6) }
-    public var consecutiveGateway: SharedWord { word(7) }
-    public var consecutiveLocalOrigin: SharedWord { word(8) }
-    /// Outcomes since the controller last judged the window.
-    public var windowRequests: SharedWord { word(9) }
-    public var windowFailures: SharedWord { word(10) }
+    /// ``Probes``: what active checks have told. Written by the controller.
+    public var probes: SharedWord { word(6) }
 
-    @inlinable public var isUsable: Bool { faults.value == 0 }
+    // The second line: what is written at the end of attempts, where a policy looks at their outcomes.
+    /// Failures in a row: 16 bits each for 5xx, gateway errors, local-origin failures.
+    public var failuresInARow: SharedWord { word(8) }
+    /// Attempts (32 bits) and those of them that failed (32 bits). Both only grow, and wrap around.
+    public var outcomes: SharedWord { word(9) }
+
+    /// Whether new requests may go there.
+    @inlinable public var isUsable: Bool { faults.value == 0 && ejectedUntil.value == 0 }
 }

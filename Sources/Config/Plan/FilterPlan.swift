@@ -184,6 +184,8 @@ public struct ClusterPlan: Equatable, Sendable {
     public var endpoints: [EndpointPlan]
     /// The host is the request's (Backend of type DynamicResolver); then there are no endpoints.
     public var dynamicResolver: DynamicResolverPlan?
+    /// Endpoints that the manifests name as not ready or terminating: that they are not used is wanted.
+    public var withdrawn: [SocketAddress] = []
     /// Names to resolve instead (Service type ExternalName, Backend `fqdn`); the controller fills `endpoints` from DNS.
     public var dnsNames: [DNSNamePlan]
 

@@ -40,6 +40,16 @@ public enum ProxyHeaderWriter {
         forEachPassed(fields) { buffer.append($0) }
     }
 
+    /// A connection of our own, that no client stands behind: version 1 calls it unknown, version 2 local.
+    public static func writeOwnV1(to buffer: inout ByteBuffer) { buffer.append("PROXY UNKNOWN\r\n") }
+
+    public static func writeOwnV2(to buffer: inout ByteBuffer) {
+        buffer.append(ProxyHeader.signature)
+        buffer.append(byte: 0x20)  // Version 2, LOCAL.
+        buffer.append(byte: 0)  // No family, and no addresses.
+        append(0, to: &buffer)
+    }
+
     private static func forEachPassed(_ fields: ByteView, _ body: (ByteView) -> Void) {
         var at = 0
         while at < fields.count {

@@ -107,7 +107,7 @@ public final class RawConnection: EventSource {
     var isSpliceable: Bool { tls == nil }
 
     /// One read into the buffer, which has room.
-    func receive(into buffer: inout ByteBuffer) -> Transfer {
+    public func receive(into buffer: inout ByteBuffer) -> Transfer {
         if let tls {
             let result = tls.receive(fd, into: &buffer, &resources.buffers)
             if case .octets = result { mayRead = tls.mayHaveMore }
@@ -119,7 +119,7 @@ public final class RawConnection: EventSource {
         return noteReading(result)
     }
 
-    func send(_ view: ByteView) -> Transfer {
+    public func send(_ view: ByteView) -> Transfer {
         if let tls { return encrypt(view, tls) }
         let result = SystemCalls.send(fd, view)
         if case .octets(let count) = result, count < view.count { mayWrite = false }
@@ -139,7 +139,7 @@ public final class RawConnection: EventSource {
     }
 
     /// Sends what was encrypted. True: nothing waits any more.
-    func flush() -> Bool {
+    public func flush() -> Bool {
         guard let tls, !tls.session.pending.isEmpty else { return true }
         guard mayWrite else { return false }
         var failed: Errno?

@@ -102,6 +102,7 @@ extension Controller {
                 }
             }
         }
+        let stale = preserve(&plan)
         let ids = plan.sockets.compactMap { bound[$0.listeningAddress] }
         revision += 1
         let fd: SharedFD
@@ -122,6 +123,8 @@ extension Controller {
         let set = LiveSet(
             resolution: resolution, generation: generation, revision: revision, hash: hash, loadedAt: loop.wallNow,
             block: mapped, sockets: ids, deposit: nil, unbound: [])
+        // Before any worker has it: what is new is not used untried.
+        health.adopt(set.snapshot, stale: stale)
         return (set, fd)
     }
 
@@ -220,7 +223,8 @@ extension Controller {
 
     // MARK: names
 
-    /// Addresses behind a name have changed: the same set of manifests, with other endpoints.
+    /// Addresses behind a name have changed, or an endpoint that was kept in use has gone: the same set of manifests, with
+    /// other endpoints.
     func namesChanged() {
         guard attempt == nil, namesRevision == nil else {
             namesAreStale = true

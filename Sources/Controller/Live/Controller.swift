@@ -34,6 +34,7 @@ public final class Controller {
     let backendRefSlots: SlotTable
     let listenerSlots: SlotTable
     let names: BackendNames
+    let health: HealthWatch
 
     var live: LiveSet?
     var attempt: Attempt?
@@ -90,6 +91,7 @@ public final class Controller {
         backendRefSlots = live.slots(.backendRef)
         listenerSlots = live.slots(.listener)
         names = BackendNames(loop: loop, server: start.options.dnsServers, statistics: statistics)
+        health = HealthWatch(loop: loop, liveState: live, log: log)
         statistics[.controllerStarts] += 1
     }
 
@@ -97,6 +99,7 @@ public final class Controller {
         linkSource = LinkSource(self)
         loop.addReader(link.descriptor, linkSource)
         names.onChange = { [unowned self] in namesChanged() }
+        health.onStaleEnd = { [unowned self] in namesChanged() }
         ticketKeys = TicketKeyRotation(
             ring: TicketKeyRing(base: liveStateBase + LiveState.size(workers: options.workers)), loop: loop)
         if let socket { admin = AdminServer(controller: self, socket: socket) }
@@ -188,6 +191,7 @@ public final class Controller {
             log.error("statuses of the running set are not available until the next reload")
         }
         live = set
+        health.adopt(snapshot, stale: nil)
         SystemCalls.trimMemory()
         log.info(
             "the controller is back",

@@ -22,7 +22,7 @@ enum AppliedFields {
                 "headers.xForwardedClientCert",
             ]
         case .backendTrafficPolicy:
-            ["proxyProtocol", "dns", "rateLimit", "bandwidthLimit", "admissionControl"]
+            ["proxyProtocol", "dns", "healthCheck", "rateLimit", "bandwidthLimit", "admissionControl"]
         case .httpRouteFilter, .securityPolicy: []
         default: nil
         }

@@ -161,8 +161,9 @@ struct ClusterTable {
         }
         guard let servicePort else { preconditionFailure("a port was looked for above") }
         let found = endpoints.endpoints(of: resource.name, servicePort, index: index, findings: &findings)
-        let plan = ClusterPlan(name: name, endpoints: found)
-        return (add(Backend(plan: plan, fixed: fixed, tls: tls, hasEndpoints: !found.isEmpty), setting), touches)
+        var plan = ClusterPlan(name: name, endpoints: found.used)
+        plan.withdrawn = found.withdrawn
+        return (add(Backend(plan: plan, fixed: fixed, tls: tls, hasEndpoints: !found.used.isEmpty), setting), touches)
     }
 
     // MARK: Backends

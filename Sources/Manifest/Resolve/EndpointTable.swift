@@ -19,12 +19,14 @@ struct EndpointTable {
         }
     }
 
-    /// Ready endpoints in the order of the files; when none is ready, those that still serve.
+    /// Ready endpoints in the order of the files; when none is ready, those that still serve. `withdrawn`: those that are
+    /// named and not among them, since they are not ready or are terminating.
     func endpoints(
         of service: ResourceName, _ port: Service.Port, index: ResourceIndex, findings: inout FindingLog
-    ) -> [EndpointPlan] {
+    ) -> (used: [EndpointPlan], withdrawn: [SocketAddress]) {
         var ready: [EndpointPlan] = []
         var serving: [EndpointPlan] = []
+        var withdrawn: [SocketAddress] = []
         for number in slices[service] ?? [] {
             let resource = index.resources[number]
             let slice = EndpointSlice(resource.node)
@@ -41,10 +43,13 @@ struct EndpointTable {
                     ready.append(plan)
                 } else if endpoint.isServing {
                     serving.append(plan)
+                } else {
+                    withdrawn.append(plan.address)
                 }
             }
         }
-        return Self.distinct(ready.isEmpty ? serving : ready)
+        if !ready.isEmpty { withdrawn += serving.map(\.address) }
+        return (Self.distinct(ready.isEmpty ? serving : ready), withdrawn)
     }
 
     /// While Kubernetes moves an endpoint from one slice to another it may stand in both.

@@ -58,6 +58,7 @@ extension FieldKey {
     static let gatewayClassName = FieldKey("gatewayClassName")
     static let group = FieldKey("group")
     static let headers = FieldKey("headers")
+    static let healthCheck = FieldKey("healthCheck")
     static let hostname = FieldKey("hostname")
     static let hostnames = FieldKey("hostnames")
     static let infrastructure = FieldKey("infrastructure")

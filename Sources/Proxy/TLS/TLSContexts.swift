@@ -66,12 +66,12 @@ final class TLSContexts {
         do throws(TLSSettingsError) {
             var settings = ServerTLSSettings(
                 certificates: (0..<Int(config.certificates.count)).map {
-                    keyPair(snapshot[config.certificates, $0].pointee, in: snapshot)
+                    snapshot.keyPair(snapshot[config.certificates, $0].pointee)
                 })
-            settings.parameters = parameters(config.parameters, in: snapshot)
+            settings.parameters = snapshot.parameters(config.parameters)
             settings.clientValidation =
                 config.clientValidation.isEmpty
-                ? nil : validation(snapshot[config.clientValidation, 0].pointee, in: snapshot)
+                ? nil : snapshot.validation(snapshot[config.clientValidation, 0].pointee, worker.patterns)
             settings.ticketScope = String(listener.pointee.identity, radix: 16)
             settings.ticketKeys = { [unowned(unsafe) self] in currentTicketKeys() }
             settings.now = { [unowned(unsafe) worker] in worker.loop.wallNow / 1_000_000_000 }
@@ -101,95 +101,14 @@ final class TLSContexts {
     /// The context for a cluster's connections; nil, with a line in the log, when its settings cannot be used.
     func client(_ config: UpstreamTLSConfig, in snapshot: Snapshot) -> TLSContext? {
         if let known = clients[config.identity] { return known }
-        let trust: ClientTLSSettings.Trust =
-            switch config.trust {
-            case .bundle: .authorities(snapshot.text(config.authorities).string)
-            case .system: .system
-            case .none: .anything
-            }
         do throws(TLSSettingsError) {
-            var settings = ClientTLSSettings(trust: trust, hostname: snapshot.text(config.hostname).string)
-            settings.subjectAltNames = matchers(config.subjectAltNames, in: snapshot)
-            if !config.clientCertificate.isEmpty {
-                settings.certificate = keyPair(snapshot[config.clientCertificate, 0].pointee, in: snapshot)
-            }
-            settings.parameters = parameters(config.parameters, in: snapshot)
-            let context = try TLSContext(client: settings)
+            let context = try snapshot.clientContext(config, worker.patterns)
             clients[config.identity] = context
             return context
         } catch {
             worker.log.error("a backend's TLS settings cannot be used", ["error": .init(error.description)])
             return nil
         }
-    }
-
-    // MARK: from records to settings
-
-    private func keyPair(_ config: CertificateConfig, in snapshot: Snapshot) -> KeyPairSettings {
-        KeyPairSettings(
-            name: snapshot.text(config.name).string, chain: snapshot.text(config.chain).string,
-            key: snapshot.text(config.key).string, ocspResponse: snapshot.text(config.ocspResponse).array)
-    }
-
-    private func parameters(_ config: TLSParametersConfig, in snapshot: Snapshot) -> ProtocolSettings {
-        var settings = ProtocolSettings()
-        settings.minimumVersion = ProtocolVersion(rawValue: config.minimumVersion.rawValue)
-        settings.maximumVersion = ProtocolVersion(rawValue: config.maximumVersion.rawValue)
-        settings.cipherSuites = texts(config.ciphers, in: snapshot)
-        settings.groups = texts(config.groups, in: snapshot)
-        settings.signatureAlgorithms = texts(config.signatureAlgorithms, in: snapshot)
-        settings.alpn = texts(config.alpn, in: snapshot)
-        return settings
-    }
-
-    private func validation(_ config: ClientValidationConfig, in snapshot: Snapshot) -> ClientValidation {
-        let mode: ClientValidation.Mode =
-            switch config.mode {
-            case .require: .require
-            case .optional: .optional
-            case .unverified: .unverified
-            case .requireUnverified: .requireUnverified
-            }
-        var validation = ClientValidation(mode: mode, authorities: snapshot.text(config.authorities).string)
-        validation.revocationLists = snapshot.text(config.revocationLists).string
-        validation.checksOnlyLeafRevocation = config.checksOnlyLeafRevocation
-        validation.allowsExpired = config.allowsExpired
-        validation.spkiHashes = texts(config.spkiHashes, in: snapshot)
-        validation.certificateHashes = texts(config.certificateHashes, in: snapshot)
-        validation.subjectAltNames = matchers(config.subjectAltNames, in: snapshot)
-        return validation
-    }
-
-    private func matchers(_ table: Table<SubjectAltNameMatchConfig>, in snapshot: Snapshot) -> [SubjectNameMatcher] {
-        (0..<Int(table.count)).map { index in
-            let config = snapshot[table, index].pointee
-            let value = snapshot.text(config.value).string
-            let kind: SubjectNameMatcher.Kind =
-                switch config.nameType {
-                case .dns: .dns
-                case .email: .email
-                case .ipAddress: .ipAddress
-                case .uri: .uri
-                case .otherName: .otherName
-                }
-            let pattern: SubjectNameMatcher.Pattern =
-                switch config.matchType {
-                case .exact: .exact(value)
-                case .prefix: .prefix(value)
-                case .suffix: .suffix(value)
-                case .regularExpression: expression(value)
-                }
-            return SubjectNameMatcher(kind, pattern, oid: snapshot.text(config.oid).string)
-        }
-    }
-
-    private func expression(_ text: String) -> SubjectNameMatcher.Pattern {
-        let compiled = text.withView { worker.patterns.pattern($0) }
-        return .custom(text: text) { compiled.matches($0) }
-    }
-
-    private func texts(_ table: Table<TextRef>, in snapshot: Snapshot) -> [String] {
-        (0..<Int(table.count)).map { snapshot.text(snapshot[table, $0].pointee).string }
     }
 
     // MARK: changes

@@ -1,11 +1,13 @@
 /// A ``ClusterTrafficPlan`` in the block.
 public struct ClusterTrafficConfig: BitwiseCopyable, Sendable {
-    public init() {}
+    /// None or one.
+    public var healthCheck: Table<HealthCheckConfig>
 }
 
 extension SnapshotWriter {
     /// - Returns: none or one.
     mutating func write(_ plan: ClusterTrafficPlan) -> Table<ClusterTrafficConfig> {
-        block.append(contentsOf: [ClusterTrafficConfig()])
+        let config = ClusterTrafficConfig(healthCheck: write(plan.healthCheck))
+        return block.append(contentsOf: [config])
     }
 }

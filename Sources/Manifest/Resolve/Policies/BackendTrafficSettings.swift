@@ -23,6 +23,7 @@ struct BackendTrafficSettings {
     /// - Parameter spec: `spec` of the policies, the nearest first.
     init(_ spec: PolicyNode, _ index: ResourceIndex) {
         var reading = PolicyReading(index: index)
+        cluster.healthCheck = HealthCheckPlan(spec[.healthCheck], &reading)
         name = spec.layers.map { "\(index.resources[$0.policy].name)" }.joined(separator: " + ")
         switch spec[.proxyProtocol][.version].string {
         case "V1": proxyProtocol = .v1

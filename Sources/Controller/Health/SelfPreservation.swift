@@ -1,0 +1,68 @@
+import Config
+import Core
+import Upstream
+
+/// A mistake in a set of manifests, or of a DNS server, must not take a service down whose endpoints are well: where more than
+/// half of a cluster's endpoints would go at once, those whose health checks pass stay in use until the checks fail or the
+/// set names them again. What is named as terminating or not ready goes, and without health checks nobody knows who is well.
+enum SelfPreservation {
+    /// An endpoint in use.
+    struct InUse {
+        var address: SocketAddress
+        /// Its active checks pass.
+        var isPassing: Bool
+        /// It is in use only because it was kept before.
+        var isStale: Bool
+    }
+
+    /// Those of `inUse` that stay although `next` does not have them.
+    /// - Parameter leaving: said to be on their way out: their going is wanted.
+    static func kept(
+        _ inUse: [InUse], next: Set<SocketAddress>, leaving: Set<SocketAddress>
+    ) -> [SocketAddress] {
+        let missing = inUse.filter { !next.contains($0.address) && !leaving.contains($0.address) }
+        let isCollapse = missing.count * 2 > inUse.count
+        return missing.filter { $0.isPassing && ($0.isStale || isCollapse) }.map(\.address)
+    }
+}
+
+extension Controller {
+    /// Adds to a plan the endpoints that stay in use although it does not name them.
+    /// - Returns: those, by the name of their cluster.
+    func preserve(_ plan: inout GatewayPlan) -> [String: Set<SocketAddress>] {
+        guard let snapshot = live?.snapshot else { return [:] }
+        var inUse: [String: [SelfPreservation.InUse]] = [:]
+        let clusters = snapshot.header.pointee.clusters
+        for number in 0..<Int(clusters.count) {
+            let cluster = snapshot[clusters, number].pointee
+            guard cluster.hasChecks(in: snapshot) else { continue }
+            inUse[snapshot.text(cluster.name).string] = (0..<Int(cluster.endpoints.count)).map {
+                let endpoint = snapshot[cluster.endpoints, $0].pointee
+                let state = health.cell(endpoint.slot).probeState
+                return SelfPreservation.InUse(
+                    address: endpoint.address, isPassing: endpoint.slot != 0 && state.standing == .passing,
+                    isStale: state.isStale)
+            }
+        }
+        var stale: [String: Set<SocketAddress>] = [:]
+        for index in plan.clusters.indices where plan.clusters[index].traffic.healthCheck.active != nil {
+            let cluster = plan.clusters[index]
+            guard let known = inUse[cluster.name] else { continue }
+            let kept = SelfPreservation.kept(
+                known, next: Set(cluster.endpoints.map(\.address)), leaving: Set(cluster.withdrawn))
+            if kept.isEmpty { continue }
+            plan.clusters[index].endpoints += kept.map { EndpointPlan(address: $0) }
+            stale[cluster.name] = Set(kept)
+        }
+        return stale
+    }
+}
+
+extension ClusterConfig {
+    /// Whether its endpoints are probed.
+    fileprivate func hasChecks(in snapshot: Snapshot) -> Bool {
+        guard !traffic.isEmpty else { return false }
+        let health = snapshot[traffic, 0].pointee.healthCheck
+        return !health.isEmpty && !snapshot[health, 0].pointee.active.isEmpty
+    }
+}

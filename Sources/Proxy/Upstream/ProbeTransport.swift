@@ -1,0 +1,74 @@
+import Config
+import Connection
+import Core
+import Glibc
+import IO
+import Routing
+import TLS
+
+/// How health checks reach the endpoints of a cluster: as its requests do, but on a connection of their own each time, so
+/// that what is checked includes being connected to. Holds nothing of the snapshot that it was made from.
+public struct ProbeTransport {
+    public let backendProtocol: BackendProtocol
+    public let isSecure: Bool
+    private let proxyProtocol: ProxyProtocolVersion
+    /// Nil too where the settings cannot be used: then there is no connection at all.
+    private let context: TLSContext?
+    private let serverName: String
+
+    /// Which clusters have the same: those of equal value.
+    public struct Identity: Hashable {
+        var backendProtocol: BackendProtocol
+        var proxyProtocol: ProxyProtocolVersion
+        /// Of the TLS settings; nil: clear text.
+        var tls: UInt64?
+
+        public init(_ config: ClusterConfig, in snapshot: Snapshot) {
+            backendProtocol = config.backendProtocol
+            proxyProtocol = config.proxyProtocol
+            tls = config.tls.isEmpty ? nil : snapshot[config.tls, 0].pointee.identity
+        }
+    }
+
+    public init(_ config: ClusterConfig, in snapshot: Snapshot, _ patterns: PatternCache) {
+        backendProtocol = config.backendProtocol
+        proxyProtocol = config.proxyProtocol
+        isSecure = !config.tls.isEmpty
+        guard isSecure else {
+            context = nil
+            serverName = ""
+            return
+        }
+        let tls = snapshot[config.tls, 0].pointee
+        context = try? snapshot.clientContext(tls, patterns)
+        serverName = snapshot.text(tls.serverName).string
+    }
+
+    /// Begins to connect; `owner` is told the outcome, never within this call.
+    public func connect(
+        to peer: SocketAddress, timeout: TimeAmount, owner: ConnectionOwner, resources: ConnectionResources
+    ) throws(Errno) -> Connector {
+        var security: Connector.Security?
+        if isSecure {
+            guard let context else { throw Errno(EPROTO) }
+            security = Connector.Security(context: context, serverName: serverName, resuming: nil)
+        }
+        var preamble = ByteBuffer()
+        switch proxyProtocol {
+        case .none: break
+        case .v1: ProxyHeaderWriter.writeOwnV1(to: &preamble)
+        case .v2: ProxyHeaderWriter.writeOwnV2(to: &preamble)
+        }
+        return try Connector(
+            to: peer, timeout: timeout, security: security, preamble: preamble, owner: owner, resources: resources)
+    }
+
+    /// What is spoken on a connection that was made: what is written, or what the endpoint chose by ALPN.
+    public func speaksHTTP2(on connector: Connector) -> Bool {
+        switch backendProtocol {
+        case .http2: true
+        case .http1, .opaque: false
+        case .negotiated: connector.channel?.session.applicationProtocol.equals(ByteView("h2")) ?? false
+        }
+    }
+}
