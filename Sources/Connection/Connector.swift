@@ -11,9 +11,14 @@ public final class Connector: EventSource {
     public struct Security {
         public var context: TLSContext
         public var serverName: String
+        /// The certificate must be for the server name, which differs from connection to connection.
+        public var verifiesServerName: Bool
         public var resuming: TLSResumption?
 
-        public init(context: TLSContext, serverName: String, resuming: TLSResumption?) {
+        public init(
+            context: TLSContext, serverName: String, verifiesServerName: Bool = false, resuming: TLSResumption?
+        ) {
+            self.verifiesServerName = verifiesServerName
             self.context = context
             self.serverName = serverName
             self.resuming = resuming
@@ -42,7 +47,8 @@ public final class Connector: EventSource {
     ///   - timeout: until the connection can be used, its handshake included.
     ///   - preamble: octets that go first, in clear text.
     public init(
-        to peer: SocketAddress, unixPath: String = "", timeout: TimeAmount, security: Security?, preamble: consuming ByteBuffer = ByteBuffer(),
+        to peer: SocketAddress, unixPath: String = "", timeout: TimeAmount, security: Security?,
+        preamble: consuming ByteBuffer = ByteBuffer(),
         owner: ConnectionOwner, resources: ConnectionResources
     ) throws(Errno) {
         self.peer = peer
@@ -68,7 +74,9 @@ public final class Connector: EventSource {
             guard sendPreamble() else { return }
             guard let security else { return succeed() }
             channel = TLSChannel(
-                TLSSession(client: security.context, serverName: security.serverName, resuming: security.resuming))
+                TLSSession(
+                    client: security.context, serverName: security.serverName,
+                    verifiesServerName: security.verifiesServerName, resuming: security.resuming))
             phase = .handshaking
             handshake()
         case .handshaking:

@@ -36,6 +36,9 @@ public struct HostAddresses {
         self.hasV6 = hasV6
     }
 
+    /// Whether it is an address of one of the interfaces, or a loopback address.
+    public func isOwn(_ ip: IPAddress) -> Bool { ip.isLoopback || own.contains(ip) }
+
     /// Why bind(2) would refuse this address on any port; nil: it would not.
     public func refusal(of ip: IPAddress) -> Errno? {
         if ip.isAny { return nil }

@@ -17,6 +17,14 @@ struct PeerCheck {
     var hostname = ""
     var hostnameIsAddress = false
 
+    /// The certificate must be for `name`, unless nothing is verified or other names are asked for. A name that is empty is
+    /// nobody's.
+    mutating func require(_ name: String) {
+        guard !acceptsAnything, subjectAltNames.isEmpty, hostname.isEmpty else { return }
+        hostname = name.isEmpty ? "." : name
+        hostnameIsAddress = IPAddress(name) != nil
+    }
+
     /// - Parameter store: OpenSSL's verification, before its start; keeps the outcome.
     /// - Returns: whether the handshake goes on.
     func accepts(_ store: OpaquePointer) -> Bool {

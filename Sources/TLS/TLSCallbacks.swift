@@ -9,10 +9,16 @@ enum TLSCallbacks {
         Unmanaged<TLSContext>.fromOpaque(argument!).takeUnretainedValue()
     }
 
+    private static func session(of store: OpaquePointer) -> TLSSession? {
+        guard let ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()) else { return nil }
+        return TLSSession.of(OpaquePointer(ssl))
+    }
+
     /// The whole verification of a peer's certificate, instead of OpenSSL's own.
     static let verify: @convention(c) (OpaquePointer?, UnsafeMutableRawPointer?) -> CInt = { store, argument in
         guard let store else { return 0 }
-        let check = context(argument).check
+        var check = context(argument).check
+        if let session = session(of: store), let name = session.verifiedName { check.require(name) }
         if check.acceptsAnything, !check.verifiesChain, !check.hasNoRule, check.keyHashes.isEmpty,
             check.certificateHashes.isEmpty
         {

@@ -39,6 +39,8 @@ public final class TLSSession {
     public internal(set) var hasInputEnded = false
     /// The name asked for, lower case; empty: none. A server's is from the first ClientHello, by which it was chosen.
     public private(set) var serverName: [UInt8] = []
+    /// Of a client: whom the peer's certificate must be for, where the context does not say it; nil: the context does.
+    private(set) var verifiedName: String?
     /// The last ``read(into:)`` stopped because its buffer was full, or before an end or a failure that is known already:
     /// there is more without a new event.
     public internal(set) var hasUnreadInput = false
@@ -69,11 +71,16 @@ public final class TLSSession {
     /// A client; ``handshake()`` makes its first octets.
     /// - Parameters:
     ///   - serverName: sent as Server Name Indication; nil, empty or an IP address: none (RFC 6066, section 3).
+    ///   - verifiesServerName: the certificate must be for this name, where the context itself names none.
     ///   - resuming: a session of the same context and name; one of others, or one that is used up, is passed over.
-    public init(client context: TLSContext, serverName: String?, resuming: TLSResumption? = nil) {
+    public init(
+        client context: TLSContext, serverName: String?, verifiesServerName: Bool = false,
+        resuming: TLSResumption? = nil
+    ) {
         front = nil
         self.context = context
         self.serverName = Array((serverName ?? "").lowercased().utf8)
+        if verifiesServerName { verifiedName = serverName ?? "" }
         phase = .handshaking
         begin(context.variant(for: nil))
         guard let ssl else { return }

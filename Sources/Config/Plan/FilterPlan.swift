@@ -216,6 +216,8 @@ public struct DNSNamePlan: Equatable, Hashable, Sendable {
     public var port: UInt16
     /// `_service._protocol`, when hosts and ports are those of the name's SRV records (RFC 2782); empty: they are not.
     public var service = ""
+    /// What its endpoints are called; empty: they have no name of their own.
+    public var hostname = ""
     public var dns = DNSPlan()
 
     public init(name: String, port: UInt16) {
@@ -229,6 +231,8 @@ public struct EndpointPlan: Equatable, Hashable, Sendable {
     public var address: SocketAddress
     /// Of a Unix socket; empty: it is an address of IP.
     public var unixPath = ""
+    /// The endpoint's own name (`endpoints[].hostname` of a Backend, or its `fqdn`); empty: none.
+    public var hostname = ""
 
     /// Octets of a Unix socket's path, at most (unix(7), `sun_path` with its NUL).
     public static let longestUnixPath = 107

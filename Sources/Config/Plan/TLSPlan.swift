@@ -123,6 +123,9 @@ public struct UpstreamTLSPlan: Equatable, Sendable {
     public var serverName: String
     /// The name that the certificate must bear, when no `subjectAltNames` are given; empty: any.
     public var hostname: String
+    /// The certificate must be for the name that is sent, which each endpoint, or each request's host, has for itself; then
+    /// `serverName` and `hostname` are empty.
+    public var verifiesServerName = false
     /// Instead of `hostname`: any of these (exact DNS names and URIs).
     public var subjectAltNames: [SubjectAltNameMatchPlan] = []
     public var clientCertificate: CertificatePlan?

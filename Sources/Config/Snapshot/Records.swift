@@ -316,6 +316,8 @@ public struct EndpointConfig: BitwiseCopyable, Sendable {
     public var address: SocketAddress
     /// Empty: the address counts.
     public var unixPath: TextRef
+    /// Its own name; empty: none.
+    public var hostname: TextRef
     /// Of cluster name and address.
     public var identity: UInt64
     /// The endpoint's place in the shared statistics and live state, by backend and address: shared by all clusters that

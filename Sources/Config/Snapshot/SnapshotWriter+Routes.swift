@@ -37,7 +37,8 @@ extension SnapshotWriter {
                 var own = backend
                 own.add(plan)
                 block[header.endpoints, endpoint] = EndpointConfig(
-                    address: plan.address, unixPath: text(plan.unixPath), identity: identity.value,
+                    address: plan.address, unixPath: text(plan.unixPath), hostname: text(plan.hostname),
+                    identity: identity.value,
                     slot: slots.endpoint(own.value))
                 endpoint += 1
             }

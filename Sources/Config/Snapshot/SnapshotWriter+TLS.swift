@@ -41,13 +41,15 @@ extension SnapshotWriter {
         identity.add(trust.rawValue)
         identity.add(plan.serverName)
         identity.add(plan.hostname)
+        identity.add(plan.verifiesServerName ? 1 : 0)
         for match in plan.subjectAltNames { identity.add(match) }
         if let certificate = plan.clientCertificate { identity.add(certificate) }
         identity.add(plan.parameters)
         let table = block.allocate(UpstreamTLSConfig.self, count: 1)
         let config = UpstreamTLSConfig(
             identity: identity.value, trust: trust, authorities: authorities, serverName: text(plan.serverName),
-            hostname: text(plan.hostname), subjectAltNames: write(plan.subjectAltNames),
+            hostname: text(plan.hostname), verifiesServerName: plan.verifiesServerName,
+            subjectAltNames: write(plan.subjectAltNames),
             clientCertificate: write(plan.clientCertificate.map { [$0] } ?? []), parameters: write(plan.parameters))
         guard block.failure == nil else { return Table() }
         block[table, 0] = config

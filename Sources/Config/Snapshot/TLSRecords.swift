@@ -55,6 +55,8 @@ public struct UpstreamTLSConfig: BitwiseCopyable, Sendable {
     public var authorities: TextRef
     public var serverName: TextRef
     public var hostname: TextRef
+    /// The certificate must be for the name that is sent, which each endpoint has for itself.
+    public var verifiesServerName: Bool
     public var subjectAltNames: Table<SubjectAltNameMatchConfig>
     /// None or one.
     public var clientCertificate: Table<CertificateConfig>

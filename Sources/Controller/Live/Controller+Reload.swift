@@ -98,7 +98,10 @@ extension Controller {
             guard !plan.clusters[index].dnsNames.isEmpty else { continue }
             plan.clusters[index].endpoints = plan.clusters[index].dnsNames.flatMap { target in
                 names.places(of: target).map {
-                    EndpointPlan(address: SocketAddress(ip: $0.address, port: $0.port ?? target.port))
+                    var endpoint = EndpointPlan(
+                        address: SocketAddress(ip: $0.address, port: $0.port ?? target.port))
+                    endpoint.hostname = target.hostname
+                    return endpoint
                 }
             }
         }

@@ -21,6 +21,8 @@ struct BackendTable {
         /// Why nobody is trusted, or why no name is checked.
         var problem: RuleResolution.Problem?
         var serverName: String
+        /// Each endpoint has a name of its own, or the request says it.
+        var namesDiffer: Bool
         var clientCertificate: CertificatePlan?
         var settings: WrittenTLS
     }
@@ -71,11 +73,15 @@ struct BackendTable {
             resolved.dynamicResolver = DynamicResolverPlan(resource, &findings)
         }
         let service = DNSService.read(resource, findings: &findings)
-        for (endpoint, _) in backend.endpoints {
+        for (endpoint, hostname) in backend.endpoints {
             switch endpoint {
-            case .address(let address): resolved.endpoints.append(EndpointPlan(address: address))
+            case .address(let address):
+                var plan = EndpointPlan(address: address)
+                plan.hostname = hostname ?? ""
+                resolved.endpoints.append(plan)
             case .name(var name):
                 name.service = service ?? ""
+                name.hostname = hostname ?? ""
                 resolved.names.append(name)
             case .unix(let path):
                 if path.utf8.count > EndpointPlan.longestUnixPath {
@@ -85,7 +91,9 @@ struct BackendTable {
                             "'\(path)' is longer than the \(EndpointPlan.longestUnixPath) octets that a Unix socket's path may have",
                         node: spec[.endpoints])
                 }
-                resolved.endpoints.append(EndpointPlan(unixPath: path))
+                var plan = EndpointPlan(unixPath: path)
+                plan.hostname = hostname ?? ""
+                resolved.endpoints.append(plan)
             }
         }
         if backend.tls.exists {
@@ -100,7 +108,8 @@ struct BackendTable {
     ) -> TLS {
         let node = backend.tls
         let home = resource.name.namespace
-        var tls = TLS(serverName: serverName(of: backend), settings: WrittenTLS(node))
+        let serverName = serverName(of: backend)
+        var tls = TLS(serverName: serverName ?? "", namesDiffer: serverName == nil, settings: WrittenTLS(node))
         tls.problem = tls.settings.problem
         tls.settings.tell(resource, into: &findings)
         if node[.insecureSkipVerify].boolean == true {
@@ -117,7 +126,7 @@ struct BackendTable {
                 written, from: "Backend", in: home, authorities)
             tls.trust = found.trust
             tls.problem = tls.problem ?? found.problem
-            if tls.serverName.isEmpty, found.trust == .system {
+            if tls.serverName.isEmpty, !tls.namesDiffer, found.trust == .system {
                 tls.problem =
                     tls.problem
                     ?? .init(
@@ -126,15 +135,6 @@ struct BackendTable {
                             "any host on the Internet could pose as this backend, because no name is checked; set sni",
                         node: node)
             }
-        }
-        let names = Set(backend.endpoints.map { $0.hostname ?? "" })
-        if node[.autoSNIFromEndpointHostname].boolean == true, names.count > 1 {
-            tls.problem =
-                tls.problem
-                ?? .init(
-                    reason: .unsupportedValue,
-                    message: "endpoints with different hostnames are not supported by this version; use a Backend each",
-                    node: node[.autoSNIFromEndpointHostname])
         }
         let reference = node[.clientCertificateRef]
         if reference.exists {
@@ -149,10 +149,13 @@ struct BackendTable {
         return tls
     }
 
-    /// `sni`; else the one name that all endpoints have.
-    private static func serverName(of backend: EnvoyBackend) -> String {
+    /// `sni`; else the one name that all endpoints have, empty for those without one. Nil: the names differ, and each
+    /// connection is made under its own.
+    private static func serverName(of backend: EnvoyBackend) -> String? {
         if let name = backend.tls[.sni].string { return name }
+        if backend.isDynamicResolver { return nil }
         let names = Set(backend.endpoints.map { $0.hostname ?? "" })
-        return names.count == 1 ? names.first ?? "" : ""
+        if names.count == 1 { return names.first }
+        return names.contains("") ? "" : nil
     }
 }

@@ -186,6 +186,7 @@ struct ClusterTable {
                 return (.invalid(.invalidBackendTLS, "Backend '\(backend.name)': \(why)"), touches)
             }
             tls = UpstreamTLSPlan(trust: trust, serverName: own.serverName, hostname: own.serverName)
+            tls?.verifiesServerName = own.namesDiffer
         case .secured(let plan): tls = plan
         case .refused(let why): return (.invalid(.invalidBackendTLS, why), touches)
         }

@@ -105,7 +105,15 @@ extension Exchange {
         guard backend.pointee.cluster != BackendConfig.invalid, let configuration else {
             return answer(backend.pointee.status, .noCluster, "the route's backend is not valid")
         }
+        let config = snapshot[snapshot.header.pointee.clusters, Int(backend.pointee.cluster)]
+        guard config.pointee.dynamicResolver.isEmpty else { return resolveHost(config, message, bytes) }
         cluster = configuration.cluster(backend.pointee.cluster, of: worker)
+        goOn(message)
+    }
+
+    /// The cluster is known.
+    func goOn(_ message: RequestMessage) {
+        guard let rule else { preconditionFailure("a request without its rule") }
         retriesLeft = rule.pointee.retry.attempts
         prepareBody(message)
         attempt()

@@ -208,6 +208,9 @@ extension Exchange {
     }
 
     func attemptTimedOut() {
+        if phase == .resolving {
+            return timedOut(.dnsFailure, "the address of the request's host did not come in time")
+        }
         guard phase == .connecting || phase == .awaitingHead else {
             return timedOut(.upstreamTimeout, "the backend took longer than its route allows")
         }
@@ -235,7 +238,7 @@ extension Exchange {
         switch phase {
         case .relaying, .tunnel: abandon(reason)
         case .answering, .over: abandon(reason)
-        case .routing, .admitting, .connecting, .awaitingHead, .backingOff:
+        case .routing, .admitting, .resolving, .connecting, .awaitingHead, .backingOff:
             let hadAttempt = upstream != nil || phase == .connecting
             dropUpstream()
             if hadAttempt { endAttempt(status: 0) }
@@ -246,6 +249,7 @@ extension Exchange {
     /// Gives the upstream stream up, or the waiting for one: what is on it belongs to an exchange that broke off.
     func dropUpstream() {
         if phase == .connecting { endpoint?.cancel(self) }
+        if phase == .resolving { worker.dynamicHosts.cancel(self) }
         upstream?.close()
         upstream = nil
     }

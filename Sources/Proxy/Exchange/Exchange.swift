@@ -19,7 +19,7 @@ import Upstream
 /// up, the way down, the end.
 final class Exchange: ConnectionOwner {
     enum Phase: UInt8 {
-        case over, routing, admitting, connecting, awaitingHead, relaying, tunnel, backingOff, answering
+        case over, routing, admitting, resolving, connecting, awaitingHead, relaying, tunnel, backingOff, answering
     }
 
     let worker: Worker
@@ -170,7 +170,7 @@ final class Exchange: ConnectionOwner {
             if phase == .relaying { relayResponse() }
         case .tunnel: relayTunnel()
         case .answering: finishAnswer()
-        case .over, .routing, .admitting, .connecting, .backingOff: break
+        case .over, .routing, .admitting, .resolving, .connecting, .backingOff: break
         }
     }
 

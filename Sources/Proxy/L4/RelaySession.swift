@@ -69,7 +69,7 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
         do throws(Errno) {
             connector = try Connector(
                 to: next.address, unixPath: next.unixPath, timeout: worker.limits.connect,
-                security: try cluster.transport.security(resuming: nil),
+                security: try next.transport.security(resuming: nil),
                 preamble: cluster.transport.preamble(
                     for: origin, localAddress: downstream?.localAddress, to: next.address), owner: self,
                 resources: worker.resources)

@@ -14,6 +14,8 @@ final class ClusterRegistry: Timed {
 
     private var clusters: [UInt64: Cluster] = [:]
     private var endpoints: [UInt64: Endpoint] = [:]
+    /// Of hosts that requests named; at most ``DynamicHosts/hostLimit``.
+    private var dynamic: [Int: Cluster] = [:]
     private let worker: Worker
 
     init(worker: Worker) { self.worker = worker }
@@ -35,6 +37,7 @@ final class ClusterRegistry: Timed {
     }
 
     private func endpoint(_ config: EndpointConfig, _ transport: UpstreamTransport, in snapshot: Snapshot) -> Endpoint {
+        let transport = transport.named(snapshot.text(config.hostname).string)
         if let known = endpoints[config.identity] {
             known.isRetired = false
             known.adopt(transport)
@@ -46,6 +49,58 @@ final class ClusterRegistry: Timed {
         endpoints[config.identity] = endpoint
         return endpoint
     }
+
+    // MARK: hosts that requests name
+
+    /// A cluster of the addresses of one host (Backend of type DynamicResolver).
+    /// - Parameters:
+    ///   - host: without port; its name is what certificates must be for.
+    ///   - addresses: at least one.
+    func cluster(
+        _ config: ClusterConfig, host: ByteView, port: UInt16, addresses: [IPAddress],
+        in configuration: LiveConfiguration
+    ) -> Cluster {
+        var hasher = Hasher()
+        hasher.combine(config.identity)
+        for i in host.indices { hasher.combine(ASCII.lower(host[i])) }
+        hasher.combine(port)
+        let key = hasher.finalize()
+        let known = dynamic[key]
+        let name = host.string
+        let transport =
+            known?.revision == configuration.revision
+            ? known?.transport : UpstreamTransport(config, in: configuration.snapshot, worker.tlsContexts).named(name)
+        guard let transport else { preconditionFailure("a cluster without transport") }
+        let cluster =
+            known ?? Cluster(turn: Int(truncatingIfNeeded: worker.random.next() >> 33), transport: transport)
+        if known == nil {
+            if dynamic.count >= DynamicHosts.hostLimit { forgetOldest() }
+            dynamic[key] = cluster
+        }
+        cluster.usedAt = worker.loop.now
+        if cluster.revision != configuration.revision {
+            cluster.revision = configuration.revision
+            cluster.transport = transport
+            for endpoint in cluster.endpoints { endpoint.adopt(transport) }
+        }
+        if cluster.endpoints.map(\.address.ip) != addresses {
+            for gone in cluster.endpoints where !addresses.contains(gone.address.ip) { gone.retire() }
+            cluster.endpoints = addresses.map { ip in
+                cluster.endpoints.first { $0.address.ip == ip }
+                    ?? Endpoint(
+                        address: SocketAddress(ip: ip, port: port), slot: 0, transport: transport, worker: worker)
+            }
+        }
+        return cluster
+    }
+
+    private func forgetOldest() {
+        guard let oldest = dynamic.min(by: { $0.value.usedAt < $1.value.usedAt }) else { return }
+        for endpoint in oldest.value.endpoints { endpoint.retire() }
+        dynamic[oldest.key] = nil
+    }
+
+    // MARK: changes
 
     /// A new snapshot is in use.
     func configurationChanged() {
@@ -72,6 +127,7 @@ final class ClusterRegistry: Timed {
     /// Closes every idle connection (the end of a drain, or no descriptors left).
     func closeIdle() {
         for endpoint in endpoints.values { endpoint.closeIdle() }
+        for cluster in dynamic.values { for endpoint in cluster.endpoints { endpoint.closeIdle() } }
     }
 }
 
@@ -81,6 +137,8 @@ final class Cluster {
     var endpoints: [Endpoint] = []
     /// How connections to the endpoints are made, as of the revision.
     var transport: UpstreamTransport
+    /// Of a host that requests name: when one did so last.
+    var usedAt = Instant(nanoseconds: 0)
     private var turn: Int
 
     /// - Parameter turn: where to begin; random, so that the workers do not all begin with the first endpoint.

@@ -15,6 +15,8 @@ struct UpstreamTransport {
     var context: TLSContext?
     /// Empty: no name is sent.
     var serverName: String
+    /// The certificate must be for ``serverName``, since the context names nobody.
+    var verifiesServerName = false
 
     init(_ config: ClusterConfig, in snapshot: Snapshot, _ contexts: TLSContexts) {
         backendProtocol = config.backendProtocol
@@ -25,14 +27,25 @@ struct UpstreamTransport {
             let tls = snapshot[config.tls, 0].pointee
             context = contexts.client(tls, in: snapshot)
             serverName = snapshot.text(tls.serverName).string
+            verifiesServerName = tls.verifiesServerName
         }
+    }
+
+    /// The same for an endpoint whose name is its own (an endpoint's `hostname`, or a request's host): the certificate must be
+    /// for it, unless a name is written for all.
+    func named(_ name: String) -> UpstreamTransport {
+        guard isSecure, serverName.isEmpty, !name.isEmpty else { return self }
+        var own = self
+        own.serverName = name
+        return own
     }
 
     /// What a connection's handshake needs; nil: clear text. Settings that cannot be used never lead to clear text.
     func security(resuming: TLSResumption?) throws(Errno) -> Connector.Security? {
         guard isSecure else { return nil }
         guard let context else { throw Errno(EPROTO) }
-        return Connector.Security(context: context, serverName: serverName, resuming: resuming)
+        return Connector.Security(
+            context: context, serverName: serverName, verifiesServerName: verifiesServerName, resuming: resuming)
     }
 
     /// What an endpoint is told before everything else (BackendTrafficPolicy `proxyProtocol`); empty where it is told nothing.
@@ -58,5 +71,6 @@ struct UpstreamTransport {
     func isSame(as other: UpstreamTransport) -> Bool {
         backendProtocol == other.backendProtocol && proxyProtocol == other.proxyProtocol && isSecure == other.isSecure
             && context === other.context && serverName == other.serverName
+            && verifiesServerName == other.verifiesServerName
     }
 }

@@ -36,6 +36,8 @@ public final class Worker: ConnectionOwner {
     private(set) lazy var relays = Relays(worker: self)
     private(set) lazy var datagrams = Datagrams(worker: self)
     private(set) lazy var tlsContexts = TLSContexts(worker: self, ticketKeys: ticketKeys)
+    private(set) lazy var dynamicHosts = DynamicHosts(worker: self, servers: dnsServers)
+    private let dnsServers: String?
     private let ticketKeys: TicketKeyRing
     let patterns = PatternCache()
     let weights = WeightedChoice()
@@ -52,8 +54,9 @@ public final class Worker: ConnectionOwner {
 
     init(
         loop: EventLoop, statistics: WorkerStatistics, liveState: LiveState, ticketKeys: TicketKeyRing,
-        accessLog: AccessLog, log: Log
+        accessLog: AccessLog, log: Log, dnsServers: String? = nil
     ) {
+        self.dnsServers = dnsServers
         self.ticketKeys = ticketKeys
         self.loop = loop
         self.statistics = statistics
@@ -101,6 +104,17 @@ public final class Worker: ConnectionOwner {
     private func retire(_ listener: Listener) {
         listener.stopAccepting()
         registry.drain(socket: listener.id)
+    }
+
+    /// The addresses of this machine, asked for once.
+    private lazy var hostAddresses = try? HostAddresses()
+
+    /// Whether a connection to this address would come back to this gateway.
+    func isOwnListener(_ address: SocketAddress) -> Bool {
+        listeners.values.contains {
+            $0.address.port == address.port
+                && ($0.address.ip == address.ip || $0.address.ip.isAny && hostAddresses?.isOwn(address.ip) == true)
+        }
     }
 
     // MARK: accepting

@@ -49,7 +49,7 @@ public final class WorkerRole: EventSource {
         worker = Worker(
             loop: loop, statistics: statistics, liveState: liveState,
             ticketKeys: TicketKeyRing(base: liveBase + LiveState.size(workers: start.options.workers)),
-            accessLog: accessLog, log: log)
+            accessLog: accessLog, log: log, dnsServers: start.options.dnsServers)
         super.init()
         loop.addReader(start.link.descriptor, self)
         report(.ready)

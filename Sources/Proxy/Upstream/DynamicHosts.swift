@@ -1,0 +1,127 @@
+import Config
+import Core
+import HTTP
+import IO
+import Names
+import Telemetry
+
+/// Where the hosts are that requests name themselves (Backend of type DynamicResolver): looked up in this worker, used for
+/// their time to live, and longer where DNS fails. Owned by the worker.
+///
+/// Limits: ``hostLimit`` hosts, of which the one that was asked for longest ago goes first; ``waitersLimit`` requests that wait
+/// for one answer; ``addressLimit`` addresses of a host.
+final class DynamicHosts {
+    static let hostLimit = 1024
+    static let waitersLimit = 256
+    static let addressLimit = 16
+    static let shortestLife = TimeAmount.seconds(1)
+    static let longestLife = TimeAmount.seconds(300)
+    /// After a failure a host is not asked for again for so long; what was known of it serves on.
+    static let failureLife = TimeAmount.seconds(5)
+
+    enum Outcome {
+        case addresses([IPAddress])
+        /// The exchange is told later, by ``Exchange/hostResolved(_:)``.
+        case waiting
+        /// There is no such host, or nobody could tell.
+        case failed
+        /// It is on this machine or its links, or this gateway itself.
+        case forbidden
+        case overloaded
+    }
+
+    private final class Host {
+        let name: String
+        var addresses: [IPAddress] = []
+        var validUntil = Instant(nanoseconds: 0)
+        var askedAt = Instant(nanoseconds: 0)
+        var isAsking = false
+        var waiting: [Exchange] = []
+        init(_ name: String) { self.name = name }
+    }
+
+    private let worker: Worker
+    private var hosts: [Int: Host] = [:]
+    private lazy var resolver = NameResolver(loop: worker.loop, servers: servers)
+    private let servers: String?
+
+    /// - Parameter servers: as `--dns-server` has them; nil: those of resolv.conf.
+    init(worker: Worker, servers: String?) {
+        self.worker = worker
+        self.servers = servers
+    }
+
+    /// - Parameter host: without port, an IPv6 address in brackets.
+    func resolve(_ host: ByteView, for exchange: Exchange) -> Outcome {
+        if let address = Self.literal(host) { return .addresses([address]) }
+        guard !host.isEmpty, host.count <= 253 else { return .failed }
+        let known = self.host(host)
+        known.askedAt = worker.loop.now
+        if worker.loop.now >= known.validUntil, !known.isAsking { ask(known) }
+        // What has grown old serves while it is asked for anew.
+        if !known.addresses.isEmpty { return .addresses(known.addresses) }
+        guard known.isAsking else { return .failed }
+        guard known.waiting.count < Self.waitersLimit else { return .overloaded }
+        known.waiting.append(exchange)
+        return .waiting
+    }
+
+    /// `exchange` waits no more.
+    func cancel(_ exchange: Exchange) {
+        for host in hosts.values { host.waiting.removeAll { $0 === exchange } }
+    }
+
+    private static func literal(_ host: ByteView) -> IPAddress? {
+        if host.count > 2, host[0] == UInt8(ascii: "["), host[host.count - 1] == UInt8(ascii: "]") {
+            return IPAddress(host[1..<(host.count - 1)])
+        }
+        return IPAddress(host)
+    }
+
+    /// Found by a hash with a key of this process's own, so that nobody can make names that share one.
+    private func host(_ name: ByteView) -> Host {
+        var hasher = Hasher()
+        for i in name.indices { hasher.combine(ASCII.lower(name[i])) }
+        let key = hasher.finalize()
+        if let known = hosts[key] { return known }
+        if hosts.count >= Self.hostLimit,
+            let oldest = hosts.filter({ !$0.value.isAsking }).min(by: { $0.value.askedAt < $1.value.askedAt })
+        {
+            hosts[oldest.key] = nil
+        }
+        let made = Host(name.string.lowercased())
+        hosts[key] = made
+        return made
+    }
+
+    private func ask(_ host: Host) {
+        host.isAsking = true
+        resolver.lookUp(host.name) { [unowned self] answer in answered(host, answer) }
+    }
+
+    private func answered(_ host: Host, _ answer: NameResolver.Answer) {
+        host.isAsking = false
+        switch answer {
+        case .addresses(let found, let life):
+            host.addresses = Array(found.prefix(Self.addressLimit))
+            host.validUntil = worker.loop.now + min(max(life, Self.shortestLife), Self.longestLife)
+        case .failed: host.validUntil = worker.loop.now + Self.failureLife
+        }
+        // Who is told may begin to wait again.
+        let waiting = host.waiting
+        host.waiting.removeAll()
+        for exchange in waiting {
+            exchange.hostResolved(host.addresses.isEmpty ? .failed : .addresses(host.addresses))
+        }
+    }
+}
+
+extension IPAddress {
+    /// On this machine or its links: 127.0.0.0/8, ::1, 169.254.0.0/16 and fe80::/10 (RFC 6890), the unspecified addresses,
+    /// which reach this machine too, and groups.
+    var isLocalTarget: Bool {
+        if isLoopback || isAny { return true }
+        if isV4 { return v4 >> 16 == 0xA9FE || v4 >> 24 == 0 || v4 >> 28 >= 0xE }
+        return high >> 54 == 0x3FA || high >> 56 == 0xFF
+    }
+}
