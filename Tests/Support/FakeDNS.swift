@@ -3,7 +3,7 @@ import Glibc
 import IO
 import Synchronization
 
-/// A DNS server of a test: answers A questions from a table, over UDP on loopback, on a thread of its own.
+/// A DNS server of a test: answers A and SRV questions from tables, over UDP on loopback, on a thread of its own.
 public final class FakeDNS: Sendable {
     public struct Entry: Sendable {
         public var addresses: [IPAddress]
@@ -16,9 +16,21 @@ public final class FakeDNS: Sendable {
         }
     }
 
+    /// An SRV record (RFC 2782).
+    public struct Service: Sendable {
+        public var port: UInt16
+        public var target: String
+
+        public init(port: UInt16, target: String) {
+            self.port = port
+            self.target = target
+        }
+    }
+
     public let port: UInt16
     private let fd: CInt
     private let table = Mutex<[String: Entry]>([:])
+    private let services = Mutex<[String: [Service]]>([:])
     private let asked = Mutex<Int>(0)
 
     public init() throws {
@@ -41,6 +53,7 @@ public final class FakeDNS: Sendable {
 
     /// Nil: the name is answered with a failure.
     public func set(_ name: String, _ entry: Entry?) { table.withLock { $0[name] = entry } }
+    public func set(service name: String, _ records: [Service]) { services.withLock { $0[name] = records } }
     public var questions: Int { asked.withLock { $0 } }
     /// Ends the thread.
     public func stop() { shutdown(fd, Int32(SHUT_RDWR)) }
@@ -72,7 +85,11 @@ public final class FakeDNS: Sendable {
         }
         let type = question[at + 2]
         let end = at + 5
-        let entry = table.withLock { $0[labels.joined(separator: ".")] }
+        let name = labels.joined(separator: ".")
+        if type == 33, let records = services.withLock({ $0[name] }) {
+            return self.records(records, to: Array(question[12..<end]), id: Array(question[..<2]))
+        }
+        let entry = table.withLock { $0[name] }
         // Unknown: SERVFAIL, so that nobody tries other suffixes for long.
         let addresses = type == 1 ? entry?.addresses ?? [] : []
         var reply = [
@@ -83,6 +100,19 @@ public final class FakeDNS: Sendable {
             reply += [0xC0, 12, 0, 1, 0, 1]
             reply += (0..<4).map { UInt8(truncatingIfNeeded: (entry?.life ?? 0) >> UInt32(24 - 8 * $0)) }
             reply += [0, 4] + (12..<16).map { address.octet($0) }
+        }
+        return reply
+    }
+
+    private func records(_ records: [Service], to question: [UInt8], id: [UInt8]) -> [UInt8] {
+        var reply = id + [0x81, 0x80, 0, 1, 0, UInt8(records.count), 0, 0, 0, 0] + question
+        for record in records {
+            var target: [UInt8] = []
+            for label in record.target.split(separator: ".") { target += [UInt8(label.utf8.count)] + Array(label.utf8) }
+            target.append(0)
+            // Priority 0, weight 1, a minute to live.
+            reply += [0xC0, 12, 0, 33, 0, 1, 0, 0, 0, 60, 0, UInt8(6 + target.count), 0, 0, 0, 1]
+            reply += [UInt8(record.port >> 8), UInt8(truncatingIfNeeded: record.port)] + target
         }
         return reply
     }

@@ -153,7 +153,8 @@ extension Exchange {
     /// The rest of the request is still waited for, and no response has begun.
     private var isReceiving: Bool {
         switch phase {
-        case .routing, .admitting, .connecting, .awaitingHead, .backingOff: downstream?.incoming.isComplete == false
+        case .routing, .admitting, .resolving, .connecting, .awaitingHead, .backingOff:
+            downstream?.incoming.isComplete == false
         case .over, .relaying, .tunnel, .answering: false
         }
     }
