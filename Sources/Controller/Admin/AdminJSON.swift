@@ -91,7 +91,9 @@ enum AdminJSON {
             let liveState = controller.liveState
             let header = snapshot.header.pointee
             for number in 0..<Int(header.clusters.count) {
-                write(snapshot[header.clusters, number].pointee, snapshot, reader, liveState, to: &json)
+                write(
+                    snapshot[header.clusters, number].pointee, snapshot, reader, liveState, controller.health,
+                    to: &json)
             }
         }
         json.endArray()
@@ -101,7 +103,7 @@ enum AdminJSON {
 
     private static func write(
         _ cluster: ClusterConfig, _ snapshot: Snapshot, _ reader: StatisticsReader, _ liveState: LiveState,
-        to json: inout JSONWriter
+        _ watch: HealthWatch, to json: inout JSONWriter
     ) {
         json.beginObject()
         json.field("name", snapshot.text(cluster.name))
@@ -120,9 +122,7 @@ enum AdminJSON {
             json.field("address", snapshot.name(of: endpoint))
             // Endpoints of a backend take turns, each as often as another.
             json.field("weight", 1)
-            // Nobody looks after their health in this version, so nothing is known of it and none is ejected.
-            json.field("health", "unknown")
-            json.field("ejections", 0)
+            write(EndpointReport(endpoint.slot, watch), to: &json)
             json.field("requestsInFlight", liveState.inFlight(endpoint.slot))
             json.field("requests", slot.requests)
             json.field("errors", slot.classes[4] + slot.classes[0])
@@ -134,6 +134,16 @@ enum AdminJSON {
         }
         json.endArray()
         json.endObject()
+    }
+
+    private static func write(_ report: EndpointReport, to json: inout JSONWriter) {
+        json.field("health", report.health)
+        json.field("healthReason", report.reason)
+        json.field("usable", report.isUsable)
+        json.field("stale", report.isStale)
+        json.field("ejections", Int(report.ejections))
+        json.key("ejectedUntil")
+        if let until = report.ejectedUntil { json.value(Timestamp.string(until)) } else { json.null() }
     }
 
     /// What `sluice status` shows: everything at once, so that it is one moment.

@@ -89,8 +89,9 @@ enum AdminText {
                 let slot = controller.reader.slot(.endpoint, endpoint.slot)
                 let mean = slot.mean.map { ", mean \(Double($0.nanoseconds / 10_000) / 100) ms" } ?? ""
                 lines.append(
-                    "backend        \(name) \(snapshot.name(of: endpoint)): \(slot.requests) requests, "
-                        + "\(slot.classes[4] + slot.classes[0]) failed\(mean)")
+                    "backend        \(name) \(snapshot.name(of: endpoint)): "
+                        + EndpointReport(endpoint.slot, controller.health).words(wallNow: controller.loop.wallNow)
+                        + ", \(slot.requests) requests, \(slot.classes[4] + slot.classes[0]) failed\(mean)")
                 left -= 1
             }
         }

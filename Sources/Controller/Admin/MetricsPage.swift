@@ -20,7 +20,10 @@ enum MetricsPage {
         source.certificates = (controller.live?.resolution?.certificates ?? []).map {
             .init(secret: $0.name, notAfter: $0.notAfter)
         }
-        if let live = controller.live { addNames(live.snapshot, to: &source) }
+        if let live = controller.live {
+            addNames(live.snapshot, to: &source)
+            addHealth(live.snapshot, controller.health, to: &source)
+        }
         return MetricsReport.write(source)
     }
 
@@ -31,6 +34,23 @@ enum MetricsPage {
         case .backingOff: .backingOff
         case .draining: .draining
         case .gone: .gone
+        }
+    }
+
+    private static func addHealth(_ snapshot: Snapshot, _ watch: HealthWatch, to source: inout MetricsSource) {
+        let clusters = snapshot.header.pointee.clusters
+        for number in 0..<Int(clusters.count) {
+            let cluster = snapshot[clusters, number].pointee
+            guard !cluster.traffic.isEmpty, !snapshot[cluster.traffic, 0].pointee.healthCheck.isEmpty else { continue }
+            let name = snapshot.text(cluster.name).string
+            for place in 0..<Int(cluster.endpoints.count) {
+                let endpoint = snapshot[cluster.endpoints, place].pointee
+                let report = EndpointReport(endpoint.slot, watch)
+                source.health.append(
+                    .init(
+                        backend: name, address: snapshot.name(of: endpoint), isUsable: report.isUsable,
+                        isStale: report.isStale, ejections: UInt64(report.ejections)))
+            }
         }
     }
 

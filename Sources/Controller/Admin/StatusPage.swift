@@ -99,16 +99,20 @@ enum StatusPage {
         guard let live = controller.live else { return }
         let snapshot = live.snapshot
         let header = snapshot.header.pointee
-        table("Backends", ["backend", "endpoint", "requests", "5xx", "mean ms"], to: &page) { row in
+        table("Backends", ["backend", "endpoint", "health", "requests", "5xx", "mean ms"], to: &page) { row in
             for number in 0..<min(Self.backendLimit, Int(header.clusters.count)) {
                 let cluster = snapshot[header.clusters, number].pointee
                 let name = snapshot.text(cluster.name).string
-                if cluster.endpoints.isEmpty { row([name, "none", "", "", ""]) }
+                if cluster.endpoints.isEmpty { row([name, "none", "", "", "", ""]) }
                 for place in 0..<Int(cluster.endpoints.count) {
                     let endpoint = snapshot[cluster.endpoints, place].pointee
                     let slot = controller.reader.slot(.endpoint, endpoint.slot)
                     let mean = slot.mean.map { "\(Double($0.nanoseconds / 10_000) / 100)" } ?? ""
-                    row([name, snapshot.name(of: endpoint), "\(slot.requests)", "\(slot.classes[4])", mean])
+                    let health = EndpointReport(endpoint.slot, controller.health).words(
+                        wallNow: controller.loop.wallNow)
+                    row([
+                        name, snapshot.name(of: endpoint), health, "\(slot.requests)", "\(slot.classes[4])", mean,
+                    ])
                 }
             }
         }

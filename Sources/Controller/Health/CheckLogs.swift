@@ -38,7 +38,7 @@ final class CheckLogs {
         json.field("timestamp", Timestamp.string(wallNow))
         json.field("event", event)
         json.field("backend", backend)
-        json.field("endpoint", target.address.description)
+        json.field("endpoint", target.name)
         json.field("reason", outcome.reason)
         json.endObject()
         var line = json.finish()

@@ -20,7 +20,7 @@ final class HealthWatch {
     /// An endpoint that is checked or judged.
     private struct Watched {
         var backend: String
-        var address: SocketAddress
+        var name: String
     }
     /// What leaves the set is forgotten so long after: workers may still serve by the last one.
     static let forgetAfter = TimeAmount.seconds(1)
@@ -43,11 +43,10 @@ final class HealthWatch {
     private var forgetting: Alarm?
     /// Endpoints that are kept although they were taken away are to be counted again: ``Controller/endpointsChanged()``.
     var onStaleEnd: (() -> Void)?
-    // Since this process began.
-    private(set) var probesPassed: UInt64 = 0
-    private(set) var probesFailed: UInt64 = 0
+    private let statistics: ControllerStatistics
 
-    init(loop: EventLoop, liveState: LiveState, log: Log) {
+    init(loop: EventLoop, liveState: LiveState, statistics: ControllerStatistics, log: Log) {
+        self.statistics = statistics
         self.loop = loop
         self.liveState = liveState
         self.log = log
@@ -62,7 +61,7 @@ final class HealthWatch {
 
     /// A set is about to be published, or is found running.
     /// - Parameter stale: addresses that only self-preservation keeps, by cluster; nil: as the live state says.
-    func adopt(_ snapshot: Snapshot, stale: [String: Set<SocketAddress>]?) {
+    func adopt(_ snapshot: Snapshot, stale: [String: Set<EndpointPlace>]?) {
         var wanted: [CheckKey: (ClusterConfig, EndpointConfig)] = [:]
         var passive: [UInt64: (PassiveCheckPlan, ClusterConfig)] = [:]
         var names: [UInt32: Watched] = [:]
@@ -84,13 +83,13 @@ final class HealthWatch {
                 // What shares slot 0 has no health of its own.
                 guard endpoint.slot != 0 else { continue }
                 present.insert(endpoint.slot)
-                if kept.contains(endpoint.address) {
+                if kept.contains(EndpointPlace(endpoint, in: snapshot)) {
                     staleSlots.insert(endpoint.slot)
                 } else {
                     freshSlots.insert(endpoint.slot)
                 }
                 if config != nil, names[endpoint.slot] == nil {
-                    names[endpoint.slot] = Watched(backend: name, address: endpoint.address)
+                    names[endpoint.slot] = Watched(backend: name, name: snapshot.name(of: endpoint))
                 }
                 guard let active else { continue }
                 let key = CheckKey(
@@ -123,7 +122,9 @@ final class HealthWatch {
             var address = endpoint.address
             if key.plan.port != 0 { address.port = key.plan.port }
             let check = EndpointCheck(
-                ProbeTarget(plan: key.plan, transport: transport, address: address), slot: key.slot,
+                ProbeTarget(
+                    plan: key.plan, transport: transport, address: address,
+                    unixPath: snapshot.text(endpoint.unixPath).string), slot: key.slot,
                 standing: cell(key.slot).probeState.standing ?? .pending, watch: self)
             checks[key] = check
             checksBySlot[key.slot, default: []].append(check)
@@ -225,7 +226,8 @@ final class HealthWatch {
     // MARK: probes
 
     func probed(_ check: EndpointCheck, _ outcome: ProbeOutcome, isFirstFailure: Bool, change: ProbeSeries.Standing?) {
-        if outcome.result == .passed { probesPassed += 1 } else { probesFailed += 1 }
+        statistics[.healthProbes] += 1
+        if outcome.result != .passed { statistics[.healthProbeFailures] += 1 }
         let slot = check.slot
         if let plan = check.target.plan.log {
             logs.write(
@@ -271,7 +273,7 @@ final class HealthWatch {
     func facts(_ slot: UInt32, _ reason: String = "") -> [(key: StaticString, value: LogValue)] {
         let name = watched[slot]
         var facts: [(key: StaticString, value: LogValue)] = [
-            ("backend", .text(name?.backend ?? "")), ("endpoint", .text(name?.address.description ?? "")),
+            ("backend", .text(name?.backend ?? "")), ("endpoint", .text(name?.name ?? "")),
         ]
         if !reason.isEmpty { facts.append(("reason", .text(reason))) }
         return facts

@@ -61,11 +61,3 @@ final class OutlierWatch: Timed {
         }
     }
 }
-
-extension TimeAmount {
-    /// `1.5`.
-    var decimalSeconds: String {
-        let thousandths = milliseconds
-        return thousandths % 1000 == 0 ? "\(thousandths / 1000)" : "\(Double(thousandths) / 1000)"
-    }
-}

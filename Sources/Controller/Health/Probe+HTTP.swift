@@ -11,7 +11,7 @@ extension Probe {
         guard case .http(let plan) = target.plan.probe else { preconditionFailure("no probe by HTTP") }
         var head = ByteBuffer(capacity: 512)
         head.append(string: "\(plan.method) \(plan.path) HTTP/1.1\r\nhost: ")
-        head.append(string: plan.hostname.isEmpty ? target.address.description : plan.hostname)
+        head.append(string: plan.hostname.isEmpty ? target.host : plan.hostname)
         head.append("\r\nuser-agent: ")
         head.append(Self.userAgent)
         if !plan.requestBody.isEmpty || plan.method == "POST" || plan.method == "PUT" {
@@ -26,7 +26,7 @@ extension Probe {
         guard case .grpc(let service) = target.plan.probe else { preconditionFailure("no probe by gRPC") }
         var head = ByteBuffer(capacity: 512)
         head.append(
-            string: "POST /grpc.health.v1.Health/Check HTTP/1.1\r\nhost: \(target.address)\r\n"
+            string: "POST /grpc.health.v1.Health/Check HTTP/1.1\r\nhost: \(target.host)\r\n"
                 + "content-type: application/grpc\r\nte: trailers\r\nuser-agent: \(Self.userAgent)\r\n\r\n")
         // HealthCheckRequest: field 1, a string, absent where it is empty.
         var message: [UInt8] = []

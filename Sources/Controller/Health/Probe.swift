@@ -10,8 +10,15 @@ import Upstream
 struct ProbeTarget {
     var plan: ActiveCheckPlan
     var transport: ProbeTransport
-    /// The endpoint's, or the port that `overrides` names.
+    /// The endpoint's, with the port that `overrides` names if it does.
     var address: SocketAddress
+    /// Of a Unix socket; empty: the address counts.
+    var unixPath = ""
+
+    /// As people are shown it.
+    var name: String { unixPath.isEmpty ? address.description : "unix:\(unixPath)" }
+    /// Where a request names a host, and nobody said which.
+    var host: String { unixPath.isEmpty ? address.description : "localhost" }
 }
 
 /// What came of a probe, and why, in a few words.
@@ -59,7 +66,8 @@ final class Probe: RawConnectionOwner {
         do throws(Errno) {
             // Its own time is the deadline's: the connector's must not come first.
             connector = try target.transport.connect(
-                to: target.address, timeout: target.plan.timeout + .seconds(1), owner: self, resources: resources)
+                to: target.address, unixPath: target.unixPath, timeout: target.plan.timeout + .seconds(1), owner: self,
+                resources: resources)
         } catch {
             end(.failed, "no connection: \(error)")
         }

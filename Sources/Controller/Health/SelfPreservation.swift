@@ -8,7 +8,7 @@ import Upstream
 enum SelfPreservation {
     /// An endpoint in use.
     struct InUse {
-        var address: SocketAddress
+        var place: EndpointPlace
         /// Its active checks pass.
         var isPassing: Bool
         /// It is in use only because it was kept before.
@@ -18,18 +18,36 @@ enum SelfPreservation {
     /// Those of `inUse` that stay although `next` does not have them.
     /// - Parameter leaving: said to be on their way out: their going is wanted.
     static func kept(
-        _ inUse: [InUse], next: Set<SocketAddress>, leaving: Set<SocketAddress>
-    ) -> [SocketAddress] {
-        let missing = inUse.filter { !next.contains($0.address) && !leaving.contains($0.address) }
+        _ inUse: [InUse], next: Set<EndpointPlace>, leaving: Set<SocketAddress>
+    ) -> [EndpointPlace] {
+        let missing = inUse.filter { !next.contains($0.place) && !leaving.contains($0.place.address) }
         let isCollapse = missing.count * 2 > inUse.count
-        return missing.filter { $0.isPassing && ($0.isStale || isCollapse) }.map(\.address)
+        return missing.filter { $0.isPassing && ($0.isStale || isCollapse) }.map(\.place)
     }
+}
+
+/// Where an endpoint is, whatever else is said of it.
+struct EndpointPlace: Hashable {
+    var address: SocketAddress
+    /// Of a Unix socket; empty: the address counts.
+    var unixPath: String
+
+    init(address: SocketAddress, unixPath: String = "") {
+        self.address = address
+        self.unixPath = unixPath
+    }
+    init(_ plan: EndpointPlan) { self.init(address: plan.address, unixPath: plan.unixPath) }
+    init(_ config: EndpointConfig, in snapshot: Snapshot) {
+        self.init(address: config.address, unixPath: snapshot.text(config.unixPath).string)
+    }
+
+    var plan: EndpointPlan { unixPath.isEmpty ? EndpointPlan(address: address) : EndpointPlan(unixPath: unixPath) }
 }
 
 extension Controller {
     /// Adds to a plan the endpoints that stay in use although it does not name them.
     /// - Returns: those, by the name of their cluster.
-    func preserve(_ plan: inout GatewayPlan) -> [String: Set<SocketAddress>] {
+    func preserve(_ plan: inout GatewayPlan) -> [String: Set<EndpointPlace>] {
         guard let snapshot = live?.snapshot else { return [:] }
         var inUse: [String: [SelfPreservation.InUse]] = [:]
         let clusters = snapshot.header.pointee.clusters
@@ -40,18 +58,19 @@ extension Controller {
                 let endpoint = snapshot[cluster.endpoints, $0].pointee
                 let state = health.cell(endpoint.slot).probeState
                 return SelfPreservation.InUse(
-                    address: endpoint.address, isPassing: endpoint.slot != 0 && state.standing == .passing,
+                    place: EndpointPlace(endpoint, in: snapshot),
+                    isPassing: endpoint.slot != 0 && state.standing == .passing,
                     isStale: state.isStale)
             }
         }
-        var stale: [String: Set<SocketAddress>] = [:]
+        var stale: [String: Set<EndpointPlace>] = [:]
         for index in plan.clusters.indices where plan.clusters[index].traffic.healthCheck.active != nil {
             let cluster = plan.clusters[index]
             guard let known = inUse[cluster.name] else { continue }
             let kept = SelfPreservation.kept(
-                known, next: Set(cluster.endpoints.map(\.address)), leaving: Set(cluster.withdrawn))
+                known, next: Set(cluster.endpoints.map { EndpointPlace($0) }), leaving: Set(cluster.withdrawn))
             if kept.isEmpty { continue }
-            plan.clusters[index].endpoints += kept.map { EndpointPlan(address: $0) }
+            plan.clusters[index].endpoints += kept.map(\.plan)
             stale[cluster.name] = Set(kept)
         }
         return stale

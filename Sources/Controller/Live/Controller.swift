@@ -91,7 +91,7 @@ public final class Controller {
         backendRefSlots = live.slots(.backendRef)
         listenerSlots = live.slots(.listener)
         names = BackendNames(loop: loop, server: start.options.dnsServers, statistics: statistics)
-        health = HealthWatch(loop: loop, liveState: live, log: log)
+        health = HealthWatch(loop: loop, liveState: live, statistics: statistics, log: log)
         statistics[.controllerStarts] += 1
     }
 

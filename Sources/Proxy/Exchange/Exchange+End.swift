@@ -4,6 +4,7 @@ import Core
 import HTTP
 import IO
 import Telemetry
+import Upstream
 
 /// How an exchange ends: in order, by breaking off, or as a tunnel; what is told of it; and becoming empty again.
 extension Exchange {
@@ -33,7 +34,7 @@ extension Exchange {
         if phase == .tunnel { worker.statistics.decrement(.upgradesNow) }
         let hadAttempt = upstream != nil || phase == .connecting
         dropUpstream()
-        if hadAttempt { endAttempt(status: status) }
+        if hadAttempt { endAttempt(status: status, AttemptOutcome(broken: reason, status: status)) }
         recorder?.broken()
         let isLate = reason == .upstreamTimeout && canEndInWords(downstream)
         record(downstream)

@@ -5,6 +5,7 @@ import Glibc
 import HTTP
 import IO
 import Telemetry
+import Upstream
 
 /// The way up: endpoints, connections, sending the request, and sending it again.
 extension Exchange {
@@ -33,7 +34,10 @@ extension Exchange {
     func attempt(fresh: Bool = false) {
         attemptDeadline = .distantFuture
         // A replay goes to the endpoint whose connection died: it is the connection that was stale.
-        guard let target = fresh ? endpoint : cluster?.next(avoiding: attempts > 0 ? endpoint : nil) else {
+        guard
+            let target = fresh
+                ? endpoint : probation ?? cluster?.next(avoiding: attempts > 0 ? endpoint : nil)
+        else {
             return answer(503, .noHealthyUpstream, "no endpoint is ready")
         }
         endpoint = target
@@ -61,6 +65,12 @@ extension Exchange {
         } catch {
             connectFailed(target)
         }
+    }
+
+    /// An endpoint that a first attempt is to find out about.
+    private var probation: Endpoint? {
+        guard attempts == 0, let cluster, let outliers = cluster.outliers else { return nil }
+        return outliers.probation(of: cluster.endpoints)
     }
 
     /// Where no descriptor is left, the connections that nobody uses go first.
@@ -95,7 +105,7 @@ extension Exchange {
     /// Nothing of the request was sent, so another endpoint may have it whatever its method (RFC 9110, section 9.2.2).
     func connectFailed(_ failed: Endpoint, timedOut: Bool = false) {
         worker.statistics.upstreamConnectFailed(endpoint: failed.slot)
-        endAttempt(status: 0)
+        endAttempt(status: 0, .localOrigin)
         connectFailures += 1
         let choices = min(cluster?.endpoints.count ?? 0, ExchangeLimits.connectAttempts)
         if connectFailures < choices { return attempt() }
@@ -179,7 +189,8 @@ extension Exchange {
         let wasReused = upstream.served > 0
         let nothingSent = upstream.octetsSent == sentBefore || !upstream.mayHaveBeenProcessed
         dropUpstream()
-        endAttempt(status: 0)
+        // An idle connection that was closed at its time says nothing of the endpoint.
+        endAttempt(status: 0, wasReused && !hasBegun ? .unknown : .localOrigin)
         // A connection that was idle may have been closed by its peer as the request was on its way (RFC 9112, 9.3.1).
         if wasReused, !hasBegun, !replayedOnFresh, canSendAgain, head.head.method.isIdempotent || nothingSent {
             replayedOnFresh = true
@@ -225,7 +236,7 @@ extension Exchange {
         }
         if retriesLeft > 0, canSendAgain {
             dropUpstream()
-            endAttempt(status: 0)
+            endAttempt(status: 0, .localOrigin)
             return retry()
         }
         timedOut(.upstreamTimeout, "the backend took longer than its route allows")
@@ -241,7 +252,7 @@ extension Exchange {
         case .routing, .admitting, .resolving, .connecting, .awaitingHead, .backingOff:
             let hadAttempt = upstream != nil || phase == .connecting
             dropUpstream()
-            if hadAttempt { endAttempt(status: 0) }
+            if hadAttempt { endAttempt(status: 0, AttemptOutcome(broken: reason, status: status)) }
             answer(status, reason, text)
         }
     }
@@ -255,8 +266,10 @@ extension Exchange {
     }
 
     /// Counts one attempt at an endpoint.
-    func endAttempt(status: UInt16) {
+    /// - Parameter outcome: what it says of the endpoint, where the status alone does not tell.
+    func endAttempt(status: UInt16, _ outcome: AttemptOutcome? = nil) {
         guard let endpoint else { return }
+        noteOutcome(outcome ?? AttemptOutcome(status: status))
         worker.liveState.requestEnded(endpoint.slot)
         worker.statistics.decrement(.upstreamRequestsNow)
         worker.statistics.upstreamRequestEnded(

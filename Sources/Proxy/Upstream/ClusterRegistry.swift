@@ -30,6 +30,7 @@ final class ClusterRegistry: Timed {
         clusters[config.identity] = cluster
         cluster.revision = configuration.revision
         cluster.transport = transport
+        cluster.outliers = ClusterOutliers(config, in: snapshot, worker: worker)
         cluster.endpoints = (0..<Int(config.endpoints.count)).map {
             endpoint(snapshot[config.endpoints, $0].pointee, transport, in: snapshot)
         }
@@ -139,6 +140,8 @@ final class Cluster {
     var transport: UpstreamTransport
     /// Of a host that requests name: when one did so last.
     var usedAt = Instant(nanoseconds: 0)
+    /// Nil: no policy looks at outcomes.
+    var outliers: ClusterOutliers?
     private var turn: Int
 
     /// - Parameter turn: where to begin; random, so that the workers do not all begin with the first endpoint.
@@ -147,11 +150,16 @@ final class Cluster {
         self.transport = transport
     }
 
-    /// The next endpoint in turn, another one than `avoided` where there is one. Nil: the cluster has none.
+    /// The next usable endpoint in turn, another one than `avoided` where there is one. Nil: the cluster has none.
     func next(avoiding avoided: Endpoint?) -> Endpoint? {
-        guard !endpoints.isEmpty else { return nil }
-        turn = (turn &+ 1) % endpoints.count
-        if endpoints[turn] === avoided { turn = (turn &+ 1) % endpoints.count }
-        return endpoints[turn]
+        var last: Endpoint?
+        for _ in endpoints.indices {
+            turn = (turn &+ 1) % endpoints.count
+            let endpoint = endpoints[turn]
+            guard endpoint.isUsable else { continue }
+            if endpoint !== avoided { return endpoint }
+            last = endpoint
+        }
+        return last
     }
 }

@@ -5,6 +5,7 @@ import HTTP
 import IO
 import TLS
 import Telemetry
+import Upstream
 
 /// One address that serves a cluster, with this worker's connections to it.
 ///
@@ -68,6 +69,9 @@ final class Endpoint: ConnectionOwner {
         record.endpoint = address
         record.endpointName = unixName.view
     }
+
+    /// Whether new requests may go there, as far as checks and outcomes tell.
+    var isUsable: Bool { worker.liveState.endpoint(slot).isUsable }
 
     /// The newest snapshot's word. Connections made under other settings serve what is on them, and no more.
     func adopt(_ transport: UpstreamTransport) {

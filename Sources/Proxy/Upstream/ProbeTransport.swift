@@ -45,8 +45,10 @@ public struct ProbeTransport {
     }
 
     /// Begins to connect; `owner` is told the outcome, never within this call.
+    /// - Parameter unixPath: of a Unix socket, in place of `peer`; empty: none.
     public func connect(
-        to peer: SocketAddress, timeout: TimeAmount, owner: ConnectionOwner, resources: ConnectionResources
+        to peer: SocketAddress, unixPath: String, timeout: TimeAmount, owner: ConnectionOwner,
+        resources: ConnectionResources
     ) throws(Errno) -> Connector {
         var security: Connector.Security?
         if isSecure {
@@ -60,7 +62,8 @@ public struct ProbeTransport {
         case .v2: ProxyHeaderWriter.writeOwnV2(to: &preamble)
         }
         return try Connector(
-            to: peer, timeout: timeout, security: security, preamble: preamble, owner: owner, resources: resources)
+            to: peer, unixPath: unixPath, timeout: timeout, security: security, preamble: preamble, owner: owner,
+            resources: resources)
     }
 
     /// What is spoken on a connection that was made: what is written, or what the endpoint chose by ALPN.

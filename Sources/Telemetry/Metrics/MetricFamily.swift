@@ -14,6 +14,7 @@ public struct MetricFamily: Sendable {
         case statusClasses, reasons, durations, relayReasons
         case routes(SlotValue)
         case endpoints(SlotValue)
+        case healthy, ejections, stale
     }
 
     /// Which of the values of a slot.
@@ -159,6 +160,20 @@ public struct MetricFamily: Sendable {
         MetricFamily(
             "sluice_endpoint_connect_failures_total", .counter, ["backend", "endpoint"], .endpoints(.connectFailures),
             "Connections to the endpoint that could not be made."),
+        MetricFamily(
+            "sluice_endpoint_healthy", .gauge, ["backend", "endpoint"], .healthy,
+            "Whether a checked endpoint takes new requests: 1, or 0 while its health checks fail or it is ejected."),
+        MetricFamily(
+            "sluice_endpoint_ejections_total", .counter, ["backend", "endpoint"], .ejections,
+            "Ejections of a checked endpoint by outlier detection."),
+        MetricFamily(
+            "sluice_endpoints_stale", .gauge, [], .stale,
+            "Endpoints in use only because most of their backend's were taken away while their health checks pass."),
+        MetricFamily(
+            "sluice_health_probes_total", .counter, [], .controller(.healthProbes), "Health checks made."),
+        MetricFamily(
+            "sluice_health_probe_failures_total", .counter, [], .controller(.healthProbeFailures),
+            "Those of them that failed."),
         MetricFamily(
             "sluice_relays_total", .counter, ["reason"], .relayReasons,
             "Connections of TCPRoutes and TLSRoutes that have ended, by reason code."),

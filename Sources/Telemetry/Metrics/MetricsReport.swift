@@ -23,6 +23,24 @@ public struct MetricsSource {
         }
     }
 
+    /// What is known of an endpoint's health.
+    public struct Health {
+        public var backend: String
+        public var address: String
+        /// New requests go there.
+        public var isUsable: Bool
+        /// In use although the set does not name it any more.
+        public var isStale: Bool
+        public var ejections: UInt64
+        public init(backend: String, address: String, isUsable: Bool, isStale: Bool, ejections: UInt64) {
+            self.backend = backend
+            self.address = address
+            self.isUsable = isUsable
+            self.isStale = isStale
+            self.ejections = ejections
+        }
+    }
+
     public struct Certificate {
         /// `namespace/name`.
         public var secret: String
@@ -63,6 +81,8 @@ public struct MetricsSource {
     public var routes: [Route] = []
     public var endpoints: [Endpoint] = []
     public var certificates: [Certificate] = []
+    /// Of endpoints that are checked.
+    public var health: [Health] = []
 
     public init(version: String, reader: StatisticsReader, controller: ControllerStatistics) {
         self.version = version
@@ -119,6 +139,11 @@ public struct MetricsReport: ~Copyable {
             for certificate in source.certificates {
                 sample(family, [certificate.secret], UInt64(max(0, certificate.notAfter)))
             }
+        case .healthy:
+            for each in source.health { sample(family, [each.backend, each.address], each.isUsable ? 1 : 0) }
+        case .ejections:
+            for each in source.health { sample(family, [each.backend, each.address], each.ejections) }
+        case .stale: sample(family, UInt64(source.health.count { $0.isStale }))
         case .workerStates:
             for state in MetricsSource.WorkerState.allCases {
                 let count = source.workers.count { $0.state == state }

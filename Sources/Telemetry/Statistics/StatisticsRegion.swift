@@ -26,6 +26,8 @@ public enum ControllerCounter: Int, Sendable, CaseIterable {
     case dnsUpdates
     /// Times in a row that a controller took up the running set's text without finishing; 0 once it has.
     case depositAttempts
+    case healthProbes
+    case healthProbeFailures
 }
 
 /// The controller's own words of the block. It is their only writer.

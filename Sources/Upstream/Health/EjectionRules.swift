@@ -68,3 +68,10 @@ public enum EjectionCause: UInt8, BitwiseCopyable, Sendable {
         }
     }
 }
+
+extension TimeAmount {
+    /// For people: `1.5`.
+    public var decimalSeconds: String {
+        milliseconds % 1000 == 0 ? "\(milliseconds / 1000)" : "\(Double(milliseconds) / 1000)"
+    }
+}

@@ -6,11 +6,8 @@ public struct HealthCheckConfig: BitwiseCopyable, Sendable {
     public var active: Table<ActiveCheckConfig>
     /// None or one.
     public var passive: Table<PassiveCheckPlan>
-    /// Percent; ``never``: no number of unusable endpoints makes all of them be used.
+    /// Percent; 0: no number of unusable endpoints makes all of them be used.
     public var panicThreshold: UInt8
-
-    /// Of ``panicThreshold``.
-    public static let never: UInt8 = .max
 }
 
 /// An ``ActiveCheckPlan`` in the block.
@@ -43,7 +40,7 @@ extension SnapshotWriter {
         let config = HealthCheckConfig(
             active: plan.active.map { write($0) } ?? Table(),
             passive: block.append(contentsOf: plan.passive.map { [$0] } ?? []),
-            panicThreshold: plan.panicThreshold ?? HealthCheckConfig.never)
+            panicThreshold: plan.panicThreshold ?? 0)
         return block.append(contentsOf: [config])
     }
 
