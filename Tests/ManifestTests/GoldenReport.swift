@@ -134,6 +134,7 @@ struct GoldenReport {
                 line += " retry \(retry.codes) ×\(retry.attempts) after \(retry.backoff.milliseconds)ms"
             }
             plan.append(line)
+            for policy in rule.policies { plan.append("    \(policy.kind) \(policy.name) \(policy.role)") }
             for match in rule.matches { plan.append("    match " + Self.text(match)) }
             for line in Self.lines(rule.filters) { plan.append("    " + line) }
             for backend in rule.backends {

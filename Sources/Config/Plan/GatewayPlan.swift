@@ -67,6 +67,8 @@ public struct ListenerPlan: Equatable, Sendable {
     public var tls: ServerTLSPlan?
     public var forwardedClientCert = ForwardedClientCertPlan()
     public var client = ClientTrafficPlan()
+    /// What is in force on it, for `explain`.
+    public var policies: [AppliedPolicyPlan] = []
     public var name: String
     /// Lower case; empty: every host. `*.example.com` is kept with its star.
     public var hostname: String
@@ -137,6 +139,8 @@ public struct RulePlan: Equatable, Sendable {
     public var backendRequestTimeout: TimeAmount?
     public var retry: RetryPlan?
     public var traffic = RouteTrafficPlan()
+    /// What is in force on it, for `explain`: the effective policy of a kind before the one that it is merged into.
+    public var policies: [AppliedPolicyPlan] = []
     public var position: SourcePosition
 
     public init(

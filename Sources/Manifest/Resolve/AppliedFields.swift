@@ -23,7 +23,7 @@ enum AppliedFields {
             ]
         case .backendTrafficPolicy:
             ["proxyProtocol", "dns", "healthCheck", "rateLimit", "bandwidthLimit", "admissionControl"]
-        case .httpRouteFilter, .securityPolicy: []
+        case .httpRouteFilter: []
         default: nil
         }
     }
@@ -47,8 +47,7 @@ enum AppliedFields {
     }
 
     private static func nothing(of kind: ResourceKind) -> String {
-        let consequence = kind == .securityPolicy ? "it protects nothing" : "it has no effect"
-        return "this version does not apply resources of the kind \(kind.name); \(consequence)"
+        "this version does not apply resources of the kind \(kind.name); it has no effect"
     }
 
     /// The fields under `object` that are not among `applied`, each at the outermost place below which nothing is.

@@ -40,10 +40,37 @@ struct BackendSetting: Hashable {
     var use: Use
     /// The Gateway whose certificate is shown to backends that are reached by TLS (`spec.tls.backend`); nil: it has none.
     var gateway: ResourceName?
-    /// What BackendTrafficPolicies say, where it concerns the use of backends; by its number in ``BackendTrafficTable``.
-    var policy: Int?
+    /// BackendTrafficPolicy `proxyProtocol`.
+    var proxyProtocol = ProxyProtocolVersion.none
+    /// The policies that say more about how backends are used; nil: none does.
+    private(set) var policies: PolicyAttachments.InForce?
+    /// What they say. It follows from ``policies``, which are compared instead.
+    private(set) var traffic = ClusterTrafficPlan()
+    /// What a cluster is called after the policies.
+    private(set) var policyNames = ""
 
     init(use: Use) { self.use = use }
+
+    /// Takes what policies say of backends.
+    mutating func take(_ rule: RuleTraffic) {
+        guard let settings = rule.settings else { return }
+        proxyProtocol = settings.proxyProtocol
+        if settings.cluster.isEmpty { return }
+        traffic = settings.cluster
+        policies = rule.policies
+        policyNames = settings.name
+    }
+
+    static func == (a: BackendSetting, b: BackendSetting) -> Bool {
+        a.use == b.use && a.gateway == b.gateway && a.proxyProtocol == b.proxyProtocol && a.policies == b.policies
+    }
+
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(use)
+        hasher.combine(gateway)
+        hasher.combine(proxyProtocol)
+        hasher.combine(policies)
+    }
 
     /// What a request is answered with that no backend can take. gRPC wants UNAVAILABLE, which is 503 to the clients that
     /// map HTTP's codes (GRPCRouteRule.backendRefs); for all others it is 500 (HTTPRouteRule.backendRefs). Connections

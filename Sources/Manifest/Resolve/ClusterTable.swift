@@ -30,8 +30,6 @@ struct ClusterTable {
     private(set) var backendNames: [String] = []
     /// BackendTLSPolicies that have to do with the references since ``takeTouches()``.
     private var touches: [BackendTLSPolicyTable.Touch] = []
-    /// What policies say of the use of backends, by ``BackendSetting/policy``.
-    var traffic: [Int: BackendTrafficSettings] = [:]
     private let endpoints: EndpointTable
     private let policies: BackendTLSPolicyTable
     private let backends: BackendTable
@@ -85,9 +83,6 @@ struct ClusterTable {
             }
             port = written
         }
-        var setting = setting
-        // Policies that say nothing of the use of backends make no cluster of their own.
-        if let policy = setting.policy { setting.policy = traffic[policy]?.usage }
         let key = Key(number: number, port: port, setting: setting)
         if let known = outcomes[key] {
             touches += known.touches
@@ -254,16 +249,14 @@ struct ClusterTable {
             // Another identity than in clear text: no connection from before the policy may serve after it.
             labels.insert("tls", at: 0)
         }
-        if let traffic = setting.policy.flatMap({ traffic[$0] }) {
-            if setting.use != .datagrams, traffic.proxyProtocol != .none {
-                plan.proxyProtocol = traffic.proxyProtocol
-                labels.append("PROXY \(traffic.proxyProtocol)")
-            }
-            for name in plan.dnsNames.indices { plan.dnsNames[name].dns = traffic.cluster.dns }
-            if !traffic.cluster.isEmpty {
-                plan.traffic = traffic.cluster
-                labels.append("policy \(traffic.name)")
-            }
+        if setting.use != .datagrams, setting.proxyProtocol != .none {
+            plan.proxyProtocol = setting.proxyProtocol
+            labels.append("PROXY \(setting.proxyProtocol)")
+        }
+        if setting.policies != nil {
+            plan.traffic = setting.traffic
+            for name in plan.dnsNames.indices { plan.dnsNames[name].dns = setting.traffic.dns }
+            labels.append("policy \(setting.policyNames)")
         }
         if !labels.isEmpty { plan.name += " (\(labels.joined(separator: ", ")))" }
         clusters.append(plan)

@@ -36,8 +36,6 @@ package enum Resolver {
         let targets = PolicyTargetTable(index: index, namespaces: namespaces, grants: grants)
         let clientTraffic = ClientTrafficTable(
             targets, gateways: gateways, listenerSets: listenerSets, tls.authorities, findings: &findings)
-        let backendTraffic = BackendTrafficTable(
-            targets, gateways: gateways, listenerSets: listenerSets, findings: &findings)
         ListenerConflicts.mark(gateways, listenerSets)
         ListenerOverlap.mark(gateways)
 
@@ -51,7 +49,7 @@ package enum Resolver {
         var routes = RouteResolution(
             gateways: gateways, listenerSets: listenerSets, foreignGateways: foreign, namespaces: namespaces,
             rules: RuleResolver(index: index, grants: grants, clusters: clusters), tlsPolicies: tlsPolicies,
-            backendTraffic: backendTraffic)
+            backendTraffic: BackendTrafficTable(targets), security: SecurityPolicyTable(targets, findings: &findings))
         routes.resolveAll(index, findings: &findings)
 
         var plan = GatewayPlan()
@@ -70,6 +68,7 @@ package enum Resolver {
         for (number, ancestors) in routes.tlsPolicies.statuses { statuses[number] = .policy(ancestors) }
         for (number, ancestors) in clientTraffic.statuses { statuses[number] = .policy(ancestors) }
         for (number, ancestors) in routes.backendTraffic.statuses { statuses[number] = .policy(ancestors) }
+        for (number, ancestors) in routes.security.statuses { statuses[number] = .policy(ancestors) }
         for (number, conditions) in backends.statuses { statuses[number] = .backend(conditions) }
         return Resolution(
             set: set, index: index, statuses: statuses, plan: plan, findings: findings.sorted(by: index.files),

@@ -11,6 +11,7 @@ struct RouteResolution {
     private var rules: RuleResolver
     private(set) var tlsPolicies: BackendTLSPolicyTable
     private(set) var backendTraffic: BackendTrafficTable
+    private(set) var security: SecurityPolicyTable
     private var overlap = RuleOverlap()
     private var hostnames: RouteHostnames
     private(set) var plans: [RoutePlan] = []
@@ -34,7 +35,7 @@ struct RouteResolution {
     init(
         gateways: [GatewayState], listenerSets: [ListenerSetState], foreignGateways: Set<ResourceName>,
         namespaces: NamespaceTable, rules: RuleResolver, tlsPolicies: BackendTLSPolicyTable,
-        backendTraffic: BackendTrafficTable
+        backendTraffic: BackendTrafficTable, security: SecurityPolicyTable
     ) {
         self.gateways = Dictionary(uniqueKeysWithValues: gateways.map { ($0.name, $0) })
         self.listenerSets = Dictionary(uniqueKeysWithValues: listenerSets.map { ($0.name, $0) })
@@ -44,6 +45,7 @@ struct RouteResolution {
         hostnames = RouteHostnames(rules.index)
         self.tlsPolicies = tlsPolicies
         self.backendTraffic = backendTraffic
+        self.security = security
         defaultGateways = gateways.filter(\.gateway.isDefault)
     }
 
@@ -54,20 +56,19 @@ struct RouteResolution {
         plans.reserveCapacity(order.count)
         statuses.reserveCapacity(order.count)
         for number in order { resolve(number, index.resources[number], findings: &findings) }
+        // In an order that every process has.
+        let owners = gateways.values.sorted { $0.name < $1.name }
+        let sets = listenerSets.values.sorted { $0.name < $1.name }
+        backendTraffic.finish(gateways: owners, listenerSets: sets, findings: &findings)
+        security.finish(gateways: owners, listenerSets: sets, findings: &findings)
         tellOverlaps(order, index, findings: &findings)
     }
 
     /// How the rules of a route use their backends for what comes in at a listener.
     private struct RouteSetting: Equatable {
         var common: BackendSetting
-        /// What policies on the rule, the route or above come to for each rule; empty: there are none.
-        var policies: [Int?] = []
-
-        func ofRule(_ number: Int) -> BackendSetting {
-            var setting = common
-            if !policies.isEmpty { setting.policy = policies[number] }
-            return setting
-        }
+        /// Of each rule; empty: no policy has to do with any.
+        var policies: [RulePolicies] = []
     }
 
     /// What a route is where its backends are used in one way.
@@ -95,10 +96,13 @@ struct RouteResolution {
             var version = Version(setting: setting)
             version.rules.reserveCapacity(route.rules.count)
             for (number, rule) in route.rules.enumerated() {
-                let use = setting.ofRule(number)
-                var resolved = rules.resolve(rule, of: resource, kind, use, findings: &findings)
+                var traffic = RuleTraffic()
+                if !setting.policies.isEmpty {
+                    traffic = RuleTraffic(setting.policies[number], &backendTraffic, rules.index, findings: &findings)
+                }
+                let resolved = rules.resolve(
+                    rule, of: resource, kind, setting.common, traffic, findings: &findings)
                 version.verdict.add(resolved)
-                if let policy = use.policy { resolved.apply(backendTraffic[policy], use.noBackendStatus, resource) }
                 if !kind.hasMatches || !resolved.plan.matches.isEmpty { version.rules.append(resolved.plan) }
             }
             version.touches = rules.clusters.takeTouches()
@@ -138,13 +142,17 @@ struct RouteResolution {
                     conditions: versions[judged].verdict.conditions(refusal: parent.refusal)))
         }
         statuses[number] = status
-        guard !backendTraffic.isEmpty else { return }
+        guard !backendTraffic.isEmpty || !security.isEmpty else { return }
         let places = parents.map { parent in
-            BackendTrafficTable.Parent(
-                reference: ancestor(of: parent), group: parent.group, gateway: parent.gateway,
+            var reference = ancestor(of: parent)
+            reference.port = nil
+            return PolicyAttachments.Parent(
+                reference: reference, group: parent.group, gateway: parent.gateway,
                 listeners: parent.listeners.map(\.listener))
         }
-        backendTraffic.note(resource, rules: route.rules.map(\.name), at: places, findings: &findings)
+        let names = route.rules.map(\.name)
+        backendTraffic.note(resource, rules: names, at: places, findings: &findings)
+        security.note(resource, rules: names, at: places, findings: &findings)
     }
 
     /// The number of the version's plan, which is made when the route first serves somewhere.
@@ -158,20 +166,20 @@ struct RouteResolution {
         return plans.count - 1
     }
 
-    private mutating func setting(
+    private func setting(
         of route: Route, _ resource: LoadedResource, on listener: ListenerState, _ parent: Parent
     ) -> RouteSetting {
         var common = BackendSetting(use: BackendSetting.Use(route.kind))
         if route.kind == .tls, listener.listener.isPassthrough { common.use = .passthrough }
         if common.use.isSecurable, parent.gateway.clientCertificate != nil { common.gateway = parent.gateway.name }
-        guard !backendTraffic.isEmpty else { return RouteSetting(common: common) }
+        if backendTraffic.isEmpty, security.isEmpty { return RouteSetting(common: common) }
         let policies = route.rules.map { rule in
-            backendTraffic.settings(resource, rule: rule.name, on: listener, parent.group, parent.gateway)
+            RulePolicies(
+                traffic: backendTraffic.attachments.inForce(
+                    resource, rule: rule.name, on: listener, parent.group, parent.gateway),
+                security: security.policy(resource, rule: rule.name, on: listener, parent.group, parent.gateway))
         }
-        for case let policy? in policies where rules.clusters.traffic[policy] == nil {
-            rules.clusters.traffic[policy] = backendTraffic[policy]
-        }
-        return RouteSetting(common: common, policies: policies.allSatisfy { $0 == nil } ? [] : policies)
+        return RouteSetting(common: common, policies: policies.allSatisfy(\.isEmpty) ? [] : policies)
     }
 
     /// The parent as policies name it that work through it.

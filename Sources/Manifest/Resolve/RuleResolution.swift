@@ -26,6 +26,9 @@ struct RuleResolver {
     let grants: GrantTable
     var clusters: ClusterTable
 
+    /// What requests of a rule are answered with whose policies cannot do what they say, of gRPC too.
+    private static let policyRefusal: UInt16 = 500
+
     /// Who refers to backends, and what for.
     private struct User {
         var resource: LoadedResource
@@ -33,10 +36,13 @@ struct RuleResolver {
         var setting: BackendSetting
     }
 
+    /// - Parameter traffic: what policies say of the rule where it is served.
     mutating func resolve(
-        _ rule: Route.Rule, of resource: LoadedResource, _ kind: RouteKind, _ setting: BackendSetting,
-        findings: inout FindingLog
+        _ rule: Route.Rule, of resource: LoadedResource, _ kind: RouteKind, _ common: BackendSetting,
+        _ traffic: RuleTraffic, findings: inout FindingLog
     ) -> RuleResolution {
+        var setting = common
+        setting.take(traffic)
         let user = User(resource: resource, kind: kind, setting: setting)
         var result = RuleResolution(
             plan: RulePlan(
@@ -44,6 +50,8 @@ struct RuleResolver {
                 backendRequestTimeout: rule.backendRequestTimeout, retry: rule.retry,
                 position: rule.node.position(in: resource.file)))
         result.checkPatterns(rule)
+        result.plan.policies = traffic.applied
+        if let settings = traffic.settings { result.plan.traffic = settings.route }
         result.plan.filters = filters(rule.filters, of: user, into: &result, findings: &findings)
         result.plan.backends.reserveCapacity(rule.backendRefs.count)
         for backend in rule.backendRefs {
@@ -55,7 +63,12 @@ struct RuleResolver {
                 message: "sessionPersistence is not supported yet; requests are served without it",
                 node: rule.sessionPersistence)
         }
-        if let invalid = result.invalid { result.refuse(invalid, setting.noBackendStatus, file: resource.file) }
+        if let invalid = result.invalid {
+            result.refuse("invalid rule", setting.noBackendStatus, invalid.node.position(in: resource.file))
+        } else if traffic.refusal != nil {
+            // The route's own conditions tell nothing of it; the policy's do.
+            result.refuse("refused by a policy", Self.policyRefusal, result.plan.position)
+        }
         return result
     }
 
@@ -167,16 +180,6 @@ struct RuleResolver {
 }
 
 extension RuleResolution {
-    /// What policies say of the rule. Where they cannot be translated, nobody knows what they would have kept out.
-    mutating func apply(_ settings: BackendTrafficSettings, _ status: UInt16, _ resource: LoadedResource) {
-        plan.traffic = settings.route
-        guard let problem = settings.problems.first else { return }
-        plan.traffic = RouteTrafficPlan()
-        refuse(
-            Problem(reason: problem.reason, message: problem.message, node: problem.node.nearest), status,
-            file: resource.file)
-    }
-
     fileprivate mutating func noEndpoints(_ cluster: String, _ node: WrittenNode) {
         unavailable.append(
             Problem(reason: .endpointsNotFound, message: "'\(cluster)' has no ready endpoint", node: node))
@@ -214,13 +217,10 @@ extension RuleResolution {
     }
 
     /// The rule keeps its matches, so that no other route gets its requests, and answers them 500.
-    fileprivate mutating func refuse(_ problem: Problem, _ status: UInt16, file: UInt32) {
+    fileprivate mutating func refuse(_ name: String, _ status: UInt16, _ position: SourcePosition) {
         plan.filters = FilterPlan()
         plan.retry = nil
-        plan.backends = [
-            BackendPlan(
-                target: .answer(status), weight: 1, name: "invalid rule",
-                position: problem.node.position(in: file))
-        ]
+        plan.traffic = RouteTrafficPlan()
+        plan.backends = [BackendPlan(target: .answer(status), weight: 1, name: name, position: position)]
     }
 }

@@ -28,7 +28,8 @@ struct WrittenNode: @unchecked Sendable {
 
     var file: ManifestFile { owner.takeUnretainedValue() }
     var exists: Bool { index >= 0 }
-    private var missing: WrittenNode { WrittenNode(owner, index: Self.absent, origin: origin) }
+    /// The same place without a value.
+    var missing: WrittenNode { WrittenNode(owner, index: Self.absent, origin: origin) }
 
     /// Asks the file without counting a reference to it: nodes are read by the hundred thousand.
     @inline(__always) private func ask<R>(_ question: (ManifestFile) -> R) -> R {
@@ -148,6 +149,8 @@ struct WrittenNode: @unchecked Sendable {
 /// The name of a field, with its number among the schema's names.
 struct FieldKey {
     let id: NameID
+
+    init(id: NameID) { self.id = id }
 
     init(_ name: StaticString) {
         guard let id = Schema.shared.names.find(ByteView(name)) else {

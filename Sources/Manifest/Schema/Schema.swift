@@ -58,6 +58,11 @@ final class KindDefinition: Sendable {
         }
     }
 
+    /// Of the preferred version; nil: its resources have no `spec`.
+    var specShape: Shape? {
+        versions[0].shape.fields.first { $0.name.description == "spec" }?.shape
+    }
+
     func shape(version: ByteView) -> Shape? {
         for entry in versions where version.equals(entry.version) { return entry.shape }
         return nil

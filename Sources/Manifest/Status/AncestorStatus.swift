@@ -18,6 +18,14 @@ package struct AncestorStatus: Equatable, Sendable {
     package var conditions: [Condition]
 }
 
+extension AncestorStatus {
+    /// Whose conditions are kept when there is no room for all; the lower the more.
+    fileprivate var urgency: Int {
+        if conditions.contains(where: { $0.type == .accepted && !$0.isTrue }) { return 0 }
+        return conditions.contains { $0.type == .overridden && $0.isTrue } ? 1 : 2
+    }
+}
+
 /// The statuses of one policy while a set is resolved: an ancestor each, in the order in which they were met.
 struct AncestorStatuses {
     /// `status.ancestors` may have this many (PolicyStatus.ancestors).
@@ -38,10 +46,22 @@ struct AncestorStatuses {
         }
     }
 
-    /// Whether there is room for all of them; those past the limit are cut, and the last that is left says so.
+    /// Whether an ancestor has a condition of this type.
+    func has(_ type: ConditionType, at reference: AncestorStatus.Reference) -> Bool {
+        all.first { $0.reference == reference }?.conditions.contains { $0.type == type } ?? false
+    }
+
+    /// All of them while there is room. Past the limit those are kept that somebody must know of, what is refused before
+    /// what is overridden, then by name; and the last that is left says that it is not the last.
     var cut: [AncestorStatus] {
         guard all.count > Self.limit else { return all }
-        var kept = Array(all.prefix(Self.limit))
+        let order = all.enumerated().sorted { a, b in
+            let (first, second) = (a.element, b.element)
+            if first.urgency != second.urgency { return first.urgency < second.urgency }
+            if first.reference.name != second.reference.name { return first.reference.name < second.reference.name }
+            return a.offset < b.offset
+        }
+        var kept = order.prefix(Self.limit).map(\.element)
         kept[kept.count - 1].conditions.append(
             Condition(
                 .aggregated, true, .aggregated,

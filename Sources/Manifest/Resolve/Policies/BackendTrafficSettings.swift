@@ -12,14 +12,6 @@ struct BackendTrafficSettings {
     /// What cannot be done as it is written; empty: nothing.
     var problems: [PolicyReading.Problem] = []
 
-    /// The number of the first settings that use backends in the same way; nil: nothing is said of that.
-    var usage: Int?
-
-    /// Whether backends are used in the same way, under the same name.
-    func usesBackends(as other: BackendTrafficSettings) -> Bool {
-        proxyProtocol == other.proxyProtocol && cluster == other.cluster && (cluster.isEmpty || name == other.name)
-    }
-
     /// - Parameter spec: `spec` of the policies, the nearest first.
     init(_ spec: PolicyNode, _ index: ResourceIndex) {
         var reading = PolicyReading(index: index)
@@ -38,5 +30,11 @@ struct BackendTrafficSettings {
         route.httpUpgrade = HTTPUpgradePlan(spec[.httpUpgrade], &reading)
         route.readLimits(spec, &reading)
         problems = reading.problems
+    }
+
+    /// All that is wrong, as a status tells it; nil: nothing.
+    var problem: String? {
+        problems.isEmpty
+            ? nil : problems.map { "\($0.node.path): \($0.message)" }.joined(separator: "; ")
     }
 }

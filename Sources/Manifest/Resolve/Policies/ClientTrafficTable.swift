@@ -88,10 +88,8 @@ struct ClientTrafficTable {
                 "ClientTrafficPolicy '\(index.resources[other].name)' has the same target and comes first")
         }
         taken[attachment.target] = attachment.policy
-        if PolicyTargetTable.usesDeprecatedField(resource) {
-            note(
-                Condition(.warning, true, .deprecatedField, "spec.targetRef is deprecated; write spec.targetRefs"),
-                attachment)
+        if let message = DeprecatedFields.message(of: resource) {
+            note(Condition(.warning, true, .deprecatedField, message), attachment)
         }
         let free = listeners.filter { covered[ObjectIdentifier($0)] == nil }
         let overriding = listeners.filter { covered[ObjectIdentifier($0)] != nil }.map { "'\($0.listener.name)'" }

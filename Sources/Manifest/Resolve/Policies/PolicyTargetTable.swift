@@ -37,8 +37,12 @@ struct PolicyTargetTable {
         return found
     }
 
-    /// The deprecated way to name one target.
-    static func usesDeprecatedField(_ policy: LoadedResource) -> Bool { policy.node[.spec][.targetRef].exists }
+    /// Where a policy names its targets, for findings about them.
+    static func written(_ policy: LoadedResource) -> WrittenNode {
+        let spec = policy.node[.spec]
+        for key in [FieldKey.targetRef, .targetRefs, .targetSelectors] where spec[key].exists { return spec[key] }
+        return spec
+    }
 
     private func kind(_ group: WrittenNode, _ kind: WrittenNode, among kinds: [ResourceKind]) -> ResourceKind? {
         let group = group.string ?? APIGroup.gateway
