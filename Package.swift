@@ -45,6 +45,8 @@ let package = Package(
         .systemLibrary(
             name: "CNghttp2", path: "Sources/C/Nghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
 
+        .systemLibrary(
+            name: "CHiredis", path: "Sources/C/Hiredis", pkgConfig: "hiredis", providers: [.apt(["libhiredis-dev"])]),
         .systemLibrary(name: "CZlib", path: "Sources/C/Zlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(
             name: "CBrotli", path: "Sources/C/Brotli", pkgConfig: "libbrotlienc", providers: [.apt(["libbrotli-dev"])]),
@@ -62,9 +64,10 @@ let package = Package(
         room("Compression", ["Core", "HTTP", "CZlib", "CBrotli", "CZstd"]),
         room("Telemetry", ["Core", "IO"]),
         room("Names", ["Core", "IO", "CCares"]),
+        room("Redis", ["Core", "CHiredis"]),
         room(
             "Proxy",
-            ["Core", "IO", "TLS", "HTTP", "Connection", "Config", "Routing", "Upstream", "Names", "Telemetry"]),
+            ["Core", "IO", "TLS", "HTTP", "Connection", "Config", "Routing", "Upstream", "Names", "Redis", "Telemetry"]),
 
         // The control side.
         room("Manifest", ["Core", "HTTP", "TLS", "Config", "Routing", "CYAML"]),
@@ -107,6 +110,7 @@ let package = Package(
         tests(of: "Manifest", ["Support"], exclude: ["Corpus", "Golden"]),
         tests(of: "Upstream", ["Core", "Config"]),
         tests(of: "Names", ["Core"]),
+        tests(of: "Redis", ["Core"]),
 
         // The program itself, as a process, between a test's clients and backends.
         .testTarget(

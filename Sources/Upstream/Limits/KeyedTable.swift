@@ -32,12 +32,24 @@ public struct KeyedTable: @unchecked Sendable {
     private func seen(_ entry: Int) -> SharedWord { SharedWord(base + entry * 16 + 8) }
     private func place(_ entry: Int) -> UnsafeMutableRawPointer { base + capacity * 16 + entry * words * 8 }
 
+    private func first(_ key: UInt64) -> Int {
+        Self.ways * (Int(truncatingIfNeeded: (key &* 0x9E37_79B9_7F4A_7C15) >> 32) & (sets - 1))
+    }
+
+    /// The words of a key that is there, for who only looks.
+    func find(_ key: UInt64) -> UnsafeMutableRawPointer? {
+        let key = key == 0 ? 1 : key
+        let first = first(key)
+        for entry in first..<(first + Self.ways) where self.key(entry).acquire() == key { return place(entry) }
+        return nil
+    }
+
     /// The words of a key, made now if it is new.
     public func place(of key: UInt64, now: Instant) -> UnsafeMutableRawPointer {
         // 0 is a free place.
         let key = key == 0 ? 1 : key
         let second = UInt64(max(0, now.nanoseconds)) / 1_000_000_000 + 1
-        let first = Self.ways * (Int(truncatingIfNeeded: (key &* 0x9E37_79B9_7F4A_7C15) >> 32) & (sets - 1))
+        let first = first(key)
         while true {
             var stalest = first
             var holder: UInt64 = 0

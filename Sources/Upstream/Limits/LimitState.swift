@@ -25,7 +25,7 @@ public struct LimitState: @unchecked Sendable {
 
     private static func layouts(_ workers: Int) -> [(sets: Int, words: Int)] {
         [
-            (ruleLimit / KeyedTable.ways, 1), (valueLimit / KeyedTable.ways, 1), (bandwidthLimit / KeyedTable.ways, 2),
+            (ruleLimit / KeyedTable.ways, 1 + Outcome.allCases.count), (valueLimit / KeyedTable.ways, 1), (bandwidthLimit / KeyedTable.ways, 2),
             (admissionLimit / KeyedTable.ways, SuccessWindow.words),
             (concurrencyLimit / KeyedTable.ways, Gradient.words + workers),
         ]
@@ -109,6 +109,22 @@ public struct LimitState: @unchecked Sendable {
             if result.isDone { return }
             known = result.was
         }
+    }
+
+    // MARK: what became of requests
+
+    /// What a rule of a rate limit said of a request.
+    public enum Outcome: Int, CaseIterable, Sendable { case allowed, limited, shadowed }
+
+    /// Counts for the metrics.
+    public func count(_ outcome: Outcome, _ identity: UInt64, now: Instant) {
+        SharedWord(rules.place(of: identity, now: now) + (1 + outcome.rawValue) * 8).add(1)
+    }
+
+    /// How often the rule said so; 0 for one that was never asked.
+    public func count(of outcome: Outcome, _ identity: UInt64) -> UInt64 {
+        guard let place = rules.find(identity) else { return 0 }
+        return SharedWord(place + (1 + outcome.rawValue) * 8).value
     }
 
     // MARK: the others

@@ -1,0 +1,90 @@
+import Core
+
+/// What one exchange has to do with the limits of its rule, from the stage that it passes to its end.
+struct LimitUse: ~Copyable {
+    /// The values that tell apart the bucket being asked for; it keeps its memory.
+    var values = ByteBuffer()
+
+    // Rate limits.
+    /// Of the limit nearest to its end: what the client is told.
+    var told = RateLimitFields()
+    /// Answers of a counter elsewhere that are still to come.
+    var unanswered = 0
+    /// Under which they were asked: an answer that comes when this object serves another request is dropped.
+    var ticket: UInt64 = 0
+    /// One of them said that its limit is used up.
+    var isRefusedElsewhere = false
+
+    // Admission control, adaptive concurrency.
+    var awaitsOutcome = false
+    var concurrencyBegan: Instant?
+
+    // Bandwidth.
+    /// No octet of the direction moves before.
+    var requestPacedUntil = Instant(nanoseconds: 0)
+    var responsePacedUntil = Instant(nanoseconds: 0)
+    var requestDelay = TimeAmount.zero
+    var responseDelay = TimeAmount.zero
+
+    /// Something is to be done when the exchange ends.
+    var isOpen = false
+
+    mutating func clear() {
+        values.clear()
+        told = RateLimitFields()
+        unanswered = 0
+        ticket = 0
+        isRefusedElsewhere = false
+        awaitsOutcome = false
+        concurrencyBegan = nil
+        requestPacedUntil = Instant(nanoseconds: 0)
+        responsePacedUntil = Instant(nanoseconds: 0)
+        requestDelay = .zero
+        responseDelay = .zero
+        isOpen = false
+    }
+}
+
+/// `X-RateLimit-Limit`, `-Remaining` and `-Reset` (draft-polli-ratelimit-headers-03), of the one limit that is told.
+struct RateLimitFields: BitwiseCopyable {
+    private var isSet = false
+    private var limit: UInt32 = 0
+    private var remaining: UInt32 = 0
+    private var reset = TimeAmount.zero
+    private var window = TimeAmount.zero
+    /// A global limit's field names its window, as Envoy's do.
+    private var isGlobal = false
+
+    init() {}
+
+    /// Takes a limit that leaves less than the one known.
+    mutating func note(
+        limit: UInt32, remaining: UInt32, reset: TimeAmount, window: TimeAmount, isGlobal: Bool
+    ) {
+        if isSet, self.remaining <= remaining { return }
+        isSet = true
+        self.limit = limit
+        self.remaining = remaining
+        self.reset = reset
+        self.window = window
+        self.isGlobal = isGlobal
+    }
+
+    func write(to out: inout ByteBuffer) {
+        guard isSet else { return }
+        out.append("x-ratelimit-limit: ")
+        out.append(decimal: UInt64(limit))
+        if isGlobal {
+            out.append(", ")
+            out.append(decimal: UInt64(limit))
+            out.append(";w=")
+            out.append(decimal: UInt64(window.nanoseconds / 1_000_000_000))
+        }
+        out.append("\r\nx-ratelimit-remaining: ")
+        out.append(decimal: UInt64(remaining))
+        out.append("\r\nx-ratelimit-reset: ")
+        // A client that waits so long finds the window over.
+        out.append(decimal: UInt64(max(0, (reset.nanoseconds + 999_999_999) / 1_000_000_000)))
+        out.append("\r\n")
+    }
+}
