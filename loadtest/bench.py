@@ -183,6 +183,10 @@ class Bench:
     def canary(self):
         self.cost("canary", Scenario([(self.v1, 90), (self.v2, 10)]))
 
+    def production(self):
+        """The work of `browser` with all that a gateway in production does."""
+        self.cost("production", self.plain(production=True), fields=self.fields)
+
     # TLS, HTTP/2, gRPC. All speak TLS 1.3 with X25519, TLS_AES_128_GCM_SHA256 and the same ECDSA P-256 certificate.
 
     def tls(self):
@@ -414,7 +418,7 @@ def median_if_known(values):
     return statistics.median(known) if known else None
 
 
-SCENARIOS = ["small", "wrk", "browser", "body64k", "body10m", "routes1000", "routes10000", "canary", "tls", "h2tls",
+SCENARIOS = ["small", "wrk", "browser", "body64k", "body10m", "routes1000", "routes10000", "canary", "production", "tls", "h2tls",
              "h2c-up", "grpc", "handshake", "resume", "tls-idle", "scaling", "latency", "memory", "reload", "startup"]
 
 

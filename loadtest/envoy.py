@@ -52,10 +52,11 @@ class Envoy(Gateway):
             "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
             stat_prefix="front", codec_type="AUTO",
             # What the others do not do either.
-            generate_request_id=False, server_header_transformation="PASS_THROUGH",
+            generate_request_id=s.production, server_header_transformation="PASS_THROUGH",
             common_http_protocol_options={"idle_timeout": "3600s"}, stream_idle_timeout="0s",
             http2_protocol_options={"max_concurrent_streams": 128},
-            http_filters=[{"name": "router", "typed_config": typed(
+            **self.access_log(),
+            http_filters=self.limit() + [{"name": "router", "typed_config": typed(
                 "extensions.filters.http.router.v3.Router", suppress_envoy_headers=True)}],
             route_config={"virtual_hosts": [{"name": "all", "domains": ["*"], **self.routes()}]})
         chain = {"filters": [{"name": "http", "typed_config": manager}]}
@@ -70,11 +71,43 @@ class Envoy(Gateway):
                     "alpn_protocols": ["h2", "http/1.1"]})}
         return chain
 
+    def access_log(self):
+        if not self.scenario.production:
+            return {}
+        line = ("%DOWNSTREAM_REMOTE_ADDRESS% [%START_TIME%] \"%REQ(:METHOD)% %REQ(:PATH)% %PROTOCOL%\" %RESPONSE_CODE% "
+                "%BYTES_SENT% %DURATION% %UPSTREAM_HOST% %RESPONSE_FLAGS% \"%REQ(USER-AGENT)%\" %REQ(X-REQUEST-ID)%\n")
+        return {"use_remote_address": True, "access_log": [{"name": "file", "typed_config": typed(
+            "extensions.access_loggers.file.v3.FileAccessLog", path=str(self.folder / "access.log"),
+            log_format={"text_format_source": {"inline_string": line}})}]}
+
+    def limit(self):
+        if not self.scenario.production:
+            return []
+        every = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
+        return [{"name": "limit", "typed_config": typed(
+            "extensions.filters.http.local_ratelimit.v3.LocalRateLimit", stat_prefix="limit",
+            token_bucket={"max_tokens": 1000000, "tokens_per_fill": 1000000, "fill_interval": "1s"},
+            filter_enabled=every, filter_enforced=every)}]
+
+    def edits(self):
+        """What a route does to heads, and its retries."""
+        if not self.scenario.production:
+            return {}, {}
+        set_to = lambda name, value: {"header": {"key": name, "value": value},
+                                      "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+        return {
+            "request_headers_to_add": [set_to("x-environment", "production")],
+            "request_headers_to_remove": ["x-debug"],
+            "response_headers_to_add": [set_to("strict-transport-security", "max-age=31536000")],
+            "response_headers_to_remove": ["x-powered-by"],
+        }, {"retry_policy": {"retry_on": "connect-failure,reset,gateway-error", "num_retries": 2}}
+
     def routes(self):
         s = self.scenario
         weights = [{"name": f"app{n}", "weight": weight} for n, (_, weight) in enumerate(s.backends)]
         to = {"weighted_clusters": {"clusters": weights}} if len(weights) > 1 else {"cluster": "app0"}
-        route = {"match": {"prefix": "/"}, "route": {**to, "timeout": "0s"}}
+        edits, retries = self.edits()
+        route = {"match": {"prefix": "/"}, "route": {**to, "timeout": "0s", **retries}, **edits}
         if s.routes == 1:
             return {"routes": [route]}
         # A trie: the look-up does not grow with the number of routes.

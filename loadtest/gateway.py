@@ -34,6 +34,9 @@ class Scenario:
     h2c_up: bool = False
     # The traffic is gRPC; implies h2c_up.
     grpc: bool = False
+    # All that a gateway in production does beside forwarding: access log, metrics, X-Forwarded-*, a request id, two retries
+    # with a budget where there is one, a rate limit by client that nobody reaches, edits of heads in both directions.
+    production: bool = False
 
     @property
     def upstream_http2(self):

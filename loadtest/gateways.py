@@ -2,7 +2,7 @@
 
 Each is tuned as its own documentation and its experts would for this work: one worker, keep-alive on both sides, no
 access log, buffers that hold what is sent. The `-equal` variants do what Sluice does by default beside forwarding: an
-access log, X-Forwarded-*, a request id.
+access log, X-Forwarded-*, a request id. In the scenario `production` all do the same, as far as each can.
 """
 
 import signal
@@ -35,13 +35,19 @@ class Nginx(Gateway):
             listen = "ssl http2"
             tls = f"ssl_certificate {certificate}; ssl_certificate_key {key}; ssl_protocols TLSv1.3;"
         log, extra = "access_log off;", ""
-        if self.equal:
+        if self.equal or s.production:
             log = (f"log_format full '$remote_addr [$time_iso8601] \"$request\" $status $body_bytes_sent $request_time "
                    f"$upstream_addr $upstream_response_time \"$http_user_agent\" $request_id';"
                    f"access_log {self.folder}/access.log full buffer=64k flush=1s;")
             extra = """proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
                 proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Host $http_host;
                 proxy_set_header X-Request-Id $request_id;"""
+        if s.production:
+            log += "limit_req_zone $binary_remote_addr zone=clients:10m rate=1000000r/s;"
+            extra += """limit_req zone=clients burst=100000 nodelay; limit_req_status 429;
+                proxy_next_upstream error timeout http_502 http_503; proxy_next_upstream_tries 3;
+                proxy_set_header X-Environment production; proxy_set_header X-Debug "";
+                add_header Strict-Transport-Security "max-age=31536000" always; proxy_hide_header X-Powered-By;"""
         text = f"""
             worker_processes {s.workers}; daemon off; pid {self.folder}/pid; error_log stderr error;
             worker_rlimit_nofile 20000;
@@ -93,8 +99,8 @@ class HAProxy(Gateway):
             # A prefix map is a tree: the look-up does not grow with the number of routes.
             (self.folder / "map").write_text("".join(f"/r/{n:05} app\n" for n in range(s.routes)) + "/ app\n")
             choice = f"use_backend %[path,map_beg({self.folder}/map)]"
-        log, extra = "", ""
-        if self.equal:
+        log, extra, retries = "", "", ""
+        if self.equal or s.production:
             log = "log stdout format raw local0 info"
             extra = """log global
     option httplog
@@ -103,6 +109,18 @@ class HAProxy(Gateway):
     unique-id-header X-Request-Id
     http-request set-header X-Forwarded-Proto http
     http-request set-header X-Forwarded-Host %[req.hdr(host)]"""
+        if s.production:
+            extra += """
+    stick-table type ip size 100k expire 10s store http_req_rate(1s)
+    http-request track-sc0 src
+    http-request deny deny_status 429 if { sc_http_req_rate(0) gt 1000000 }
+    http-request set-header X-Environment production
+    http-request del-header X-Debug
+    http-response set-header Strict-Transport-Security max-age=31536000
+    http-response del-header X-Powered-By"""
+            retries = """retries 2
+    retry-on conn-failure empty-response 502 503
+    option redispatch"""
         text = f"""
 global
     nbthread {s.workers}
@@ -127,6 +145,7 @@ frontend front
     {choice}
 backend app
     balance roundrobin
+    {retries}
     {servers}
 """
         (self.folder / "haproxy.cfg").write_text(text)
@@ -146,6 +165,29 @@ class Sluice(Gateway):
     name = "sluice"
     binary = ".build/release/sluice"
     log = "off"
+    FILTERS = """filters:
+    - type: RequestHeaderModifier
+      requestHeaderModifier: {set: [{name: X-Environment, value: production}], remove: [X-Debug]}
+    - type: ResponseHeaderModifier
+      responseHeaderModifier:
+        set: [{name: Strict-Transport-Security, value: max-age=31536000}]
+        remove: [X-Powered-By]
+    """
+    POLICY = """apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: BackendTrafficPolicy
+metadata: {name: production}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: bench}]
+  retry:
+    numRetries: 2
+    retryOn: {triggers: [connect-failure, reset, gateway-error]}
+  rateLimit:
+    type: Local
+    local:
+      rules:
+      - clientSelectors: [{sourceCIDR: {type: Distinct, value: 0.0.0.0/0}}]
+        limit: {requests: 1000000, unit: Second}
+"""
 
     def configure(self):
         self.admin = free_port()
@@ -153,7 +195,8 @@ class Sluice(Gateway):
         self.manifests.mkdir(exist_ok=True)
         self.write_manifests()
         return [self.binary, "run", str(self.manifests), "--workers", str(self.scenario.workers),
-                "--admin", f"127.0.0.1:{self.admin}", "--access-log", self.log]
+                "--admin", f"127.0.0.1:{self.admin}",
+                "--access-log", "text" if self.scenario.production else self.log]
 
     def write_manifests(self, mark="0"):
         s = self.scenario
@@ -177,6 +220,8 @@ endpoints: [{{addresses: [127.0.0.1]}}]
         paths = ["/"] if s.routes == 1 else [f"/r/{n:05}" for n in range(s.routes)]
         for n, path in enumerate(paths):
             match = "" if s.grpc else f"matches: [{{path: {{type: PathPrefix, value: {path}}}}}]\n    "
+            if s.production:
+                match += self.FILTERS
             parts.append(f"""apiVersion: gateway.networking.k8s.io/v1
 kind: {"GRPCRoute" if s.grpc else "HTTPRoute"}
 metadata: {{name: route-{n:05}, labels: {{mark: '{mark if n == 0 else 0}'}}}}
@@ -185,6 +230,8 @@ spec:
   rules:
   - {match}backendRefs:
 {refs}""")
+        if s.production:
+            parts.append(self.POLICY)
         temporary = self.folder / "new"
         temporary.write_text("---\n".join(parts))
         temporary.replace(self.manifests / "bench.yaml")
