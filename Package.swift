@@ -81,8 +81,8 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "Core", "IO", "TLS", "HTTP", "Connection", "Config", "Routing", "Upstream", "Telemetry", "Proxy",
-                "Manifest", "Controller", "Supervisor",
+                "Core", "IO", "TLS", "HTTP", "Connection", "Config", "Routing", "Upstream", "Redis", "Telemetry",
+                "Proxy", "Manifest", "Controller", "Supervisor",
             ],
             swiftSettings: roomSettings,
             linkerSettings: [.unsafeFlags(["-static-stdlib"], .when(configuration: .release))]),

@@ -11,6 +11,8 @@ open class ClientStream: MessageStream {
     public final internal(set) var response: ResponseMessage?
     /// Requests that its connection carried before the present one.
     public final internal(set) var served = 0
+    /// What the trailers of the response said of a call of gRPC; nil: nothing, or they are still to come.
+    public final internal(set) var grpcStatus: UInt8?
 
     /// What the request says in `:scheme`, where there is such a field; nil: that of its own transport.
     public final var requestScheme: Scheme?

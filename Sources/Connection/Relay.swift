@@ -39,26 +39,33 @@ public enum Relay {
     /// - Parameters:
     ///   - moved: the content octets that were moved are added to it.
     ///   - tap: sees every octet of content that the sink took.
+    ///   - limit: octets that may move in this call; `unfinished` when they have.
+    ///   - beforeEnd: called before the sink is told that the body is complete.
     public static func run(
-        from source: MessageStream, to sink: MessageStream, moved: inout UInt64, tap: BodyTap? = nil
+        from source: MessageStream, to sink: MessageStream, moved: inout UInt64, tap: BodyTap? = nil,
+        limit: Int = octetsPerTurn, beforeEnd: () -> Void = {}
     ) -> Progress {
-        let progress = move(from: source, to: sink, &moved, tap)
+        let progress = move(from: source, to: sink, &moved, tap, limit, beforeEnd)
+        // Who is limited does not go on at once: what was to be sent with more goes without it.
+        if limit < octetsPerTurn, case .unfinished = progress, sink.mayWrite, sink.flush() { sink.pushHeldBack() }
         // A sink that takes no more has whole segments on their way already.
         if case .waiting = progress, sink.mayWrite { sink.pushHeldBack() }
         return progress
     }
 
     private static func move(
-        from source: MessageStream, to sink: MessageStream, _ moved: inout UInt64, _ tap: BodyTap?
+        from source: MessageStream, to sink: MessageStream, _ moved: inout UInt64, _ tap: BodyTap?, _ limit: Int,
+        _ beforeEnd: () -> Void
     ) -> Progress {
-        var budget = octetsPerTurn
+        var budget = limit
         while true {
             if source.pipe != nil || tap == nil && maySplice(source, sink) {
                 if let stopped = splice(source, sink, &budget, &moved) { return stopped }
                 continue
             }
             switch source.incoming.next(&source.input) {
-            case .data(let run):
+            case .data(let data):
+                let run = data.upTo(min(data.count, budget))
                 // The last read filled the block, so more is likely there: segments need not end here.
                 let taken = sink.write(body: run, more: source.mayRead)
                 tap?.passed(run.upTo(taken))
@@ -70,7 +77,10 @@ public enum Relay {
                 if taken < run.count, !sink.mayWrite { return .waiting }
                 if budget <= 0 { return .unfinished }
             case .complete:
-                if sink.outgoing != .none { sink.endBody(after: source) }
+                if sink.outgoing != .none {
+                    beforeEnd()
+                    sink.endBody(after: source)
+                }
                 if sink.flush() { return .complete }
                 return sink.failure != nil ? .sinkFailed : .waiting
             case .needMore:
@@ -112,7 +122,7 @@ public enum Relay {
                     source.returnPipe()
                     return .waiting
                 }
-                switch source.spliceIn(pipe, Int(min(remaining, UInt64(pipe.capacity)))) {
+                switch source.spliceIn(pipe, Int(min(remaining, UInt64(min(pipe.capacity, budget))))) {
                 case .octets(let count):
                     pipe.level = count
                     source.incoming.passed(count)

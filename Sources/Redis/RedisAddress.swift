@@ -20,7 +20,11 @@ public struct RedisAddress: Equatable, Sendable, CustomStringConvertible {
 
     /// Why a text names no server.
     public enum Problem: Error, Equatable {
-        case isTLS, scheme(String), host, port(String), database(String)
+        case isTLS
+        case scheme(String)
+        case host
+        case port(String)
+        case database(String)
 
         public var text: String {
             switch self {

@@ -37,10 +37,11 @@ public final class RedisReplies {
                 createString: { task, text, length in
                     RedisReplies.noted(task) { note in
                         guard let task, task.pointee.type == REDIS_REPLY_ERROR, let text else { return }
-                        note.pointee.error = ByteView(
-                            UnsafeRawPointer(text).assumingMemoryBound(to: UInt8.self),
-                            count: min(length, RedisReplies.longestError)
-                        ).string
+                        note.pointee.error =
+                            ByteView(
+                                UnsafeRawPointer(text).assumingMemoryBound(to: UInt8.self),
+                                count: min(length, RedisReplies.longestError)
+                            ).string
                     }
                 },
                 createArray: { task, _ in RedisReplies.noted(task) { _ in } },

@@ -35,7 +35,7 @@ import Testing
 
     @Test(
         arguments: [
-            (400, 13), (401, 16), (403, 7), (404, 12), (429, 14), (502, 14), (503, 14), (504, 14), (500, 2), (421, 2),
+            (400, 13), (401, 16), (403, 7), (404, 12), (429, 8), (502, 14), (503, 14), (504, 14), (500, 2), (421, 2),
         ] as [(UInt16, UInt8)])
     func statuses(http: UInt16, grpc: UInt8) {
         #expect(GRPCStatus(answering: http, isTimeout: false).rawValue == grpc)

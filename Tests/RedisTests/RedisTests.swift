@@ -5,7 +5,8 @@ import Testing
 
 @Suite("Replies of Redis") struct RedisRepliesTests {
     private static let octets = Array(
-        ":1\r\n+OK\r\n-NOAUTH Authentication required.\r\n:-7\r\n$5\r\nhello\r\n*2\r\n:3\r\n:4\r\n$-1\r\n:9223372036854775807\r\n".utf8)
+        ":1\r\n+OK\r\n-NOAUTH Authentication required.\r\n:-7\r\n$5\r\nhello\r\n*2\r\n:3\r\n:4\r\n$-1\r\n:9223372036854775807\r\n"
+            .utf8)
     private static let expected: [RedisReplies.Reply] = [
         .integer(1), .other, .error("NOAUTH Authentication required."), .integer(-7), .other, .other, .other,
         .integer(.max),

@@ -23,6 +23,7 @@ public final class HTTP2ClientStream: ClientStream {
     func begin(owner: ConnectionOwner, served: Int) {
         self.owner = owner
         self.served = served
+        grpcStatus = nil
         isReserved = true
         mayWrite = true
         mayRead = false
@@ -115,6 +116,7 @@ public final class HTTP2ClientStream: ClientStream {
 
     public override func takeTrailers(to output: inout ByteBuffer) {
         wire.place?._withUnsafeGuaranteedRef { lane in
+            if !lane.trailers.isEmpty { grpcStatus = GRPCStatus.number(in: lane.trailers.view) }
             output.append(lane.trailers.view)
             lane.trailers.clear()
         }

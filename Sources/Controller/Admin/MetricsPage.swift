@@ -23,6 +23,7 @@ enum MetricsPage {
         if let live = controller.live {
             addNames(live.snapshot, to: &source)
             addHealth(live.snapshot, controller.health, to: &source)
+            source.rateLimits = RateLimitCounts.read(live.snapshot, controller.liveState.limits)
         }
         return MetricsReport.write(source)
     }

@@ -5,6 +5,7 @@ public enum GRPCStatus: UInt8, BitwiseCopyable, Sendable {
     case unknown = 2
     case deadlineExceeded = 4
     case permissionDenied = 7
+    case resourceExhausted = 8
     case unimplemented = 12
     case `internal` = 13
     case unavailable = 14
@@ -31,9 +32,29 @@ public enum GRPCStatus: UInt8, BitwiseCopyable, Sendable {
             case 403: .permissionDenied
             case 404: .unimplemented
             case 504 where isTimeout: .deadlineExceeded
-            case 429, 502, 503, 504: .unavailable
+            // Of this gateway's own limits: clients try what is unavailable again at once, and must not.
+            case 429: .resourceExhausted
+            case 502, 503, 504: .unavailable
             default: .unknown
             }
+    }
+
+    /// The number under `grpc-status` in whole field lines such as trailers; nil: it is not there.
+    public static func number(in lines: ByteView) -> UInt8? {
+        var at = 0
+        while at < lines.count {
+            let end = lines.firstIndex(of: ASCII.lf, from: at) ?? lines.count
+            let line = lines[at..<end]
+            at = end + 1
+            guard let colon = line.firstIndex(of: ASCII.colon), line.upTo(colon).equalsIgnoringCase("grpc-status")
+            else {
+                continue
+            }
+            let value = line.from(colon + 1)
+            let text = value.count > 0 && value[value.count - 1] == ASCII.cr ? value.upTo(value.count - 1) : value
+            return text.trimmed.decimal.map { UInt8(clamping: $0) }
+        }
+        return nil
     }
 
     /// Appends the whole answer: a response without content whose head is its trailers.

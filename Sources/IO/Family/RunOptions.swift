@@ -41,6 +41,8 @@ public struct RunOptions: Equatable, Sendable {
     public var stateDirectory: String?
     /// `IP[:PORT]`, several by commas: asked for backends' names instead of the servers of resolv.conf.
     public var dnsServers: String?
+    /// As typed after `--rate-limit-redis`: the server where global rate limits are counted; nil: in this gateway.
+    public var rateLimitRedis: String?
     /// Reload when the files change.
     public var watch = false
 

@@ -32,9 +32,9 @@ extension Exchange {
     private func pass(_ stage: AdmissionStage, _ traffic: UnsafePointer<RouteTrafficConfig>) -> Admission {
         switch stage {
         case .faultInjection: .passed
-        case .admissionControl: .passed
-        case .adaptiveConcurrency: .passed
-        case .rateLimit: .passed
+        case .admissionControl: passAdmissionControl(traffic)
+        case .adaptiveConcurrency: passAdaptiveConcurrency(traffic)
+        case .rateLimit: passRateLimit(traffic)
         case .requestBuffer: .passed
         }
     }

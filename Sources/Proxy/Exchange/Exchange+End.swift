@@ -63,6 +63,7 @@ extension Exchange {
     }
 
     private func record(_ downstream: ServerStream) {
+        if limits.isOpen { closeLimits() }
         let duration = worker.loop.now - startedAt
         worker.statistics.decrement(.requestsNow)
         worker.statistics.requestEnded(
@@ -134,6 +135,7 @@ extension Exchange {
         normalisedPath.clear()
         ownRequestID.clear()
         addedResponseFields.clear()
+        limits.clear()
         nextStage = 0
         requestSent = false
         sendingHasFailed = false

@@ -65,6 +65,7 @@ extension Exchange {
     ) {
         status = response.head.status
         headAt = worker.loop.now
+        if limits.awaitsOutcome, isGRPC { noteGRPCStatus(response, upstream.headBytes) }
         upstreamPersists = response.head.persistence == .keepAlive
         var framing: OutgoingFraming
         switch response.head.framing {
@@ -94,16 +95,21 @@ extension Exchange {
     }
 
     func relayResponse() {
-        guard let upstream, let downstream else { return }
+        guard let upstream, let downstream, let allowance = allowance(.response) else { return }
         let before = responseBody
         let progress =
             if let body = grpcWeb?.response {
                 Relay.run(from: upstream, to: downstream, through: body, moved: &responseBody)
             } else {
-                Relay.run(from: upstream, to: downstream, moved: &responseBody)
+                Relay.run(
+                    from: upstream, to: downstream, moved: &responseBody, limit: allowance,
+                    beforeEnd: { addBandwidthTrailers() })
             }
+        charge(.response, responseBody &- before)
         switch progress {
-        case .complete: finish()
+        case .complete:
+            if limits.awaitsOutcome { limits.grpcStatus = upstream.grpcStatus ?? limits.grpcStatus }
+            finish()
         case .waiting: break
         case .unfinished: worker.loop.again(upstream)
         case .sourceFailed: abandon(.upstreamRemoteReset)

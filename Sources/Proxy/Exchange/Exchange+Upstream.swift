@@ -131,13 +131,16 @@ extension Exchange {
     func sendRequest() {
         guard let downstream, let upstream else { return }
         if let recorder, !replay(recorder, to: upstream) { return }
+        guard let allowance = allowance(.request) else { return }
         let before = requestBody
         let progress =
             if let body = grpcWeb?.request {
                 Relay.run(from: downstream, to: upstream, through: body, moved: &requestBody, tap: recorder)
             } else {
-                Relay.run(from: downstream, to: upstream, moved: &requestBody, tap: recorder)
+                Relay.run(
+                    from: downstream, to: upstream, moved: &requestBody, tap: recorder, limit: allowance)
             }
+        charge(.request, requestBody &- before)
         // What was recorded just now was sent just now.
         if let recorder { replayed = recorder.kept.count }
         switch progress {

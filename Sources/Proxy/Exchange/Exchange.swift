@@ -51,6 +51,9 @@ final class Exchange: ConnectionOwner {
     /// Whole lines that are added to the response's head, whoever makes it: what limits, persistence and the like have to say.
     var addedResponseFields = ByteBuffer()
 
+    /// What the limits of its rule have to do with it.
+    var limits = LimitUse()
+
     // How far it is.
     /// The ``AdmissionStage`` that comes next.
     var nextStage: UInt8 = 0
@@ -182,11 +185,16 @@ final class Exchange: ConnectionOwner {
     private var nearestDeadline: Instant {
         min(
             min(min(requestDeadline, attemptDeadline), min(receivedDeadline, durationDeadline)),
-            min(halfClosedDeadline, lastProgress + streamIdle))
+            min(min(halfClosedDeadline, limits.goesOnAt), lastProgress + streamIdle))
     }
 
     override func deadlinePassed(now: Instant) {
         guard phase != .over else { return }
+        if now >= limits.goesOnAt {
+            limits.goesOnAt = .distantFuture
+            advance()
+            guard phase != .over else { return }
+        }
         if phase == .backingOff, now >= attemptDeadline { return attempt() }
         if now >= requestDeadline { return timedOut(.upstreamTimeout, "the request took longer than its route allows") }
         if now >= attemptDeadline { return attemptTimedOut() }

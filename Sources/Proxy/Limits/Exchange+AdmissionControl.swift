@@ -1,4 +1,5 @@
 import Config
+import Connection
 import Core
 import HTTP
 import Telemetry
@@ -60,6 +61,14 @@ extension Exchange {
             chance: worker.random.next())
     }
 
+    /// Of a call of gRPC whose outcome is awaited: the status, where the head is all there is.
+    func noteGRPCStatus(_ response: ResponseMessage, _ bytes: ByteView) {
+        guard let line = response.head.fields.firstIndex(named: ByteView("grpc-status"), in: bytes, from: 0) else {
+            return
+        }
+        limits.grpcStatus = response.head.fields[line].value(in: bytes).decimal.map { UInt8(clamping: $0) }
+    }
+
     private func noteOutcome(_ traffic: UnsafePointer<RouteTrafficConfig>) {
         // What never came to a backend says nothing of it: refused by a limit, or the client went.
         guard reason != .rateLimited, reason != .downstreamTermination, !traffic.pointee.admissionControl.isEmpty else {
@@ -73,7 +82,7 @@ extension Exchange {
 
     private func isSuccess(_ plan: UnsafePointer<AdmissionControlPlan>) -> Bool {
         if isGRPC {
-            guard reason == .none, let grpcStatus = upstreamGRPCStatus else { return false }
+            guard reason == .none, let grpcStatus = limits.grpcStatus else { return false }
             return plan.pointee.grpcSuccesses >> UInt32(min(grpcStatus, 31)) & 1 == 1
         }
         return plan.pointee.httpSuccesses.contains(status)

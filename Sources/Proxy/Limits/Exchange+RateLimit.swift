@@ -141,7 +141,9 @@ extension Exchange {
 
     /// A counter elsewhere has answered: so much is used of the window, this request included.
     func counted(_ used: UInt64, ofRule index: Int, ticket: UInt64, reset: TimeAmount) {
-        guard phase == .admitting, limits.ticket == ticket, limits.unanswered > 0, let rules = globalRules else { return }
+        guard phase == .admitting, limits.ticket == ticket, limits.unanswered > 0, let rules = globalRules else {
+            return
+        }
         let rule = snapshot[rules, index]
         let limit = UInt64(rule.pointee.requests)
         let isAllowed = rule.pointee.requestCost == 0 ? used < limit : used <= limit
@@ -160,7 +162,9 @@ extension Exchange {
 
     /// The counter elsewhere has not answered in time: this gateway's own count decides.
     func countHere(ticket: UInt64) {
-        guard phase == .admitting, limits.ticket == ticket, limits.unanswered > 0, let rules = globalRules else { return }
+        guard phase == .admitting, limits.ticket == ticket, limits.unanswered > 0, let rules = globalRules else {
+            return
+        }
         limits.unanswered = 0
         worker.statistics.increment(.rateLimitFallbacks)
         if passGlobal(rules) {

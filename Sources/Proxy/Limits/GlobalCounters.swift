@@ -37,7 +37,11 @@ final class GlobalCounters: EventSource {
         var unit: TimeAmount
     }
 
-    private enum State { case away, resolving, connecting, greeting(replies: Int), reachable }
+    private enum State {
+        case away, resolving, connecting
+        case greeting(replies: Int)
+        case reachable
+    }
 
     /// A question whose two answers are still to come.
     private struct Pending {
@@ -230,7 +234,10 @@ final class GlobalCounters: EventSource {
         if case .error(let text) = reply { return lost(text) }
         switch state {
         case .greeting(let replies):
-            if replies > 1 { return state = .greeting(replies: replies - 1) }
+            if replies > 1 {
+                state = .greeting(replies: replies - 1)
+                return
+            }
             state = .reachable
             pause = Self.shortestPause
             worker.statistics.set(.rateLimitServiceNow, 1)

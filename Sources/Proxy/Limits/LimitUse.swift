@@ -18,16 +18,39 @@ struct LimitUse: ~Copyable {
     // Admission control, adaptive concurrency.
     var awaitsOutcome = false
     var concurrencyBegan: Instant?
+    /// What the backend said of a call of gRPC, in its head or in its trailers.
+    var grpcStatus: UInt8?
 
     // Bandwidth.
-    /// No octet of the direction moves before.
-    var requestPacedUntil = Instant(nanoseconds: 0)
-    var responsePacedUntil = Instant(nanoseconds: 0)
+    /// When a body that waits for its bucket goes on.
+    var goesOnAt = Instant.distantFuture
+    var requestWaitsSince: Instant?
+    var responseWaitsSince: Instant?
     var requestDelay = TimeAmount.zero
     var responseDelay = TimeAmount.zero
 
     /// Something is to be done when the exchange ends.
     var isOpen = false
+
+    /// A body has waited long enough.
+    mutating func goesOn(_ direction: Exchange.Direction, _ now: Instant) {
+        switch direction {
+        case .request:
+            if let since = requestWaitsSince { requestDelay = requestDelay + (now - since) }
+            requestWaitsSince = nil
+        case .response:
+            if let since = responseWaitsSince { responseDelay = responseDelay + (now - since) }
+            responseWaitsSince = nil
+        }
+    }
+
+    mutating func waits(_ direction: Exchange.Direction, _ now: Instant, until moment: Instant) {
+        goesOnAt = min(goesOnAt, moment)
+        switch direction {
+        case .request: if requestWaitsSince == nil { requestWaitsSince = now }
+        case .response: if responseWaitsSince == nil { responseWaitsSince = now }
+        }
+    }
 
     mutating func clear() {
         values.clear()
@@ -37,8 +60,10 @@ struct LimitUse: ~Copyable {
         isRefusedElsewhere = false
         awaitsOutcome = false
         concurrencyBegan = nil
-        requestPacedUntil = Instant(nanoseconds: 0)
-        responsePacedUntil = Instant(nanoseconds: 0)
+        grpcStatus = nil
+        goesOnAt = .distantFuture
+        requestWaitsSince = nil
+        responseWaitsSince = nil
         requestDelay = .zero
         responseDelay = .zero
         isOpen = false

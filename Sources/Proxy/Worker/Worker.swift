@@ -4,6 +4,7 @@ import Core
 import Glibc
 import HTTP
 import IO
+import Redis
 import Routing
 import TLS
 import Telemetry
@@ -39,6 +40,8 @@ public final class Worker: ConnectionOwner {
     private(set) lazy var dynamicHosts = DynamicHosts(worker: self, servers: dnsServers)
     private let dnsServers: String?
     private let ticketKeys: TicketKeyRing
+    /// Where global rate limits are counted for several gateways; nil: they are counted here.
+    private(set) var globalCounters: GlobalCounters?
     let patterns = PatternCache()
     let weights = WeightedChoice()
     var headEditor = HeadEditor()
@@ -67,7 +70,13 @@ public final class Worker: ConnectionOwner {
         resources.pipes.limit = DescriptorShares.pipes
         random = SeededRandom(seed: SystemCalls.randomSeed())
         requestIDs = RequestIDGenerator(seed: SystemCalls.randomSeed())
+        liveState.limits.seed(SystemCalls.randomSeed(), SystemCalls.randomSeed())
         super.init()
+    }
+
+    /// Counts global rate limits in this Redis server from now on, as far as it answers.
+    func shareCounters(_ address: RedisAddress, dnsServers: String? = nil) {
+        globalCounters = GlobalCounters(worker: self, address: address, dnsServers: dnsServers)
     }
 
     // MARK: configuration

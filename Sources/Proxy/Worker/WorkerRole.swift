@@ -3,6 +3,7 @@ import Connection
 import Core
 import Glibc
 import IO
+import Redis
 import Telemetry
 import Upstream
 
@@ -51,6 +52,9 @@ public final class WorkerRole: EventSource {
             ticketKeys: TicketKeyRing(base: liveBase + LiveState.size(workers: start.options.workers)),
             accessLog: accessLog, log: log, dnsServers: start.options.dnsServers)
         super.init()
+        if let text = start.options.rateLimitRedis, let address = try? RedisAddress(text) {
+            worker.shareCounters(address, dnsServers: start.options.dnsServers)
+        }
         loop.addReader(start.link.descriptor, self)
         report(.ready)
     }

@@ -11,6 +11,7 @@ public struct MetricFamily: Sendable {
         case controller(ControllerCounter)
         case build, generation, revision, unboundSockets, certificates, workerStates, workerRestarts
         case controllerRestarts
+        case rateLimits
         case statusClasses, reasons, durations, relayReasons
         case routes(SlotValue)
         case endpoints(SlotValue)
@@ -195,6 +196,22 @@ public struct MetricFamily: Sendable {
         MetricFamily(
             "sluice_http2_connections_total", .counter, [], .counter(.http2Connections),
             "Connections of clients that speak HTTP/2."),
+        MetricFamily(
+            "sluice_rate_limit_requests_total", .counter, ["policy", "outcome"], .rateLimits,
+            "Requests that a rule of a rate limit held for, by policy (namespace/name): allowed, limited, shadowed (would have been limited)."
+        ),
+        MetricFamily(
+            "sluice_rate_limit_service_up", .gauge, ["worker"], .eachWorker(.rateLimitServiceNow),
+            "1: this worker counts global rate limits in Redis (--rate-limit-redis); 0: in this gateway."),
+        MetricFamily(
+            "sluice_rate_limit_fallbacks_total", .counter, [], .counter(.rateLimitFallbacks),
+            "Requests whose global limits were counted in this gateway because Redis did not answer in time."),
+        MetricFamily(
+            "sluice_admission_control_rejected_total", .counter, [], .counter(.admissionRejected),
+            "Requests refused by admission control."),
+        MetricFamily(
+            "sluice_adaptive_concurrency_rejected_total", .counter, [], .counter(.concurrencyRejected),
+            "Requests refused because adaptive concurrency's limit was reached."),
         MetricFamily(
             "sluice_arrivals_active", .gauge, [], .counter(.arrivalsNow),
             "Accepted connections whose PROXY header, ClientHello or TLS handshake is awaited."),

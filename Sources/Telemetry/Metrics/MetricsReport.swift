@@ -70,6 +70,21 @@ public struct MetricsSource {
         }
     }
 
+    /// What the rules of one policy's rate limits said.
+    public struct RateLimit {
+        /// `namespace/name`.
+        public var policy: String
+        public var allowed: UInt64
+        public var limited: UInt64
+        public var shadowed: UInt64
+        public init(policy: String, allowed: UInt64, limited: UInt64, shadowed: UInt64) {
+            self.policy = policy
+            self.allowed = allowed
+            self.limited = limited
+            self.shadowed = shadowed
+        }
+    }
+
     public var version: String
     public var reader: StatisticsReader
     public var controller: ControllerStatistics
@@ -83,6 +98,7 @@ public struct MetricsSource {
     public var certificates: [Certificate] = []
     /// Of endpoints that are checked.
     public var health: [Health] = []
+    public var rateLimits: [RateLimit] = []
 
     public init(version: String, reader: StatisticsReader, controller: ControllerStatistics) {
         self.version = version
@@ -135,6 +151,12 @@ public struct MetricsReport: ~Copyable {
         case .generation: sample(family, source.generation)
         case .revision: sample(family, source.revision)
         case .unboundSockets: sample(family, UInt64(source.unboundSockets))
+        case .rateLimits:
+            for limit in source.rateLimits {
+                sample(family, [limit.policy, "allowed"], limit.allowed)
+                sample(family, [limit.policy, "limited"], limit.limited)
+                sample(family, [limit.policy, "shadowed"], limit.shadowed)
+            }
         case .certificates:
             for certificate in source.certificates {
                 sample(family, [certificate.secret], UInt64(max(0, certificate.notAfter)))

@@ -45,11 +45,17 @@ public enum Counter: Int, BitwiseCopyable, Sendable, CaseIterable {
     case tlsHandshakeFailures
     case http2Connections  // Of clients.
 
+    // Limits.
+    case rateLimitServiceNow  // 1: global limits are counted in the server that gateways share.
+    case rateLimitFallbacks  // Requests that it did not answer in time, counted here.
+    case admissionRejected
+    case concurrencyRejected
+
     /// A gauge: the value is a level, not a sum over time.
     public var isLevel: Bool {
         switch self {
         case .downstreamConnectionsNow, .requestsNow, .upgradesNow, .upstreamPooledNow, .upstreamRequestsNow,
-            .generationNow, .relaysNow, .arrivalsNow, .datagramSessionsNow:
+            .generationNow, .relaysNow, .arrivalsNow, .datagramSessionsNow, .rateLimitServiceNow:
             true
         default: false
         }

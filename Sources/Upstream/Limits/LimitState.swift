@@ -25,7 +25,8 @@ public struct LimitState: @unchecked Sendable {
 
     private static func layouts(_ workers: Int) -> [(sets: Int, words: Int)] {
         [
-            (ruleLimit / KeyedTable.ways, 1 + Outcome.allCases.count), (valueLimit / KeyedTable.ways, 1), (bandwidthLimit / KeyedTable.ways, 2),
+            (ruleLimit / KeyedTable.ways, 1 + Outcome.allCases.count), (valueLimit / KeyedTable.ways, 1),
+            (bandwidthLimit / KeyedTable.ways, 2),
             (admissionLimit / KeyedTable.ways, SuccessWindow.words),
             (concurrencyLimit / KeyedTable.ways, Gradient.words + workers),
         ]

@@ -1,6 +1,7 @@
 import Core
 import Glibc
 import IO
+import Redis
 import Supervisor
 import Telemetry
 import Upstream
@@ -20,6 +21,8 @@ extension Command {
               --drain-delay D         go on for so long before a drain closes the listeners (default 0)
               --user NAME             controller and workers run as this user
               --dns-server IP:PORT    ask this server for backends' names (default: those of resolv.conf)
+              --rate-limit-redis ADDR count global rate limits in this Redis server, with other gateways:
+                                      HOST:PORT or redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]
               --watch                 reload when the files change
               --upgrade-timeout D     taken, without effect in this version
               --state-dir DIR         taken, without effect in this version
@@ -44,7 +47,7 @@ extension RunOptions {
 
     private static let known = [
         "--workers", "--admin", "--pid-file", "--log-level", "--access-log", "--drain-timeout", "--drain-delay",
-        "--upgrade-timeout", "--user", "--state-dir", "--dns-server", "--watch",
+        "--upgrade-timeout", "--user", "--state-dir", "--dns-server", "--rate-limit-redis", "--watch",
     ]
 
     /// Reads the arguments of `sluice run`.
@@ -77,6 +80,12 @@ extension RunOptions {
             case .option("--user"): user = try reader.value("NAME")
             case .option("--state-dir"): stateDirectory = try reader.value("DIR")
             case .option("--dns-server"): dnsServers = try reader.value("IP:PORT")
+            case .option("--rate-limit-redis"):
+                let text = try reader.value("ADDR")
+                do throws(RedisAddress.Problem) { _ = try RedisAddress(text) } catch {
+                    throw UsageError("--rate-limit-redis '\(text)': \(error.text)")
+                }
+                rateLimitRedis = text
             case .option("--watch"): watch = true
             case .option(let other): throw reader.unknown(other, among: Self.known)
             }

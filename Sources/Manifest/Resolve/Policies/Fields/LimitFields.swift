@@ -107,7 +107,9 @@ extension AdaptiveConcurrencyPlan {
             }
             if minConcurrency > maxConcurrency {
                 reading.refuse(
-                    node, "\(Self.annotation): minConcurrency=\(minConcurrency) is more than maxConcurrency=\(maxConcurrency)")
+                    node,
+                    "\(Self.annotation): minConcurrency=\(minConcurrency) is more than maxConcurrency=\(maxConcurrency)"
+                )
                 return nil
             }
             return

@@ -28,7 +28,8 @@ extension RateLimitPlan {
             if plan.selectors.isEmpty {
                 if hasDefault {
                     reading.refuse(
-                        rule, "only one rule of a local limit may be without clientSelectors; a second one has no meaning")
+                        rule,
+                        "only one rule of a local limit may be without clientSelectors; a second one has no meaning")
                 }
                 hasDefault = true
             }
@@ -71,7 +72,8 @@ extension RateLimitRulePlan {
         let limit = node[Key.limit]
         if limit[Key.fromMetadata].exists {
             reading.refuse(
-                limit[Key.fromMetadata], "not supported by Sluice, which has no dynamic metadata; write requests and unit")
+                limit[Key.fromMetadata],
+                "not supported by Sluice, which has no dynamic metadata; write requests and unit")
         }
         let name = reading.resource(node).name
         self.init(
@@ -146,7 +148,8 @@ extension RateLimitSelectorPlan {
             return nil
         }
         self.source = Source(
-            range: range, isDistinct: source[.type].string == "Distinct", isInverted: source[Key.invert].boolean ?? false)
+            range: range, isDistinct: source[.type].string == "Distinct",
+            isInverted: source[Key.invert].boolean ?? false)
     }
 
     /// A header or a query parameter.
@@ -156,7 +159,8 @@ extension RateLimitSelectorPlan {
         case "Distinct":
             value.kind = .distinct
             if value.isInverted {
-                reading.refuse(node[Key.invert], "a Distinct match has no value that could be inverted; leave invert out")
+                reading.refuse(
+                    node[Key.invert], "a Distinct match has no value that could be inverted; leave invert out")
                 return nil
             }
             return value
