@@ -45,8 +45,8 @@ let package = Package(
         .systemLibrary(
             name: "CNghttp2", path: "Sources/C/Nghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
 
-        .systemLibrary(
-            name: "CHiredis", path: "Sources/C/Hiredis", pkgConfig: "hiredis", providers: [.apt(["libhiredis-dev"])]),
+        // Its pkg-config file asks for a flag that the package manager warns of.
+        .systemLibrary(name: "CHiredis", path: "Sources/C/Hiredis", providers: [.apt(["libhiredis-dev"])]),
         .systemLibrary(name: "CZlib", path: "Sources/C/Zlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(
             name: "CBrotli", path: "Sources/C/Brotli", pkgConfig: "libbrotlienc", providers: [.apt(["libbrotli-dev"])]),

@@ -1,2 +1,2 @@
 #pragma once
-#include <read.h>
+#include <hiredis/read.h>
