@@ -32,7 +32,9 @@ extension FieldName {
         case 17: length17(p)
         case 18: same(p, "proxy-authenticate") ? .proxyAuthenticate : .other
         case 19: same(p, "proxy-authorization") ? .proxyAuthorization : .other
-        case 21: same(p, "sec-websocket-version") ? .secWebSocketVersion : .other
+        case 21:
+            same(p, "sec-websocket-version")
+                ? .secWebSocketVersion : same(p, "x-envoy-attempt-count") ? .xEnvoyAttemptCount : .other
         case 23: same(p, "x-forwarded-client-cert") ? .xForwardedClientCert : .other
         case 29: same(p, "access-control-request-method") ? .accessControlRequestMethod : .other
         case 30: same(p, "access-control-request-headers") ? .accessControlRequestHeaders : .other

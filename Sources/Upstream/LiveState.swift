@@ -14,7 +14,9 @@ public struct LiveState: @unchecked Sendable {
         public var layout: LiveArea.Layout {
             switch self {
             case .endpoint: EndpointCell.layout
-            case .cluster: LiveArea.Layout(slots: 8192, common: 256, own: 64)
+            // Behind 256 common octets and 64 own ones: RetryBudget.
+            case .cluster:
+                LiveArea.Layout(slots: 8192, common: 256 + RetryBudget.commonSize, own: 64 + RetryBudget.ownSize)
             case .rule: LiveArea.Layout(slots: 8192, common: 256, own: 64)
             case .backendRef: LiveArea.Layout(slots: 8192, common: 128, own: 512)
             case .listener: LiveArea.Layout(slots: 4096, common: 64, own: 64)
@@ -37,7 +39,9 @@ public struct LiveState: @unchecked Sendable {
     public let limits: LimitState
 
     /// Octets for so many workers.
-    public static func size(workers: Int) -> Int { offset(of: nil, workers: workers) + LimitState.size(workers: workers) }
+    public static func size(workers: Int) -> Int {
+        offset(of: nil, workers: workers) + LimitState.size(workers: workers)
+    }
 
     private static func offset(of kind: Kind?, workers: Int) -> Int {
         var offset = headerSize
@@ -96,6 +100,13 @@ public struct LiveState: @unchecked Sendable {
             area.clear(worker: worker, used: Int(clamping: used(kind).pointee))
         }
         limits.begin()
+    }
+
+    /// A cluster's budget of retries.
+    public func retryBudget(_ slot: UInt32) -> RetryBudget {
+        RetryBudget(
+            common: clusters.common(slot) + 256, rows: clusters.own(slot, worker: 0) + 64,
+            stride: clusters.layout.own, workers: clusters.workerCount, worker: worker)
     }
 
     // MARK: requests in flight

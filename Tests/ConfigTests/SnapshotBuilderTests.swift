@@ -113,7 +113,7 @@ import Testing
             #expect(rule.requestTimeout == .seconds(10))
             #expect(rule.backendRequestTimeout == .milliseconds(500))
             #expect(rule.retry.attempts == 3)
-            #expect(rule.retry.backoff == .milliseconds(25))
+            #expect(rule.retry.backOff.base == .milliseconds(25))
             #expect((0..<2).map { snapshot[rule.retry.codes, $0].pointee } == [502, 503])
 
             let first = snapshot[rule.backends, 0].pointee

@@ -46,7 +46,7 @@ import Testing
     @Test func theAnswerIsAllHead() {
         var out = ByteBuffer()
         var date = HTTPDate()
-        GRPCStatus.unavailable.writeAnswer("no endpoint is ready", date: &date, unixSeconds: 0, to: &out)
+        GRPCStatus.unavailable.writeAnswer(ByteView("no endpoint is ready"), date: &date, unixSeconds: 0, to: &out)
         let text = out.view.string
         #expect(text.hasPrefix("HTTP/1.1 200 OK\r\n"))
         #expect(text.hasSuffix("\r\ngrpc-status: 14\r\ngrpc-message: no endpoint is ready\r\n\r\n"))

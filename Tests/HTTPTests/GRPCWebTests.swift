@@ -200,7 +200,8 @@ import Testing
         var date = HTTPDate()
         "vary: Origin\r\n".withView {
             GRPCStatus.unavailable.writeAnswer(
-                "no endpoint", in: GRPCWeb(head.fields, buffer.view), fields: $0, date: &date, unixSeconds: 0, to: &out)
+                ByteView("no endpoint"), in: GRPCWeb(head.fields, buffer.view), fields: $0, date: &date, unixSeconds: 0,
+                to: &out)
         }
         #expect(
             out.view.string.hasSuffix(

@@ -131,7 +131,7 @@ struct GoldenReport {
             if let timeout = rule.requestTimeout { line += " request \(timeout.milliseconds)ms" }
             if let timeout = rule.backendRequestTimeout { line += " backendRequest \(timeout.milliseconds)ms" }
             if let retry = rule.retry {
-                line += " retry \(retry.codes) ×\(retry.attempts) after \(retry.backoff.milliseconds)ms"
+                line += " retry \(retry.codes) ×\(retry.attempts) after \(retry.backOff.base.milliseconds)ms"
             }
             plan.append(line)
             for policy in rule.policies { plan.append("    \(policy.kind) \(policy.name) \(policy.role)") }

@@ -141,6 +141,8 @@ public struct RulePlan: Equatable, Sendable {
     public var traffic = RouteTrafficPlan()
     /// What is in force on it, for `explain`: the effective policy of a kind before the one that it is merged into.
     public var policies: [AppliedPolicyPlan] = []
+    /// Where `timeouts` stands.
+    public var timeoutsPosition = SourcePosition()
     public var position: SourcePosition
 
     public init(
@@ -203,18 +205,5 @@ public struct ValueMatchPlan: Equatable, Sendable {
         self.name = name
         self.kind = kind
         self.value = value
-    }
-}
-
-/// Retry as HTTPRoute has it (`rules[].retry`).
-public struct RetryPlan: Equatable, Sendable {
-    public var codes: [UInt16]
-    public var attempts: Int
-    public var backoff: TimeAmount
-
-    public init(codes: [UInt16], attempts: Int, backoff: TimeAmount) {
-        self.codes = codes
-        self.attempts = attempts
-        self.backoff = backoff
     }
 }

@@ -205,6 +205,9 @@ public struct RuleConfig: BitwiseCopyable, Sendable {
     public var filters: FilterConfig
     public var requestTimeout: TimeAmount  // zero: none
     public var backendRequestTimeout: TimeAmount  // zero: none
+    /// Who set them: the route itself, or a policy; see ``TimeLimit/origin``.
+    public var requestTimeoutOrigin: TextRef
+    public var backendRequestTimeoutOrigin: TextRef
     public var retry: RetryConfig
     /// None or one.
     public var traffic: Table<RouteTrafficConfig>
@@ -214,8 +217,26 @@ public struct RuleConfig: BitwiseCopyable, Sendable {
 public struct RetryConfig: BitwiseCopyable, Sendable {
     /// 0: no retries.
     public var attempts: UInt32
+    public var triggers: RetryTriggers
     public var codes: Table<UInt16>
-    public var backoff: TimeAmount
+    public var backOff: RetryBackOff
+    public var attemptsPerPriority: UInt32
+
+    @inlinable public static var none: RetryConfig {
+        RetryConfig(
+            attempts: 0, triggers: [], codes: Table(), backOff: RetryBackOff(base: .zero), attemptsPerPriority: 0)
+    }
+
+    @inlinable public init(
+        attempts: UInt32, triggers: RetryTriggers, codes: Table<UInt16>, backOff: RetryBackOff,
+        attemptsPerPriority: UInt32
+    ) {
+        self.attempts = attempts
+        self.triggers = triggers
+        self.codes = codes
+        self.backOff = backOff
+        self.attemptsPerPriority = attemptsPerPriority
+    }
 }
 
 public struct BackendConfig: BitwiseCopyable, Sendable {

@@ -34,6 +34,7 @@ public enum SnapshotBuilder {
         writer.header.generation = generation
         writer.header.revision = revision
         writer.header.sourceHash = sourceHash
+        writer.files = plan.files
         writer.header.files = writer.texts(plan.files)
         writer.write(clusters: plan.clusters, slots)
         writer.write(routes: plan.routes, clusterCount: plan.clusters.count, slots)
@@ -48,6 +49,8 @@ struct SnapshotWriter: ~Copyable {
     var block: SnapshotBlock
     var interner: TextInterner
     var header = SnapshotHeader()
+    /// ``GatewayPlan/files``.
+    var files: [String] = []
     /// Expressions by the offset of their text, which names it.
     var patternNumbers: [UInt32: UInt32] = [:]
     var patterns: [TextRef] = []

@@ -120,16 +120,20 @@ extension SnapshotWriter {
             }
             block[backends, i] = config
         }
-        let retry = plan.retry.map {
+        let times = times(of: plan, index, route)
+        let retry = (plan.retry ?? plan.traffic.retry?.retry).map {
             RetryConfig(
-                attempts: UInt32(clamping: $0.attempts), codes: block.append(contentsOf: $0.codes), backoff: $0.backoff)
+                attempts: UInt32(clamping: $0.attempts), triggers: $0.triggers,
+                codes: block.append(contentsOf: $0.codes), backOff: $0.backOff,
+                attemptsPerPriority: $0.attemptsPerPriority)
         }
         block[header.rules, place] = RuleConfig(
             route: UInt32(routeIndex), routeSlot: block[header.routes, routeIndex].slot, name: text(plan.name),
             index: UInt16(index), identity: identity.value,
             backends: backends, totalWeight: totalWeight, filters: filters(plan.filters, clusterCount),
-            requestTimeout: plan.requestTimeout ?? .zero, backendRequestTimeout: plan.backendRequestTimeout ?? .zero,
-            retry: retry ?? RetryConfig(attempts: 0, codes: Table(), backoff: .zero),
+            requestTimeout: times.request.amount, backendRequestTimeout: times.attempt.amount,
+            requestTimeoutOrigin: times.request.origin, backendRequestTimeoutOrigin: times.attempt.origin,
+            retry: retry ?? .none,
             traffic: plan.traffic.isEmpty
                 ? Table()
                 : write(
@@ -150,6 +154,25 @@ extension SnapshotWriter {
             }
             matches.append(match)
         }
+    }
+
+    /// The route's own word goes before a policy's, also where it says that there is no limit.
+    private mutating func times(
+        of plan: RulePlan, _ index: Int, _ route: RoutePlan
+    ) -> (request: TimeLimitConfig, attempt: TimeLimitConfig) {
+        func limit(_ own: TimeAmount?, _ field: String, else policy: TimeLimit?) -> TimeLimitConfig {
+            guard let own else { return policy.map { write($0) } ?? TimeLimitConfig(amount: .zero, origin: TextRef()) }
+            guard own > .zero else { return TimeLimitConfig(amount: .zero, origin: TextRef()) }
+            let position = plan.timeoutsPosition
+            let place = Int(position.file) < files.count ? " (\(files[Int(position.file)]):\(position.line))" : ""
+            let origin =
+                "spec.rules[\(index)].timeouts.\(field) of \(route.kind) '\(route.namespace)/\(route.name)'\(place)"
+            return TimeLimitConfig(amount: own, origin: text(origin))
+        }
+        return (
+            limit(plan.requestTimeout, "request", else: plan.traffic.timeouts.request),
+            limit(plan.backendRequestTimeout, "backendRequest", else: plan.traffic.retry?.attemptTimeout)
+        )
     }
 
     private mutating func compile(_ plan: MatchPlan, index: Int, rule: Int) -> CompiledMatch {

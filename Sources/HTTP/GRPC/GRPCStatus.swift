@@ -62,7 +62,7 @@ public enum GRPCStatus: UInt8, BitwiseCopyable, Sendable {
     ///   - web: the client speaks gRPC-Web.
     ///   - fields: whole field lines with their CRLF.
     public func writeAnswer(
-        _ text: StaticString, in web: GRPCWeb? = nil, fields: ByteView = .empty, date: inout HTTPDate,
+        _ text: ByteView, in web: GRPCWeb? = nil, fields: ByteView = .empty, date: inout HTTPDate,
         unixSeconds: Int64, to out: inout ByteBuffer
     ) {
         StatusLine.write(status: 200, to: &out)
@@ -80,8 +80,21 @@ public enum GRPCStatus: UInt8, BitwiseCopyable, Sendable {
         out.append("grpc-status: ")
         out.append(decimal: UInt64(rawValue))
         out.append("\r\ngrpc-message: ")
-        // Our own words need no percent-encoding: they are printable ASCII without `%`.
-        out.append(text)
+        Self.write(message: text, to: &out)
         out.append("\r\n\r\n")
+    }
+
+    /// `grpc-message` is percent-encoded: what is no printable ASCII, and `%` itself (gRPC over HTTP/2, "Responses").
+    private static func write(message: ByteView, to out: inout ByteBuffer) {
+        for index in message.indices {
+            let byte = message[index]
+            if byte >= 0x20, byte <= 0x7E, byte != 0x25 {
+                out.append(byte: byte)
+            } else {
+                out.append(byte: 0x25)
+                if byte < 0x10 { out.append("0") }
+                out.append(hex: UInt64(byte))
+            }
+        }
     }
 }

@@ -22,7 +22,11 @@ enum AppliedFields {
                 "headers.xForwardedClientCert",
             ]
         case .backendTrafficPolicy:
-            ["proxyProtocol", "dns", "healthCheck", "rateLimit", "bandwidthLimit", "admissionControl"]
+            [
+                "proxyProtocol", "dns", "healthCheck", "rateLimit", "bandwidthLimit", "admissionControl", "retry",
+                "timeout", "connection", "tcpKeepalive", "http2", "useClientProtocol",
+                "circuitBreaker.maxRequestsPerConnection",
+            ]
         case .httpRouteFilter: []
         default: nil
         }

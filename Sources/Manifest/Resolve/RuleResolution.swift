@@ -49,6 +49,7 @@ struct RuleResolver {
                 name: rule.name, matches: rule.matches, requestTimeout: rule.requestTimeout,
                 backendRequestTimeout: rule.backendRequestTimeout, retry: rule.retry,
                 position: rule.node.position(in: resource.file)))
+        result.plan.timeoutsPosition = rule.node[.timeouts].position(in: resource.file)
         result.checkPatterns(rule)
         result.plan.policies = traffic.applied
         if let settings = traffic.settings { result.plan.traffic = settings.route }

@@ -134,6 +134,7 @@ extension FieldKey {
     static let targetRefs = FieldKey("targetRefs")
     static let targetSelectors = FieldKey("targetSelectors")
     static let terminating = FieldKey("terminating")
+    static let timeout = FieldKey("timeout")
     static let timeouts = FieldKey("timeouts")
     static let tls = FieldKey("tls")
     static let to = FieldKey("to")

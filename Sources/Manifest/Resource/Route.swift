@@ -117,22 +117,19 @@ extension Route.BackendReference {
     }
 }
 
-/// What `retry` leaves open and Gateway API leaves to the implementation: Envoy Gateway's figures.
-enum RetryDefaults {
-    static let attempts = 2
-    static let backoff = TimeAmount.milliseconds(25)
-}
-
 extension RetryPlan {
     /// `rules[].retry`. Without `codes` no answer is retried, only what got no answer at all: the field lists "the
     /// status codes for which a backend request should be retried", and none is listed.
     init(_ node: WrittenNode) {
-        let attempts = node[.attempts].integer.map { Int(clamping: $0) } ?? RetryDefaults.attempts
+        let attempts = node[.attempts].integer.map { Int(clamping: $0) } ?? RetryPlan.standardAttempts
         var codes: [UInt16] = []
         for item in node[.codes].items {
             if let code = item.integer.flatMap({ UInt16(exactly: $0) }) { codes.append(code) }
         }
-        let backoff = node[.backoff].string.flatMap { GatewayDuration.parse($0) } ?? RetryDefaults.backoff
-        self.init(codes: codes, attempts: attempts, backoff: backoff)
+        if let backoff = node[.backoff].string.flatMap({ GatewayDuration.parse($0) }) {
+            self.init(codes: codes, attempts: attempts, backoff: backoff)
+        } else {
+            self.init(triggers: .route, codes: codes, attempts: attempts)
+        }
     }
 }

@@ -138,13 +138,19 @@ extension Exchange {
         if now >= receivedDeadline {
             receivedDeadline = .distantFuture
             if isReceiving {
-                failed(status: 408, .durationTimeout, "the request did not arrive in time")
+                if let client {
+                    note("spec.timeout.http.requestReceivedTimeout", client.pointee.request.receivedTimeout)
+                }
+                failed(status: 408, .durationTimeout, detail.view)
                 return true
             }
         }
         if now >= durationDeadline {
             durationDeadline = .distantFuture
-            failed(status: 408, .durationTimeout, "the exchange took longer than its listener allows")
+            if let client {
+                note("spec.connection.connectionLimit.maxStreamDuration", client.pointee.request.maxStreamDuration)
+            }
+            failed(status: 408, .durationTimeout, detail.view)
             return true
         }
         return false

@@ -12,7 +12,7 @@ extension Exchange {
     func finish() {
         guard let downstream else { return }
         if phase == .relaying {
-            endAttempt(status: status)
+            endAttempt(.response(status: status))
             giveBackUpstream()
         }
         if !requestSent { recorder?.broken() }
@@ -33,8 +33,9 @@ extension Exchange {
         self.reason = reason
         if phase == .tunnel { worker.statistics.decrement(.upgradesNow) }
         let hadAttempt = upstream != nil || phase == .connecting
+        endHedge()
         dropUpstream()
-        if hadAttempt { endAttempt(status: status, AttemptOutcome(broken: reason, status: status)) }
+        if hadAttempt { endAttempt(outcome(of: reason)) }
         recorder?.broken()
         let isLate = reason == .upstreamTimeout && canEndInWords(downstream)
         record(downstream)
@@ -43,6 +44,17 @@ extension Exchange {
         downstream.appendTrailers(ByteView("grpc-status: 4\r\ngrpc-message: the deadline has passed\r\n"))
         downstream.endBody()
         downstream.exchangeEnded()
+    }
+
+    /// What an attempt was worth that broke off for this reason.
+    func outcome(of reason: ReasonCode) -> AttemptEnd {
+        switch reason {
+        case .upstreamRemoteReset: .failed(.responseBroken)
+        case .upstreamProtocolError: .failed(.protocolError)
+        case .upstreamTimeout, .durationTimeout: .failed(.timedOut)
+        case .streamIdleTimeout where status == 0 && requestSent: .failed(.timedOut)
+        default: status == 0 ? .abandoned : .response(status: status)
+        }
     }
 
     /// A call of gRPC that has begun to be answered still has a place for a status of ours: its trailers.
@@ -56,7 +68,7 @@ extension Exchange {
         worker.statistics.decrement(.upgradesNow)
         let orderly = tunnelRequestEnded && tunnelResponseEnded
         dropUpstream()
-        endAttempt(status: status)
+        endAttempt(.response(status: status))
         record(downstream)
         clear()
         if orderly { downstream.exchangeClosed() } else { downstream.exchangeAborted() }
@@ -84,6 +96,7 @@ extension Exchange {
         record.reason = reason
         record.peer = clientAddress
         record.attempts = attempts
+        record.detail = detail.view
         let bytes = downstream.headBytes
         // A head that was refused has no offsets to be trusted.
         if let message = downstream.request, !bytes.isEmpty {
@@ -149,12 +162,20 @@ extension Exchange {
         attempts = 0
         connectFailures = 0
         retriesLeft = 0
+        retriesMade = 0
+        isRetry = false
         replayedOnFresh = false
         status = 0
         reason = .none
         headAt = Instant(nanoseconds: 0)
         requestDeadline = .distantFuture
         attemptDeadline = .distantFuture
+        connectDeadline = .distantFuture
+        hedgeDeadline = .distantFuture
+        streamDeadline = .distantFuture
+        isDeadlineClients = false
+        ownStreamIdle = .none
+        if !detail.isEmpty { detail.release() }
         halfClosedDeadline = .distantFuture
         worker.release(self)
         whileActive = nil

@@ -87,6 +87,7 @@ extension Exchange {
             case .contentType where grpcWeb?.isTranslated == true: stays = false
             case .contentLength where grpcWeb?.request != nil: stays = false
             case .xForwardedClientCert: stays = keepsClientCertField
+            case .xEnvoyAttemptCount where countsAttempts: stays = false
             // HTTP/2 has no such field (RFC 8441, section 5.1).
             case .secWebSocketKey:
                 stays = upstream?.majorVersion != 2 && (edits.isEmpty || !edits.drops(line, in: bytes))
@@ -121,6 +122,11 @@ extension Exchange {
         if !edits.replaces(.xRequestId), tellsRequestID(message, bytes) {
             out.append("X-Request-Id: ")
             out.append(requestID(message, bytes))
+            out.append("\r\n")
+        }
+        if countsAttempts, !edits.replaces(.xEnvoyAttemptCount) {
+            out.append("X-Envoy-Attempt-Count: ")
+            out.append(decimal: UInt64(attempts))
             out.append("\r\n")
         }
         if let client, client.pointee.request.enablesEnvoyHeaders { writeEnvoyFields(message, bytes, to: &out) }

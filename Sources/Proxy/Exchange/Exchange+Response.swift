@@ -17,7 +17,7 @@ extension Exchange {
             case .waiting: return
             case .endOfFile, .failed: return upstreamLost()
             case .refused(let refusal):
-                return failed(status: 502, .upstreamProtocolError, refusal.reason)
+                return responseRefused(refusal.reason)
             case .complete:
                 guard let response = upstream.response else { preconditionFailure("a complete head is not there") }
                 lastProgress = worker.loop.now
@@ -28,22 +28,17 @@ extension Exchange {
                     passInterim(response, to: downstream, minorVersion: message.head.minorVersion)
                     continue
                 }
-                if retriesLeft > 0, canSendAgain, retries(code) { return discardAndRetry(code) }
-                return beginResponse(response, on: downstream, from: upstream, to: message)
+                return responseReceived(response, from: upstream)
             }
         }
     }
 
-    private func retries(_ code: UInt16) -> Bool {
-        guard let retry = rule?.pointee.retry else { return false }
-        for i in 0..<Int(retry.codes.count) where snapshot[retry.codes, i].pointee == code { return true }
-        return false
-    }
-
-    private func discardAndRetry(_ code: UInt16) {
-        dropUpstream()
-        endAttempt(status: code)
-        retry()
+    /// A final response's head is there: the client's, unless it is asked for again.
+    func responseReceived(_ response: ResponseMessage, from upstream: ClientStream) {
+        guard let downstream, let message = downstream.request else { return }
+        if retriesLeft > 0 || retriesMade > 0, retries(response, from: upstream) { return }
+        endHedge()
+        beginResponse(response, on: downstream, from: upstream, to: message)
     }
 
     /// 1xx responses pass, except to HTTP/1.0 clients, which do not know them (RFC 9110, section 15.2).
@@ -138,6 +133,7 @@ extension Exchange {
         phase = .tunnel
         requestDeadline = .distantFuture
         attemptDeadline = .distantFuture
+        connectDeadline = .distantFuture
         // Half-closing is an ordinary event from here on.
         halfClosedDeadline = .distantFuture
         worker.statistics.increment(.upgradesNow)
@@ -186,13 +182,21 @@ extension Exchange {
 
     /// Answers the request itself. `fields`: whole field lines with their CRLF.
     func answer(_ status: UInt16, _ reason: ReasonCode, _ text: StaticString, fields: ByteView = .empty) {
+        answer(status, reason, ByteView(text), fields: fields)
+    }
+
+    /// - Parameter text: one line without its end; empty: the status's phrase.
+    func answer(_ status: UInt16, _ reason: ReasonCode, _ text: ByteView, fields: ByteView = .empty) {
         guard let downstream else { preconditionFailure("an answer to nobody") }
         self.status = status
         self.reason = reason
         phase = .answering
+        endHedge()
         // Those that have passed must not cut the answer that says so.
         requestDeadline = .distantFuture
+        streamDeadline = .distantFuture
         attemptDeadline = .distantFuture
+        connectDeadline = .distantFuture
         lastProgress = worker.loop.now
         // A body that has already arrived is passed over, so that the connection can stay.
         skipRequestBody(downstream)
@@ -221,7 +225,7 @@ extension Exchange {
         } else {
             let message = downstream.request
             LocalAnswer(
-                status: status, text: ByteView(text),
+                status: status, text: text,
                 persistence: downstream.closesAfterResponse ? .close : .keepAlive,
                 isForHead: message?.head.method == .head, minorVersion: message?.head.minorVersion ?? 1
             ).write(date: &worker.date, unixSeconds: seconds, extraFields: fields, to: &downstream.output)

@@ -75,12 +75,10 @@ extension Exchange {
 
     private func follow(_ rule: UnsafePointer<RuleConfig>, _ message: RequestMessage, _ bytes: ByteView) {
         self.rule = rule
-        if rule.pointee.requestTimeout > .zero {
-            requestDeadline = startedAt + rule.pointee.requestTimeout
-        }
+        setDeadlines(rule)
         if let grpcWeb, translatesGRPCWeb(rule) { grpcWeb.translate() }
         if isGRPC || grpcWeb != nil, let timeout = GRPCTimeout.parse(message.head.fields, bytes) {
-            requestDeadline = min(requestDeadline, startedAt + timeout)
+            setDeadline(askedFor: timeout)
         }
         if !rule.pointee.filters.cors.isEmpty, CORSFilter.isPreflight(message.head) {
             return answerPreflight(rule.pointee.filters, message, bytes)
@@ -116,6 +114,7 @@ extension Exchange {
         guard let rule else { preconditionFailure("a request without its rule") }
         retriesLeft = rule.pointee.retry.attempts
         prepareBody(message)
+        prepareHedge(message)
         attempt()
     }
 

@@ -22,6 +22,13 @@ extension Exchange {
         }
     }
 
+    /// The endpoint is told which attempt it is, where there may be several that a policy asked for.
+    var countsAttempts: Bool {
+        guard let rule else { return false }
+        if rule.pointee.retry.attempts > 0 { return true }
+        return !rule.pointee.traffic.isEmpty && snapshot[rule.pointee.traffic, 0].pointee.hedgeDelay > .zero
+    }
+
     func tapForBody() -> BodyRecorder {
         if let recorder { return recorder }
         let made = BodyRecorder()
@@ -33,6 +40,10 @@ extension Exchange {
     /// - Parameter fresh: not on a connection that has served before.
     func attempt(fresh: Bool = false) {
         attemptDeadline = .distantFuture
+        connectDeadline = .distantFuture
+        if attempts == 0, retriesLeft > 0 || hedgeDeadline < .distantFuture {
+            retryBudget?.requestBegan(now: worker.loop.now)
+        }
         // A replay goes to the endpoint whose connection died: it is the connection that was stale.
         guard
             let target = fresh
@@ -58,7 +69,7 @@ extension Exchange {
             return advance()
         }
         phase = .connecting
-        attemptDeadline = min(attemptDeadline, attemptStarted + worker.limits.connect)
+        connectDeadline = attemptStarted + (target.transport.connectTimeout ?? worker.limits.connect)
         armDeadline()
         do throws(Errno) {
             try connect(to: target, fresh: fresh)
@@ -84,7 +95,7 @@ extension Exchange {
         }
     }
 
-    private func preamble(to target: Endpoint) -> ByteBuffer {
+    func preamble(to target: Endpoint) -> ByteBuffer {
         guard let downstream else { return ByteBuffer() }
         return target.transport.preamble(
             for: downstream.origin, localAddress: downstream.localAddress, to: target.address)
@@ -93,25 +104,10 @@ extension Exchange {
     func begin(on stream: ClientStream) {
         precondition(phase == .connecting, "a stream that nobody waits for")
         upstream = stream
-        attemptDeadline = .distantFuture
-        if let timeout = rule?.pointee.backendRequestTimeout, timeout > .zero {
-            attemptDeadline = attemptStarted + timeout
-        }
+        connectDeadline = .distantFuture
         phase = .awaitingHead
         sendHead(on: stream)
         advance()
-    }
-
-    /// Nothing of the request was sent, so another endpoint may have it whatever its method (RFC 9110, section 9.2.2).
-    func connectFailed(_ failed: Endpoint, timedOut: Bool = false) {
-        worker.statistics.upstreamConnectFailed(endpoint: failed.slot)
-        endAttempt(status: 0, .localOrigin)
-        connectFailures += 1
-        let choices = min(cluster?.endpoints.count ?? 0, ExchangeLimits.connectAttempts)
-        if connectFailures < choices { return attempt() }
-        if retriesLeft > 0 { return retry() }
-        if timedOut { return answer(504, .upstreamTimeout, "no connection to the backend could be made in time") }
-        answer(503, .upstreamConnectionFailure, "no connection to the backend could be made")
     }
 
     private func sendHead(on connection: ClientStream) {
@@ -182,84 +178,6 @@ extension Exchange {
         upstream?.mayRead = true
     }
 
-    // MARK: failures
-
-    /// The connection ended before a whole response head.
-    func upstreamLost() {
-        guard let upstream, let head = downstream?.request else { return }
-        // An interim response counts: the client may have it already.
-        let hasBegun = upstream.octetsReceived != receivedBefore
-        let wasReused = upstream.served > 0
-        let nothingSent = upstream.octetsSent == sentBefore || !upstream.mayHaveBeenProcessed
-        dropUpstream()
-        // An idle connection that was closed at its time says nothing of the endpoint.
-        endAttempt(status: 0, wasReused && !hasBegun ? .unknown : .localOrigin)
-        // A connection that was idle may have been closed by its peer as the request was on its way (RFC 9112, 9.3.1).
-        if wasReused, !hasBegun, !replayedOnFresh, canSendAgain, head.head.method.isIdempotent || nothingSent {
-            replayedOnFresh = true
-            worker.statistics.increment(.upstreamReplays)
-            return attempt(fresh: true)
-        }
-        if !hasBegun, retriesLeft > 0, canSendAgain { return retry() }
-        answer(503, .upstreamConnectionTermination, "the backend closed the connection before it answered")
-    }
-
-    /// Whether the request, as far as it has been received, could be sent once more.
-    var canSendAgain: Bool {
-        guard downstream?.request != nil else { return false }
-        return requestBody == 0 || recorder?.isWhole == true
-    }
-
-    /// One of the rule's retries (HTTPRouteRetry): after its backoff, to another endpoint where there is one.
-    func retry() {
-        precondition(retriesLeft > 0)
-        retriesLeft -= 1
-        worker.statistics.increment(.upstreamRetries)
-        phase = .backingOff
-        // Never within this call: an endpoint that refuses on the spot would pile up as many calls as there are retries.
-        attemptDeadline = worker.loop.now + max(rule?.pointee.retry.backoff ?? .zero, ExchangeLimits.leastBackoff)
-        armDeadline()
-    }
-
-    func attemptTimedOut() {
-        if phase == .resolving {
-            return timedOut(.dnsFailure, "the address of the request's host did not come in time")
-        }
-        guard phase == .connecting || phase == .awaitingHead else {
-            return timedOut(.upstreamTimeout, "the backend took longer than its route allows")
-        }
-        if phase == .connecting, let endpoint {
-            worker.statistics.increment(.upstreamConnectTimeouts)
-            let timeout = rule?.pointee.backendRequestTimeout ?? .zero
-            if timeout <= .zero || worker.loop.now < attemptStarted + timeout {
-                dropUpstream()
-                return connectFailed(endpoint, timedOut: true)
-            }
-            worker.statistics.upstreamConnectFailed(endpoint: endpoint.slot)
-        }
-        if retriesLeft > 0, canSendAgain {
-            dropUpstream()
-            endAttempt(status: 0, .localOrigin)
-            return retry()
-        }
-        timedOut(.upstreamTimeout, "the backend took longer than its route allows")
-    }
-
-    func timedOut(_ reason: ReasonCode, _ text: StaticString) { failed(status: 504, reason, text) }
-
-    /// The exchange cannot go on: an answer of our own if none has begun, else the response is broken off.
-    func failed(status: UInt16, _ reason: ReasonCode, _ text: StaticString) {
-        switch phase {
-        case .relaying, .tunnel: abandon(reason)
-        case .answering, .over: abandon(reason)
-        case .routing, .admitting, .resolving, .connecting, .awaitingHead, .backingOff:
-            let hadAttempt = upstream != nil || phase == .connecting
-            dropUpstream()
-            if hadAttempt { endAttempt(status: 0, AttemptOutcome(broken: reason, status: status)) }
-            answer(status, reason, text)
-        }
-    }
-
     /// Gives the upstream stream up, or the waiting for one: what is on it belongs to an exchange that broke off.
     func dropUpstream() {
         if phase == .connecting { endpoint?.cancel(self) }
@@ -268,15 +186,15 @@ extension Exchange {
         upstream = nil
     }
 
-    /// Counts one attempt at an endpoint.
-    /// - Parameter outcome: what it says of the endpoint, where the status alone does not tell.
-    func endAttempt(status: UInt16, _ outcome: AttemptOutcome? = nil) {
+    /// An attempt at an endpoint is over: counted, and told to whoever judges the endpoint. Once for each attempt.
+    func endAttempt(_ outcome: AttemptEnd) {
         guard let endpoint else { return }
-        noteOutcome(outcome ?? AttemptOutcome(status: status))
+        noteOutcome(AttemptOutcome(outcome), at: endpoint)
         worker.liveState.requestEnded(endpoint.slot)
         worker.statistics.decrement(.upstreamRequestsNow)
         worker.statistics.upstreamRequestEnded(
-            status: status, duration: worker.loop.now - attemptStarted, sent: requestBody, received: responseBody,
+            status: outcome.status, duration: worker.loop.now - attemptStarted, sent: requestBody,
+            received: responseBody,
             endpoint: endpoint.slot)
     }
 }

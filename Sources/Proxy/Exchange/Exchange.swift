@@ -72,8 +72,14 @@ final class Exchange: ConnectionOwner {
 
     // Attempts.
     var attempts: UInt32 = 0
+    /// The second of two attempts at once; made when the first is wanted, and kept.
+    var hedge: Hedge?
     var connectFailures = 0
     var retriesLeft: UInt32 = 0
+    /// Attempts that a policy asked for.
+    var retriesMade: UInt32 = 0
+    /// The present attempt is one of them.
+    var isRetry = false
     var replayedOnFresh = false
     /// What had passed on the upstream connection before this attempt.
     var sentBefore: UInt64 = 0
@@ -86,6 +92,8 @@ final class Exchange: ConnectionOwner {
     var headAt = Instant(nanoseconds: 0)
     var status: UInt16 = 0
     var reason = ReasonCode.none
+    /// More words on the reason, for the access log; the text of some answers.
+    var detail = ByteBuffer()
 
     // Deadlines, all of them watched by the one timer of this object.
     var lastProgress = Instant(nanoseconds: 0)
@@ -96,8 +104,18 @@ final class Exchange: ConnectionOwner {
     /// By when all must be over.
     var durationDeadline = Instant.distantFuture
     var requestDeadline = Instant.distantFuture
+    /// ``requestDeadline`` is the client's own word (gRPC).
+    var isDeadlineClients = false
+    /// `maxStreamDuration`.
+    var streamDeadline = Instant.distantFuture
+    /// Of the present attempt, or of the back-off before the next.
     var attemptDeadline = Instant.distantFuture
+    var connectDeadline = Instant.distantFuture
+    /// When another endpoint is asked too.
+    var hedgeDeadline = Instant.distantFuture
     var halfClosedDeadline = Instant.distantFuture
+    /// `streamIdleTimeout` of a policy, where one is written.
+    var ownStreamIdle = TimeLimitConfig.none
 
     init(worker: Worker) {
         self.worker = worker
@@ -177,37 +195,7 @@ final class Exchange: ConnectionOwner {
         }
     }
 
-    // MARK: deadlines
-
-    /// To be called when one of the deadlines has moved nearer; those that move away are noticed when they would have fired.
-    func armDeadline() { worker.loop.setDeadline(self, nearestDeadline) }
-
-    private var nearestDeadline: Instant {
-        min(
-            min(min(requestDeadline, attemptDeadline), min(receivedDeadline, durationDeadline)),
-            min(min(halfClosedDeadline, limits.goesOnAt), lastProgress + streamIdle))
-    }
-
-    override func deadlinePassed(now: Instant) {
-        guard phase != .over else { return }
-        if now >= limits.goesOnAt {
-            limits.goesOnAt = .distantFuture
-            advance()
-            guard phase != .over else { return }
-        }
-        if phase == .backingOff, now >= attemptDeadline { return attempt() }
-        if now >= requestDeadline { return timedOut(.upstreamTimeout, "the request took longer than its route allows") }
-        if now >= attemptDeadline { return attemptTimedOut() }
-        if now >= min(receivedDeadline, durationDeadline), clientDeadlinePassed(now) { return }
-        if now >= halfClosedDeadline { return abandon(.downstreamTermination) }
-        if now >= lastProgress + streamIdle {
-            // Whose silence it is decides the status: the client's, when the rest of its body is all that is waited for.
-            let isClients =
-                phase == .awaitingHead && !requestSent && !sendingHasFailed && upstream?.output.isEmpty == true
-            return failed(status: isClients ? 408 : 504, .streamIdleTimeout, "nothing moved for too long")
-        }
-        armDeadline()
-    }
+    override func deadlinePassed(now: Instant) { checkDeadlines(now) }
 }
 
 /// Limits of an exchange where no policy sets them (interface.md's table; docs/protocol.md).
@@ -223,6 +211,8 @@ struct ExchangeLimits: BitwiseCopyable {
     static let leastBackoff = TimeAmount.milliseconds(1)
     /// Endpoints tried when connections cannot be made.
     static let connectAttempts = 3
+    /// A `Retry-After` that asks for more is left to the client.
+    static let longestRetryAfter = TimeAmount.seconds(30)
     /// Octets of a request's body that are kept to be sent again.
     static let recordedBody = 32 * 1024
     /// Octets of interim responses (1xx) that wait for a client that does not read; further ones are dropped.

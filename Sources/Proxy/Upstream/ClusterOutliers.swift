@@ -71,25 +71,32 @@ final class ClusterOutliers {
 
 extension Exchange {
     /// Tells how an attempt ended, if a policy wants to know.
-    @inline(__always) func noteOutcome(_ outcome: AttemptOutcome) {
-        if let cluster, let outliers = cluster.outliers, let endpoint {
+    @inline(__always) func noteOutcome(_ outcome: AttemptOutcome, at endpoint: Endpoint) {
+        if let cluster, let outliers = cluster.outliers {
             outliers.note(outcome, at: endpoint, of: cluster.endpoints)
         }
     }
 }
 
 extension AttemptOutcome {
-    /// Of an attempt that broke off.
-    /// - Parameters:
-    ///   - reason: why.
-    ///   - status: of the response, as far as there was one.
-    init(broken reason: ReasonCode, status: UInt16) {
-        switch reason {
-        case .upstreamConnectionFailure, .upstreamConnectionTermination, .upstreamTimeout, .upstreamProtocolError,
-            .upstreamRemoteReset:
-            self = .localOrigin
-        case .streamIdleTimeout where status == 504: self = .localOrigin
-        default: self.init(status: status)
+    /// What the end of an attempt says of its endpoint. A call of gRPC is judged by its own status, where the head tells it,
+    /// as the status of HTTP that it stands for (Envoy).
+    init(_ end: AttemptEnd) {
+        switch end {
+        case .response(let status, let grpcStatus):
+            self.init(status: grpcStatus > 0 ? Self.status(of: grpcStatus) : status)
+        case .failed: self = .localOrigin
+        case .abandoned: self = .unknown
+        }
+    }
+
+    /// What counts against an endpoint: unknown, internal and data loss; unavailable; the deadline.
+    private static func status(of grpcStatus: Int8) -> UInt16 {
+        switch grpcStatus {
+        case 2, 13, 15: 500
+        case 14: 503
+        case 4: 504
+        default: 200
         }
     }
 }

@@ -114,7 +114,7 @@ final class Endpoint: ConnectionOwner {
             return
         }
         let connector = try Connector(
-            to: address, unixPath: unixPath, timeout: worker.limits.connect,
+            to: address, unixPath: unixPath, timeout: transport.connectTimeout ?? worker.limits.connect,
             security: try transport.security(resuming: resumption),
             preamble: preamble, owner: self, resources: worker.resources)
         if resumption?.isSingleUse == true { resumption = nil }

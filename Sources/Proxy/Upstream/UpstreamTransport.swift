@@ -17,12 +17,20 @@ struct UpstreamTransport {
     var serverName: String
     /// The certificate must be for ``serverName``, since the context names nobody.
     var verifiesServerName = false
+    /// Until a connection can be used; nil: ``ExchangeLimits/connect``.
+    var connectTimeout: TimeAmount?
+    var connection = UpstreamConnectionSettings()
 
     init(_ config: ClusterConfig, in snapshot: Snapshot, _ contexts: TLSContexts) {
         backendProtocol = config.backendProtocol
         proxyProtocol = config.proxyProtocol
         isSecure = !config.tls.isEmpty
         serverName = ""
+        if !config.traffic.isEmpty {
+            let traffic = snapshot[config.traffic, 0]
+            if traffic.pointee.connectTimeout.isWritten { connectTimeout = traffic.pointee.connectTimeout.amount }
+            connection = traffic.pointee.connection
+        }
         if isSecure {
             let tls = snapshot[config.tls, 0].pointee
             context = contexts.client(tls, in: snapshot)

@@ -9,7 +9,7 @@ struct AccessLine: ~Copyable {
     private var clock = Timestamp()
 
     /// Values of a record that a peer or a manifest chose the length of.
-    private static let values = 12
+    private static let values = 13
     /// Everything else of a line: keys, numbers, addresses, quotes, cut marks.
     private static let frame = 1024
 
@@ -83,6 +83,7 @@ struct AccessLine: ~Copyable {
         buffer.append(decimal: UInt64(record.attempts))
         spaced(record.referer, to: &buffer)
         spaced(record.path, to: &buffer)
+        spaced(record.detail, to: &buffer)
         buffer.append(byte: ASCII.lf)
     }
 
@@ -172,6 +173,7 @@ struct AccessLine: ~Copyable {
         }
         buffer.append(",\"attempts\":")
         buffer.append(decimal: UInt64(record.attempts))
+        json("detail", record.detail, to: &buffer)
         json("request_id", record.requestID, to: &buffer)
         json("user_agent", record.userAgent, to: &buffer)
         json("referer", record.referer, to: &buffer)

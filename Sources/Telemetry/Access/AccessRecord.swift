@@ -45,6 +45,8 @@ public struct AccessRecord {
     public var endpointName: ByteView = .empty
     /// How often an endpoint was asked; 0: the gateway answered by itself.
     public var attempts: UInt32 = 0
+    /// More words on `reason`: which timeout has passed, say, and where it was written.
+    public var detail: ByteView = .empty
     public var requestID: ByteView = .empty
     public var userAgent: ByteView = .empty
     public var referer: ByteView = .empty

@@ -12,7 +12,7 @@ public struct MetricFamily: Sendable {
         case build, generation, revision, unboundSockets, certificates, workerStates, workerRestarts
         case controllerRestarts
         case rateLimits
-        case statusClasses, reasons, durations, relayReasons
+        case statusClasses, reasons, durations, relayReasons, retryReasons
         case routes(SlotValue)
         case endpoints(SlotValue)
         case healthy, ejections, stale
@@ -137,6 +137,18 @@ public struct MetricFamily: Sendable {
         MetricFamily(
             "sluice_upstream_retries_total", .counter, [], .counter(.upstreamRetries),
             "Attempts beyond the first that a retry policy asked for."),
+        MetricFamily(
+            "sluice_upstream_retries_by_reason_total", .counter, ["reason"], .retryReasons,
+            "The same by what made them: connect, reset, timeout, status, grpc_status."),
+        MetricFamily(
+            "sluice_upstream_retry_budget_exhausted_total", .counter, [], .counter(.retryBudgetExhausted),
+            "Retries and hedges that were due and for which the backend's budget had nothing left."),
+        MetricFamily(
+            "sluice_upstream_hedges_total", .counter, [], .counter(.hedges),
+            "Second attempts made while the first one was slow."),
+        MetricFamily(
+            "sluice_upstream_hedges_won_total", .counter, [], .counter(.hedgesWon),
+            "Those of them that answered first."),
         MetricFamily(
             "sluice_upstream_pooled_connections", .gauge, [], .counter(.upstreamPooledNow),
             "Idle connections to endpoints that are kept for reuse."),
@@ -268,7 +280,7 @@ public struct MetricFamily: Sendable {
         }
         text += "\nReason codes (`reason`), as in the access log:\n\n| code | status | meaning |\n| --- | --- | --- |\n"
         for code in ReasonCode.allCases { text += "| `\(code.text)` | \(code.usualStatus) | \(code.meaning) |\n" }
-        text += "\n`UO`, `RL`, `URX`, `OM`, `IH`, `DT`, `DF` and `UAEX` have their place already; "
+        text += "\n`UO`, `RL`, `OM`, `IH`, `DF` and `UAEX` have their place already; "
         text += "this version gives none.\n"
         return text
     }

@@ -112,6 +112,10 @@ public struct MetricsSource {
 public struct MetricsReport: ~Copyable {
     public static let contentType: StaticString = "text/plain; version=0.0.4; charset=utf-8"
 
+    private static let retryReasons: [(String, Counter)] = [
+        ("connect", .retriesOfConnects), ("reset", .retriesOfResets), ("timeout", .retriesOfTimeouts),
+        ("status", .retriesOfStatuses), ("grpc_status", .retriesOfGRPCStatuses),
+    ]
     private let source: MetricsSource
     private var out = ByteBuffer(capacity: 16 * 1024)
 
@@ -182,6 +186,8 @@ public struct MetricsReport: ~Copyable {
             for reason in ReasonCode.allCases { sample(family, ["\(reason.text)"], reader.requests(reason)) }
         case .relayReasons:
             for reason in ReasonCode.allCases { sample(family, ["\(reason.text)"], reader.relays(reason)) }
+        case .retryReasons:
+            for (reason, counter) in Self.retryReasons { sample(family, [reason], reader.total(counter)) }
         case .durations:
             histogram(family, [], reader.durationBuckets, DurationHistogram.bounds, reader.durationSum)
         case .routes(let value):

@@ -44,6 +44,15 @@ public enum Counter: Int, BitwiseCopyable, Sendable, CaseIterable {
     case tlsHandshakesResumed  // Of those, without certificates being shown again.
     case tlsHandshakeFailures
     case http2Connections  // Of clients.
+    // Retries, by what made them.
+    case retriesOfConnects
+    case retriesOfResets
+    case retriesOfTimeouts
+    case retriesOfStatuses
+    case retriesOfGRPCStatuses
+    case retryBudgetExhausted  // Retries that a policy asked for and the budget did not give.
+    case hedges  // Second attempts while the first was slow.
+    case hedgesWon
 
     // Limits.
     case rateLimitServiceNow  // 1: global limits are counted in the server that gateways share.

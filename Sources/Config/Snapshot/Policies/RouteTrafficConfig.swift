@@ -1,3 +1,5 @@
+import Core
+
 /// A ``RouteTrafficPlan`` in the block. A table has none or one where the plan is optional.
 public struct RouteTrafficConfig: BitwiseCopyable, Sendable {
     /// The rule's place in the shared live state; kept for its identity (route, rule) as long as the family lives.
@@ -13,6 +15,10 @@ public struct RouteTrafficConfig: BitwiseCopyable, Sendable {
     public var responseOverride = Table<ResponseOverrideConfig>()
     public var compression = Table<CompressorPlan>()
     public var httpUpgrade = Table<HTTPUpgradeConfig>()
+    public var streamIdleTimeout = TimeLimitConfig.none
+    public var maxStreamDuration = TimeLimitConfig.none
+    /// ``HedgePlan/delay``; zero: none.
+    public var hedgeDelay = TimeAmount.zero
 }
 
 extension SnapshotWriter {
@@ -34,6 +40,9 @@ extension SnapshotWriter {
         config.compression = block.append(contentsOf: plan.compression)
         let upgrade = plan.httpUpgrade.map { HTTPUpgradeConfig(types: texts($0.types)) }
         config.httpUpgrade = optional(upgrade)
+        config.streamIdleTimeout = write(plan.timeouts.streamIdle)
+        config.maxStreamDuration = write(plan.timeouts.maxStreamDuration)
+        config.hedgeDelay = plan.hedge?.delay ?? .zero
         return block.append(contentsOf: [config])
     }
 

@@ -23,6 +23,10 @@ struct BackendTrafficSettings {
         default: break
         }
         cluster.dns = DNSPlan(spec[.dns])
+        cluster.connection = UpstreamConnectionPlan(spec, &reading)
+        route.timeouts = RouteTimeoutsPlan(spec[.timeout], &reading)
+        route.retry = PolicyRetryPlan(spec[.retry], &reading)
+        route.hedge = HedgePlan(spec, &reading)
         route.faultInjection = FaultInjectionPlan(spec[.faultInjection], &reading)
         route.requestBuffer = RequestBufferPlan(spec[.requestBuffer], &reading)
         route.responseOverride = ResponseOverridePlan.all(spec[.responseOverride], &reading)
