@@ -18,7 +18,7 @@ public struct LiveState: @unchecked Sendable {
             case .cluster:
                 LiveArea.Layout(slots: 8192, common: 256 + RetryBudget.commonSize, own: 64 + RetryBudget.ownSize)
             case .rule: LiveArea.Layout(slots: 8192, common: 256, own: 64)
-            case .backendRef: LiveArea.Layout(slots: 8192, common: 128, own: 512)
+            case .backendRef: BackendRefCell.layout
             case .listener: LiveArea.Layout(slots: 4096, common: 64, own: 64)
             }
         }
@@ -29,7 +29,8 @@ public struct LiveState: @unchecked Sendable {
     private static let headerSize = 4096
 
     private let base: UnsafeMutableRawPointer
-    private let worker: Int
+    /// Whose words are written through this value.
+    public let worker: Int
     public let endpoints: LiveArea
     public let clusters: LiveArea
     public let rules: LiveArea
@@ -107,6 +108,21 @@ public struct LiveState: @unchecked Sendable {
         RetryBudget(
             common: clusters.common(slot) + 256, rows: clusters.own(slot, worker: 0) + 64,
             stride: clusters.layout.own, workers: clusters.workerCount, worker: worker)
+    }
+
+    // MARK: the key of persistent sessions
+
+    /// What tokens of sessions are signed with (``SessionToken``). The controller sets it before anything is published; as
+    /// long as it has not, no token is accepted or given.
+    public var sessionKey: SipHash.Key? {
+        let (low, high) = (SharedWord(base + 1024).acquire(), SharedWord(base + 1032).value)
+        return low == 0 ? nil : SipHash.Key(low: low, high: high)
+    }
+
+    public func setSessionKey(_ key: SipHash.Key) {
+        precondition(key.low != 0, "no key")
+        SharedWord(base + 1032).value = key.high
+        SharedWord(base + 1024).release(key.low)
     }
 
     // MARK: requests in flight

@@ -5,21 +5,21 @@ import Config
 /// a whole turn away from its share. Entries of weight 0 are never chosen.
 public enum SmoothWeights {
     /// - Parameters:
-    ///   - backends: a rule's, with `current` the state of each, zero at first.
-    ///   - totalWeight: the sum of their weights.
+    ///   - weights: those of a rule's backends at this moment. They may be others than at the last choice.
+    ///   - current: the state of each, zero at first.
     /// - Returns: the chosen index; nil when every weight is 0.
-    @inlinable public static func pick(
-        _ backends: UnsafePointer<BackendConfig>, _ current: UnsafeMutablePointer<Int64>, count: Int,
-        totalWeight: UInt64
-    ) -> Int? {
-        guard totalWeight > 0 else { return nil }
+    @inlinable public static func pick(_ weights: RuleWeights, _ current: UnsafeMutablePointer<Int64>) -> Int? {
         var best: Int?
-        for i in 0..<count where backends[i].weight > 0 {
-            current[i] += Int64(backends[i].weight)
+        var total: Int64 = 0
+        for i in 0..<weights.count {
+            let weight = Int64(clamping: weights[i])
+            if weight == 0 { continue }
+            total += weight
+            current[i] += weight
             if let known = best, current[known] >= current[i] { continue }
             best = i
         }
-        if let best { current[best] -= Int64(totalWeight) }
+        if let best { current[best] -= total }
         return best
     }
 }

@@ -26,7 +26,8 @@ public final class WeightedChoice {
     /// Rules that have a state.
     public var count: Int { used }
 
-    /// The backend that this request goes to, or nil when there is none or all weights are 0: the request is answered 500.
+    /// The backend that this request goes to by the weights as written, or nil when there is none or all weights are 0: the
+    /// request is answered 500.
     public func pick(
         _ rule: UnsafePointer<RuleConfig>, in snapshot: Snapshot
     ) -> UnsafePointer<BackendConfig>? {
@@ -34,13 +35,16 @@ public final class WeightedChoice {
         guard rule.pointee.totalWeight > 0 else { return nil }
         if backends.count == 1 { return snapshot[backends, 0] }
         let records = snapshot.records(backends)
+        return pick(rule, RuleWeights(records, count: Int(backends.count)), in: snapshot).map { records + $0 }
+    }
+
+    /// The index of the backend that this request goes to, or nil when all weights are 0.
+    /// - Parameter weights: of this rule's backends, of which there is at least one.
+    public func pick(_ rule: UnsafePointer<RuleConfig>, _ weights: RuleWeights, in snapshot: Snapshot) -> Int? {
         let start = state(of: rule, generation: snapshot.header.pointee.generation)
-        let chosen = current.withUnsafeMutableBufferPointer {
-            SmoothWeights.pick(
-                records, $0.baseAddress.unsafelyUnwrapped + start, count: Int(backends.count),
-                totalWeight: rule.pointee.totalWeight)
+        return current.withUnsafeMutableBufferPointer {
+            SmoothWeights.pick(weights, $0.baseAddress.unsafelyUnwrapped + start)
         }
-        return chosen.map { records + $0 }
     }
 
     /// Where the rule's state lies in `current`; made now if it is new.

@@ -127,6 +127,12 @@ extension SnapshotWriter {
                 codes: block.append(contentsOf: $0.codes), backOff: $0.backOff,
                 attemptsPerPriority: $0.attemptsPerPriority)
         }
+        var release = Table<ReleaseConfig>()
+        if plan.traffic.decidesBackends, block.failure == nil {
+            release = write(
+                releaseOf: plan.traffic, identity: own.value, backends: plan.backends.map(\.name),
+                slots: plan.backends.indices.map { block[backends, $0].slot })
+        }
         block[header.rules, place] = RuleConfig(
             route: UInt32(routeIndex), routeSlot: block[header.routes, routeIndex].slot, name: text(plan.name),
             index: UInt16(index), identity: identity.value,
@@ -138,7 +144,7 @@ extension SnapshotWriter {
                 ? Table()
                 : write(
                     plan.traffic, identity: own.value, route: "\(route.kind)/\(route.namespace)/\(route.name)",
-                    slot: slots.rule(own.value)),
+                    slot: slots.rule(own.value), release: release),
             position: plan.position)
         precondition(
             !plan.matches.isEmpty || route.isBelowHTTP, "a rule without matches must have been given the prefix /")

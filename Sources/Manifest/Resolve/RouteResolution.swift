@@ -89,6 +89,7 @@ struct RouteResolution {
         guard !parents.isEmpty else { return }
         for index in parents.indices { choose(&parents[index], route, resource, findings: &findings) }
 
+        let annotations = ReleaseAnnotations(route, resource)
         var versions: [Version] = []
         /// The version of the route for a setting, made when it is first wanted.
         func version(_ setting: RouteSetting) -> Int {
@@ -100,11 +101,15 @@ struct RouteResolution {
                 if !setting.policies.isEmpty {
                     traffic = RuleTraffic(setting.policies[number], &backendTraffic, rules.index, findings: &findings)
                 }
-                let resolved = rules.resolve(
+                var resolved = rules.resolve(
                     rule, of: resource, kind, setting.common, traffic, findings: &findings)
+                if annotations != nil || rule.sessionPersistence.exists, traffic.refusal == nil {
+                    resolved.readRelease(rule, annotations, of: resource, kind)
+                }
                 version.verdict.add(resolved)
                 if !kind.hasMatches || !resolved.plan.matches.isEmpty { version.rules.append(resolved.plan) }
             }
+            if let annotations { version.verdict.add(annotations.problems) }
             version.touches = rules.clusters.takeTouches()
             version.verdict.tell(resource, into: &findings)
             versions.append(version)

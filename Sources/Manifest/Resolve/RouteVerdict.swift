@@ -2,17 +2,21 @@
 struct RouteVerdict {
     private var rules = 0
     private var invalid: [RuleResolution.Problem] = []
-    private var unsupported: [RuleResolution.Problem] = []
+    /// Parts of annotations that have no effect.
+    private var refusedParts: [ReleaseAnnotations.Problem] = []
     private var unresolved: [RuleResolution.Problem] = []
     private var unavailable: [RuleResolution.Problem] = []
 
     mutating func add(_ rule: RuleResolution) {
         rules += 1
         if let problem = rule.invalid { invalid.append(problem) }
-        if let problem = rule.unsupported { unsupported.append(problem) }
+        if !rule.refusedParts.isEmpty { refusedParts += rule.refusedParts }
         if !rule.unresolved.isEmpty { unresolved += rule.unresolved }
         if !rule.unavailable.isEmpty { unavailable += rule.unavailable }
     }
+
+    /// What is wrong with the route's annotations, whatever the rule.
+    mutating func add(_ problems: [ReleaseAnnotations.Problem]) { refusedParts += problems }
 
     /// A route is accepted when at least one of its rules is served (RouteParentStatus.conditions).
     var isRefused: Bool { !invalid.isEmpty && invalid.count == rules }
@@ -20,7 +24,12 @@ struct RouteVerdict {
     func tell(_ resource: LoadedResource, into findings: inout FindingLog) {
         for problem in invalid { findings.unresolved(resource, problem.node, problem.message) }
         for problem in unresolved { findings.unresolved(resource, problem.node, problem.message) }
-        for problem in unsupported { findings.warning(resource, problem.node, problem.message) }
+        for problem in refusedParts {
+            findings.append(
+                Finding(
+                    .unresolved, at: problem.location, resource: resource.identity, path: problem.node.path,
+                    problem.message))
+        }
         for problem in unavailable { findings.warning(resource, problem.node, problem.message) }
     }
 
@@ -40,9 +49,11 @@ struct RouteVerdict {
         } else {
             conditions.append(Condition(.resolvedRefs, true, .resolvedRefs, StatusMessage.referencesResolved))
         }
-        let partial = isRefused ? [] : invalid + unsupported
-        if let first = partial.first {
-            conditions.append(Condition(.partiallyInvalid, true, first.reason, Self.text(partial)))
+        if !isRefused, let first = invalid.first {
+            conditions.append(Condition(.partiallyInvalid, true, first.reason, Self.text(invalid)))
+        } else if !isRefused, let first = refusedParts.first {
+            let more = refusedParts.count > 1 ? " (and \(refusedParts.count - 1) more)" : ""
+            conditions.append(Condition(.partiallyInvalid, true, .unsupportedValue, first.message + more))
         }
         if let first = unavailable.first {
             conditions.append(Condition(.backendsAvailable, false, first.reason, Self.text(unavailable)))

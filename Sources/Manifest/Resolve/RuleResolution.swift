@@ -12,8 +12,8 @@ struct RuleResolution {
     var plan: RulePlan
     /// Why the rule cannot be served at all: its requests are answered 500.
     var invalid: Problem?
-    /// What is not served, though the rule is.
-    var unsupported: Problem?
+    /// Parts of the route's annotations that cannot be; the rule is served without them.
+    var refusedParts: [ReleaseAnnotations.Problem] = []
     /// References that lead nowhere: their share of the requests is answered 500.
     var unresolved: [Problem] = []
     /// Backends without endpoints: their share is answered 503.
@@ -57,12 +57,6 @@ struct RuleResolver {
         result.plan.backends.reserveCapacity(rule.backendRefs.count)
         for backend in rule.backendRefs {
             result.plan.backends.append(resolve(backend, of: user, into: &result, findings: &findings))
-        }
-        if rule.sessionPersistence.exists {
-            result.unsupported = RuleResolution.Problem(
-                reason: .unsupportedValue,
-                message: "sessionPersistence is not supported yet; requests are served without it",
-                node: rule.sessionPersistence)
         }
         if let invalid = result.invalid {
             result.refuse("invalid rule", setting.noBackendStatus, invalid.node.position(in: resource.file))

@@ -1,5 +1,6 @@
 /// The fields that resources are read by.
 extension FieldKey {
+    static let absoluteTimeout = FieldKey("absoluteTimeout")
     static let add = FieldKey("add")
     static let address = FieldKey("address")
     static let addresses = FieldKey("addresses")
@@ -33,6 +34,7 @@ extension FieldKey {
     static let codes = FieldKey("codes")
     static let conditions = FieldKey("conditions")
     static let controllerName = FieldKey("controllerName")
+    static let cookie = FieldKey("cookie")
     static let cors = FieldKey("cors")
     static let creationTimestamp = FieldKey("creationTimestamp")
     static let crl = FieldKey("crl")
@@ -69,6 +71,7 @@ extension FieldKey {
     static let kind = FieldKey("kind")
     static let kinds = FieldKey("kinds")
     static let labels = FieldKey("labels")
+    static let lifetimeType = FieldKey("lifetimeType")
     static let listeners = FieldKey("listeners")
     static let lookupFamily = FieldKey("lookupFamily")
     static let matches = FieldKey("matches")

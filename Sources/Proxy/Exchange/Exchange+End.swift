@@ -81,6 +81,7 @@ extension Exchange {
         worker.statistics.requestEnded(
             status: status, reason: reason, duration: duration, received: requestBody, sent: responseBody,
             route: rule?.pointee.routeSlot ?? 0)
+        countForRollout()
         if worker.accessLog.isOn { writeRecord(downstream, duration) }
     }
 
@@ -149,6 +150,7 @@ extension Exchange {
         ownRequestID.clear()
         addedResponseFields.clear()
         limits.clear()
+        session = SessionProgress()
         nextStage = 0
         requestSent = false
         sendingHasFailed = false

@@ -61,6 +61,7 @@ extension Exchange {
         status = response.head.status
         headAt = worker.loop.now
         if limits.awaitsOutcome, isGRPC { noteGRPCStatus(response, upstream.headBytes) }
+        addSessionFields()
         upstreamPersists = response.head.persistence == .keepAlive
         var framing: OutgoingFraming
         switch response.head.framing {

@@ -92,7 +92,7 @@ extension Exchange {
             preconditionFailure("a request without its head or its rule")
         }
         if !rule.pointee.filters.redirect.isEmpty { return redirect(rule.pointee.filters, message, bytes) }
-        guard let backend = worker.weights.pick(rule, in: snapshot) else {
+        guard let backend = chooseBackend(rule, message, bytes) else {
             return answer(500, .noCluster, "the route has no valid backend")
         }
         self.backend = backend

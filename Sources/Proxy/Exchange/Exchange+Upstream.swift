@@ -45,10 +45,11 @@ extension Exchange {
             retryBudget?.requestBegan(now: worker.loop.now)
         }
         // A replay goes to the endpoint whose connection died: it is the connection that was stale.
-        guard
-            let target = fresh
-                ? endpoint : probation ?? cluster?.next(avoiding: attempts > 0 ? endpoint : nil)
-        else {
+        let next =
+            fresh
+            ? endpoint
+            : persistentEndpoint() ?? probation ?? cluster?.next(avoiding: attempts > 0 ? endpoint : nil)
+        guard let target = next else {
             return answer(503, .noHealthyUpstream, "no endpoint is ready")
         }
         endpoint = target

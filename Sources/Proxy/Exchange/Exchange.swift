@@ -53,6 +53,8 @@ final class Exchange: ConnectionOwner {
 
     /// What the limits of its rule have to do with it.
     var limits = LimitUse()
+    /// What the client has shown of a session that persists.
+    var session = SessionProgress()
 
     // How far it is.
     /// The ``AdmissionStage`` that comes next.

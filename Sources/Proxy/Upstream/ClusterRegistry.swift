@@ -46,7 +46,7 @@ final class ClusterRegistry: Timed {
         }
         let endpoint = Endpoint(
             address: config.address, unixPath: snapshot.text(config.unixPath).string, slot: config.slot,
-            transport: transport, worker: worker)
+            identity: config.identity, transport: transport, worker: worker)
         endpoints[config.identity] = endpoint
         return endpoint
     }
@@ -148,6 +148,12 @@ final class Cluster {
     init(turn: Int, transport: UpstreamTransport) {
         self.turn = turn
         self.transport = transport
+    }
+
+    /// The endpoint of this identity, when it is one of the cluster's and may serve.
+    func usableEndpoint(_ identity: UInt64) -> Endpoint? {
+        guard let found = endpoints.first(where: { $0.identity == identity }) else { return nil }
+        return found.isUsable ? found : nil
     }
 
     /// The next usable endpoint in turn, another one than `avoided` where there is one. Nil: the cluster has none.

@@ -27,6 +27,8 @@ final class Endpoint: ConnectionOwner {
     private var unixName = ByteBuffer()
     /// Its place in the shared statistics and live state.
     let slot: UInt32
+    /// ``EndpointConfig/identity``.
+    let identity: UInt64
     /// How connections to it are made; the cluster's, as of the newest snapshot.
     private(set) var transport: UpstreamTransport
     /// No snapshot names it any more: connections that come back are closed.
@@ -51,8 +53,10 @@ final class Endpoint: ConnectionOwner {
     }
 
     init(
-        address: SocketAddress, unixPath: String = "", slot: UInt32, transport: UpstreamTransport, worker: Worker
+        address: SocketAddress, unixPath: String = "", slot: UInt32, identity: UInt64, transport: UpstreamTransport,
+        worker: Worker
     ) {
+        self.identity = identity
         self.unixPath = unixPath
         if !unixPath.isEmpty { unixName.append(string: "unix:\(unixPath)") }
         self.address = address

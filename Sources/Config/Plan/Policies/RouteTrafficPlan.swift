@@ -25,4 +25,6 @@ public struct RouteTrafficPlan: Equatable, Sendable {
 
     public init() {}
     public var isEmpty: Bool { self == RouteTrafficPlan() }
+    /// Something else than the weights as written decides which backendRef serves.
+    public var decidesBackends: Bool { sessionPersistence != nil || splitKey != nil || rollout != nil }
 }

@@ -19,6 +19,7 @@ public struct RouteTrafficConfig: BitwiseCopyable, Sendable {
     public var maxStreamDuration = TimeLimitConfig.none
     /// ``HedgePlan/delay``; zero: none.
     public var hedgeDelay = TimeAmount.zero
+    public var release = Table<ReleaseConfig>()
 }
 
 extension SnapshotWriter {
@@ -27,7 +28,7 @@ extension SnapshotWriter {
     ///   - route: kind, namespace and name of the route.
     /// - Returns: none or one.
     mutating func write(
-        _ plan: RouteTrafficPlan, identity: UInt64, route: String, slot: UInt32
+        _ plan: RouteTrafficPlan, identity: UInt64, route: String, slot: UInt32, release: Table<ReleaseConfig>
     ) -> Table<RouteTrafficConfig> {
         let rateLimit = plan.rateLimit.map { write($0, route: route) }
         let bandwidthLimit = plan.bandwidthLimit.map { write($0) }
@@ -43,6 +44,7 @@ extension SnapshotWriter {
         config.streamIdleTimeout = write(plan.timeouts.streamIdle)
         config.maxStreamDuration = write(plan.timeouts.maxStreamDuration)
         config.hedgeDelay = plan.hedge?.delay ?? .zero
+        config.release = release
         return block.append(contentsOf: [config])
     }
 
