@@ -21,7 +21,8 @@ enum AdminJSON {
         var json = JSONWriter()
         json.beginObject()
         json.key("resources")
-        if let resolution = controller.live?.resolution {
+        if var resolution = controller.live?.resolution {
+            resolution.tell(controller.rollouts.watched.map(\.condition), date: Timestamp.string)
             resolution.writeResources(to: &json)
         } else {
             json.beginArray()
@@ -172,6 +173,7 @@ enum AdminJSON {
         writeListeners(controller, to: &json)
         writeCertificates(controller, to: &json)
         writeTraffic(controller.reader, to: &json)
+        writeRollouts(controller, to: &json)
         json.endObject()
         return end(json)
     }

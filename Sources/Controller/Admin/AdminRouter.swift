@@ -11,7 +11,7 @@ struct AdminRequest: Equatable {
 
 /// What can be read.
 enum AdminPage: Equatable, CaseIterable {
-    case status, healthz, readyz, metrics, resources, config, backends, statusJSON
+    case status, healthz, readyz, metrics, resources, config, backends, rollouts, statusJSON
 
     var path: String {
         switch self {
@@ -22,6 +22,7 @@ enum AdminPage: Equatable, CaseIterable {
         case .resources: "/api/resources"
         case .config: "/api/config"
         case .backends: "/api/backends"
+        case .rollouts: "/api/rollouts"
         case .statusJSON: "/api/status"
         }
     }

@@ -79,6 +79,10 @@ final class AdminServer: LocalServer {
             exchange.respond(
                 status: 200, contentType: AdminJSON.contentType, fields: AdminRouter.fields,
                 body: AdminJSON.backends(controller))
+        case .rollouts:
+            exchange.respond(
+                status: 200, contentType: AdminJSON.contentType, fields: AdminRouter.fields,
+                body: AdminJSON.rollouts(controller))
         case .statusJSON where exchange.prefersText:
             exchange.respond(status: 200, fields: AdminRouter.fields, text: AdminText.status(controller))
         case .statusJSON:

@@ -34,6 +34,9 @@ enum AdminText {
                 "certificate    \(certificate.name) for \(certificate.names.joined(separator: ", ")): \(expiry)"
                     + (certificate.staleness.map { "; kept in use: \($0)" } ?? ""))
         }
+        for rollout in controller.rollouts.watched {
+            lines.append("rollout        \(rollout.route) rule '\(rollout.rule)': \(rollout.line)")
+        }
         workers(controller, &lines)
         let reader = controller.reader
         let classes = [2, 3, 4, 5].map { "\($0)xx \(reader.requests(statusClass: $0))" }.joined(separator: ", ")

@@ -2,6 +2,7 @@ import Config
 import Core
 import IO
 import Telemetry
+import Upstream
 
 /// `/metrics`, from the running snapshot's names and the shared statistics.
 enum MetricsPage {
@@ -20,6 +21,15 @@ enum MetricsPage {
         source.certificates = (controller.live?.resolution?.certificates ?? []).map {
             .init(secret: $0.name, notAfter: $0.notAfter)
         }
+        source.rollouts = controller.rollouts.watched.map { watched in
+            let state = watched.machine.state
+            return .init(
+                route: "\(watched.route)", rule: watched.rule, phase: state.phase.word,
+                share: watched.machine.canaryShare,
+                canary: (state.canaryRequests, state.canaryFailures),
+                stable: (state.stableRequests, state.stableFailures))
+        }
+        source.rolloutPhases = RolloutState.Phase.all.map(\.word)
         if let live = controller.live {
             addNames(live.snapshot, to: &source)
             addHealth(live.snapshot, controller.health, to: &source)

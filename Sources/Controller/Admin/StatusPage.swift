@@ -17,13 +17,14 @@ enum StatusPage {
         page.append(string: "\(escaped(state))</b></p>")
         configuration(controller, to: &page)
         listeners(controller, to: &page)
+        rollouts(controller, to: &page)
         processes(controller, to: &page)
         traffic(controller, to: &page)
         backends(controller, to: &page)
         page.append(
             """
             <p><a href=/api/config>config</a> · <a href=/api/resources>resources</a> · \
-            <a href=/api/backends>backends</a> · <a href=/api/status>status</a> · <a href=/metrics>metrics</a></p>\n
+            <a href=/api/backends>backends</a> · <a href=/api/rollouts>rollouts</a> · <a href=/api/status>status</a> · <a href=/metrics>metrics</a></p>\n
             """)
         return page
     }
@@ -66,6 +67,18 @@ enum StatusPage {
                 let hostname = snapshot.text(listener.hostname).string
                 row([
                     gateway, snapshot.text(listener.name).string, "\(listener.port)", hostname.isEmpty ? "*" : hostname,
+                ])
+            }
+        }
+    }
+
+    private static func rollouts(_ controller: Controller, to page: inout ByteBuffer) {
+        guard !controller.rollouts.watched.isEmpty else { return }
+        table("Rollouts", ["route", "rule", "canary", "share", "what and why"], to: &page) { row in
+            for rollout in controller.rollouts.watched {
+                row([
+                    "\(rollout.route)", rollout.rule, rollout.canaryName, rollout.shareText,
+                    "\(rollout.machine.state.phase.word): \(rollout.why)",
                 ])
             }
         }

@@ -74,6 +74,7 @@ extension Controller {
             set.unbound = Array(attempt.failures.keys)
             set.deposit = attempt.deposit
             attempt.candidate = set
+            rollouts.prepare(set)
             send(set, fd)
         } catch {
             refuse(attempt, error.description)
@@ -142,6 +143,7 @@ extension Controller {
         let used = Set(set.sockets)
         bound = bound.filter { used.contains($0.value) }
         memory = attempt.load.resolution.memory
+        rollouts.adopt(set)
         followFiles()
         statistics[.loadedAt] = UInt64(max(0, set.loadedAt / 1_000_000_000))
         let findings = attempt.load.findings
@@ -241,6 +243,7 @@ extension Controller {
             set.unbound = live.unbound
             set.deposit = live.deposit
             self.live = set
+            rollouts.adopt(set)
             namesRevision = set.revision
             statistics[.dnsUpdates] += 1
             send(set, fd)

@@ -35,6 +35,7 @@ public final class Controller {
     let listenerSlots: SlotTable
     let names: BackendNames
     let health: HealthWatch
+    private(set) lazy var rollouts = Rollouts(self)
 
     var live: LiveSet?
     var attempt: Attempt?
@@ -93,6 +94,7 @@ public final class Controller {
         names = BackendNames(loop: loop, server: start.options.dnsServers, statistics: statistics)
         health = HealthWatch(loop: loop, liveState: live, statistics: statistics, log: log)
         statistics[.controllerStarts] += 1
+        SessionKey.prepare(live, directory: options.stateDirectory, log)
     }
 
     private func serve(admin socket: SharedFD?) -> Int32 {
@@ -191,6 +193,7 @@ public final class Controller {
             log.error("statuses of the running set are not available until the next reload")
         }
         live = set
+        rollouts.adopt(set)
         health.adopt(snapshot, stale: nil)
         SystemCalls.trimMemory()
         log.info(

@@ -17,7 +17,7 @@ package struct Resolution: Sendable {
     /// False: nothing would be served, and the caller decides whether that is refused.
     package let hasGateway: Bool
     /// What is shown, in the order of the files.
-    let shown: [Shown]
+    var shown: [Shown]
 
     struct Shown: Sendable {
         var node: WrittenNode

@@ -53,7 +53,8 @@ struct RouteVerdict {
             conditions.append(Condition(.partiallyInvalid, true, first.reason, Self.text(invalid)))
         } else if !isRefused, let first = refusedParts.first {
             let more = refusedParts.count > 1 ? " (and \(refusedParts.count - 1) more)" : ""
-            conditions.append(Condition(.partiallyInvalid, true, .unsupportedValue, first.message + more))
+            conditions.append(
+                Condition(.partiallyInvalid, true, .unsupportedValue, "\(first.node.path): \(first.message)\(more)"))
         }
         if let first = unavailable.first {
             conditions.append(Condition(.backendsAvailable, false, first.reason, Self.text(unavailable)))

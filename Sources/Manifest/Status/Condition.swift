@@ -4,6 +4,8 @@ package enum ConditionType: UInt8, Sendable {
     case insecureFrontendValidationMode
     case overlappingTLSConfig, backendsAvailable, routeRulesOverlap
     case aggregated, overridden, merged, warning
+    /// Ours.
+    case rollout
 
     package var text: StaticString {
         switch self {
@@ -21,6 +23,7 @@ package enum ConditionType: UInt8, Sendable {
         case .overridden: "Overridden"
         case .merged: "Merged"
         case .warning: "Warning"
+        case .rollout: "sluice.dev/Rollout"
         }
     }
 }
@@ -39,6 +42,8 @@ package enum ConditionReason: UInt8, Sendable {
     case noMatchingParent, notAllowedByListeners, noMatchingListenerHostname, unsupportedValue
     case backendNotFound, invalidKind, portNotFound, unsupportedRefValue, endpointsNotFound, routeRulesOverlap
     case conflicted
+    // Rollouts.
+    case progressing, holding, completed, rolledBack
     // Policies.
     case invalidBackendTLS, targetNotFound, aggregated, overridden, merged, deprecatedField
 
@@ -84,6 +89,10 @@ package enum ConditionReason: UInt8, Sendable {
         case .endpointsNotFound: "EndpointsNotFound"
         case .routeRulesOverlap: "RouteRulesOverlap"
         case .conflicted: "Conflicted"
+        case .progressing: "Progressing"
+        case .holding: "Holding"
+        case .completed: "Completed"
+        case .rolledBack: "RolledBack"
         case .invalidBackendTLS: "InvalidBackendTLS"
         case .targetNotFound: "TargetNotFound"
         case .aggregated: "Aggregated"

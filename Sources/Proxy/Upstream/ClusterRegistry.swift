@@ -89,7 +89,8 @@ final class ClusterRegistry: Timed {
             cluster.endpoints = addresses.map { ip in
                 cluster.endpoints.first { $0.address.ip == ip }
                     ?? Endpoint(
-                        address: SocketAddress(ip: ip, port: port), slot: 0, transport: transport, worker: worker)
+                        address: SocketAddress(ip: ip, port: port), slot: 0, identity: 0, transport: transport,
+                        worker: worker)
             }
         }
         return cluster

@@ -13,6 +13,7 @@ public struct MetricFamily: Sendable {
         case controllerRestarts
         case rateLimits
         case statusClasses, reasons, durations, relayReasons, retryReasons
+        case rolloutShares, rolloutPhases, rolloutRequests, rolloutFailures
         case routes(SlotValue)
         case endpoints(SlotValue)
         case healthy, ejections, stale
@@ -60,6 +61,18 @@ public struct MetricFamily: Sendable {
         MetricFamily(
             "sluice_certificate_expiry_timestamp_seconds", .gauge, ["secret"], .certificates,
             "When the certificate in use of this Secret (namespace/name) expires, seconds since 1970."),
+        MetricFamily(
+            "sluice_rollout_canary_ratio", .gauge, ["route", "rule"], .rolloutShares,
+            "The canary's share of what it and the stable version get together, 0 to 1."),
+        MetricFamily(
+            "sluice_rollout_phase", .gauge, ["route", "rule", "phase"], .rolloutPhases,
+            "1 for the phase that the rollout is in: progressing, holding, completed, rolledBack; 0 for the others."),
+        MetricFamily(
+            "sluice_rollout_requests_total", .counter, ["route", "rule", "side"], .rolloutRequests,
+            "Requests that the rollout has compared, by side: canary, stable."),
+        MetricFamily(
+            "sluice_rollout_failures_total", .counter, ["route", "rule", "side"], .rolloutFailures,
+            "Of those, the ones that failed: status 500 and above, or no whole response."),
         MetricFamily(
             "sluice_workers", .gauge, ["state"], .workerStates,
             "Worker processes by what they are doing: starting, serving, backing_off, draining, gone."),

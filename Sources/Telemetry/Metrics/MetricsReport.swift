@@ -52,6 +52,27 @@ public struct MetricsSource {
         }
     }
 
+    /// A release that watches itself.
+    public struct Rollout {
+        public typealias Side = (requests: UInt64, failures: UInt64)
+        /// `namespace/name`.
+        public var route: String
+        public var rule: String
+        public var phase: String
+        /// The canary's, in thousandths.
+        public var share: UInt32
+        public var canary: Side
+        public var stable: Side
+        public init(route: String, rule: String, phase: String, share: UInt32, canary: Side, stable: Side) {
+            self.route = route
+            self.rule = rule
+            self.phase = phase
+            self.share = share
+            self.canary = canary
+            self.stable = stable
+        }
+    }
+
     /// As the supervisor's messages have them.
     public enum WorkerState: String, CaseIterable {
         case starting, serving
@@ -99,6 +120,9 @@ public struct MetricsSource {
     /// Of endpoints that are checked.
     public var health: [Health] = []
     public var rateLimits: [RateLimit] = []
+    public var rollouts: [Rollout] = []
+    /// All that a rollout may be in.
+    public var rolloutPhases: [String] = []
 
     public init(version: String, reader: StatisticsReader, controller: ControllerStatistics) {
         self.version = version
@@ -170,6 +194,27 @@ public struct MetricsReport: ~Copyable {
         case .ejections:
             for each in source.health { sample(family, [each.backend, each.address], each.ejections) }
         case .stale: sample(family, UInt64(source.health.count { $0.isStale }))
+        case .rolloutShares:
+            for rollout in source.rollouts {
+                let values = [rollout.route, rollout.rule]
+                sample(family, values, seconds: Int64(rollout.share) * 1_000_000)
+            }
+        case .rolloutPhases:
+            for rollout in source.rollouts {
+                for phase in source.rolloutPhases {
+                    sample(family, [rollout.route, rollout.rule, phase], phase == rollout.phase ? 1 : 0)
+                }
+            }
+        case .rolloutRequests:
+            for rollout in source.rollouts {
+                sample(family, [rollout.route, rollout.rule, "canary"], rollout.canary.requests)
+                sample(family, [rollout.route, rollout.rule, "stable"], rollout.stable.requests)
+            }
+        case .rolloutFailures:
+            for rollout in source.rollouts {
+                sample(family, [rollout.route, rollout.rule, "canary"], rollout.canary.failures)
+                sample(family, [rollout.route, rollout.rule, "stable"], rollout.stable.failures)
+            }
         case .workerStates:
             for state in MetricsSource.WorkerState.allCases {
                 let count = source.workers.count { $0.state == state }
@@ -231,6 +276,14 @@ public struct MetricsReport: ~Copyable {
         out.append(family.name)
         labels(family, values, bound: nil)
         out.append(decimal: value)
+        out.append(byte: ASCII.lf)
+    }
+
+    /// A value with a fraction, in thousand millionths.
+    private mutating func sample(_ family: MetricFamily, _ values: [String], seconds nanoseconds: Int64) {
+        out.append(family.name)
+        labels(family, values, bound: nil)
+        out.append(seconds: nanoseconds)
         out.append(byte: ASCII.lf)
     }
 

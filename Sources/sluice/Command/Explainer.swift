@@ -193,6 +193,7 @@ private struct SnapshotReading {
         if let time = planned.requestTimeout, time > .zero { rule.requestTimeout = time }
         if let time = planned.backendRequestTimeout, time > .zero { rule.backendRequestTimeout = time }
         rule.retry = planned.retry
+        rule.releases = ReleaseWords.lines(planned).map { ($0.title, $0.text, place($0.position)) }
         let total = planned.backends.reduce(0) { $0 + UInt64($1.weight) }
         for backend in planned.backends {
             var endpoints: [String] = []

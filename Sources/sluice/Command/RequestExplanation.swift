@@ -42,6 +42,8 @@ struct RequestExplanation {
         var name: String
         var place: Place
         var filters: [String] = []
+        /// What decides, beside the weights, which backend serves.
+        var releases: [(title: String, text: String, place: Place)] = []
         var requestTimeout: TimeAmount?
         var backendRequestTimeout: TimeAmount?
         var retry: RetryPlan?
@@ -152,6 +154,7 @@ extension RequestExplanation {
             row(number == 0 ? "backends" : "", "\(percent)  \(backend.name) → \(target)", backend.place, &lines)
             for filter in backend.filters { row("", "  \(filter)", nil, &lines) }
         }
+        for release in rule.releases { row(release.title, release.text, release.place, &lines) }
         var times: [String] = []
         if let time = rule.requestTimeout { times.append("request \(time.words)") }
         if let time = rule.backendRequestTimeout { times.append("each attempt \(time.words)") }
@@ -269,6 +272,13 @@ extension RequestExplanation {
         json.key("backendRequestTimeoutMs")
         if let time = rule.backendRequestTimeout { json.value(time.milliseconds) } else { json.null() }
         json.field("retries", rule.retry?.attempts ?? 0)
+        for release in rule.releases {
+            json.key(release.title)
+            json.beginObject()
+            json.field("text", release.text)
+            write(release.place, &json)
+            json.endObject()
+        }
         json.key("backends")
         json.beginArray()
         for backend in rule.backends {

@@ -25,7 +25,7 @@ extension Command {
                                       HOST:PORT or redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]
               --watch                 reload when the files change
               --upgrade-timeout D     taken, without effect in this version
-              --state-dir DIR         taken, without effect in this version
+              --state-dir DIR         keep rollouts and the key of sessions there, over a restart
             """
     ) { arguments throws(UsageError) in
         let options = try RunOptions(arguments: arguments)

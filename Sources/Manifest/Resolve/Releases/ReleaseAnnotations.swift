@@ -71,13 +71,13 @@ struct ReleaseAnnotations {
             problems.append(
                 Problem(
                     node: annotation.node, location: problem.location,
-                    message: "\(annotation.name): \(problem.message)"))
+                    message: problem.message))
         }
         for rollout in text.rollouts {
             if let message = Self.ruleProblem(rollout.rule, names) {
                 problems.append(
                     Problem(
-                        node: annotation.node, location: rollout.location, message: "\(annotation.name): \(message)"))
+                        node: annotation.node, location: rollout.location, message: message))
             } else {
                 rollouts.append(rollout)
             }
@@ -105,7 +105,7 @@ struct ReleaseAnnotations {
         problems.append(
             Problem(
                 node: annotation.node, location: annotation.location(line: line, column: 1),
-                message: "\(annotation.name): \(message)"))
+                message: message))
     }
 
     // MARK: one rule's part
@@ -126,7 +126,7 @@ struct ReleaseAnnotations {
             .failure(
                 RolloutProblem(
                     problem: Problem(
-                        node: rolloutNode, location: written.location, message: "\(Self.rollout): \(message)")))
+                        node: rolloutNode, location: written.location, message: message)))
         }
         let canary = Self.places(written.canary, backends, namespace)
         let stable = Self.places(written.stable, backends, namespace)
@@ -157,14 +157,20 @@ struct ReleaseAnnotations {
     /// The backends that `name` may mean: `namespace/name:port`, with what goes without saying left out.
     private static func places(_ name: String, _ backends: [BackendPlan], _ namespace: String) -> [Int] {
         backends.indices.filter { index in
-            let full = backends[index].name
-            if full == name { return true }
-            let prefix = namespace + "/"
-            let near = full.hasPrefix(prefix) ? String(full.dropFirst(prefix.count)) : full
+            // A Backend of Envoy Gateway's stands under a prefix of its own, since a Service may have the same name.
+            let full = Self.without("backend/", backends[index].name)
+            if full == name || backends[index].name == name { return true }
+            let near = Self.without(namespace + "/", full)
             if near == name { return true }
             guard let colon = near.lastIndex(of: ":") else { return false }
             return near[..<colon] == name
         }
+    }
+}
+
+extension ReleaseAnnotations {
+    private static func without(_ prefix: String, _ name: String) -> String {
+        name.hasPrefix(prefix) ? String(name.dropFirst(prefix.count)) : name
     }
 }
 
