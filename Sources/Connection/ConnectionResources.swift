@@ -37,6 +37,8 @@ public struct ConnectionLimits: BitwiseCopyable, Sendable {
     /// Trailers of HTTP/1.1 messages from and to clients go on; else they are dropped.
     public var passesTrailers = true
     public var http2Keepalive = HTTP2Keepalive()
+    /// Bodies may lie in a pipe of the kernel, which holds more than a block.
+    public var splices = true
     /// Between two looks at an HTTP/2 connection that has streams.
     static let http2Watch = TimeAmount.seconds(5)
     /// An HTTP/2 connection without streams gives up the memory of its lists after this.

@@ -37,7 +37,10 @@ public struct AddressRange: Hashable, BitwiseCopyable, Sendable {
         guard let address = IPAddress(text.upTo(slash)), (1...3).contains(length.count),
             length.count == 1 || length[0] != 0x30, let bits = length.decimal
         else { return nil }
-        self.init(address, prefixLength: Int(bits))
+        // `::ffff:10.0.0.0/104` is IPv4 too, and its bits are counted as they are written.
+        let isMapped = address.isV4 && text.firstIndex(of: ASCII.colon) != nil
+        if isMapped, bits < 96 { return nil }
+        self.init(address, prefixLength: isMapped ? Int(bits) - 96 : Int(bits))
     }
 
     public init?(_ text: String) {

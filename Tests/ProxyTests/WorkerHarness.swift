@@ -107,7 +107,7 @@ final class WorkerHarness {
         let octets = try SnapshotBuilder.build(
             plan, generation: generation, revision: generation, sourceHash: 0,
             socketIDs: plan.sockets.indices.map { Self.socketID + UInt32($0) },
-            slots: SnapshotSlots(endpoint: { _ in Self.slot }))
+            slots: SnapshotSlots(endpoint: { _ in Self.slot }, listener: { _ in Self.slot }))
         let shared = try octets.withUnsafeBytes { try SealedBlock.make("test", $0) }
         #expect(worker.apply(try SealedBlock(shared.raw)))
     }

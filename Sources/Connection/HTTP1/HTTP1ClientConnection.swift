@@ -97,7 +97,7 @@ public final class HTTP1ClientConnection: ClientStream {
                 }
             }
             switch message.parser.parse(
-                input.view, into: &message.head, method: method, limits: resources.limits.responseHead)
+                input.view, into: &message.head, method: method, limits: resources.terms.limits.responseHead)
             {
             case .complete:
                 incoming.begin(message.head.framing)
@@ -149,7 +149,7 @@ public final class HTTP1ClientConnection: ClientStream {
         reclaimMemory()
         isQuiet = wire.tls == nil
         resources.loop.setDeadline(
-            self, resources.loop.now + (isQuiet ? resources.limits.upstreamIdle : ConnectionLimits.quietAfter))
+            self, resources.loop.now + (isQuiet ? resources.terms.limits.upstreamIdle : ConnectionLimits.quietAfter))
     }
 
     /// The pool lends it to another exchange.
@@ -175,7 +175,7 @@ public final class HTTP1ClientConnection: ClientStream {
             isQuiet = true
             wire.reclaim(self)
             return resources.loop.setDeadline(
-                self, now + (resources.limits.upstreamIdle - ConnectionLimits.quietAfter))
+                self, now + (resources.terms.limits.upstreamIdle - ConnectionLimits.quietAfter))
         }
         close()
         pool.closed(self)

@@ -36,7 +36,7 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
     ) {
         wire = HTTP1Wire(adopting: fd)
         super.init(origin: origin, acceptor: acceptor, resources: resources)
-        spliceable = wire.fd
+        if terms.limits.splices { spliceable = wire.fd }
         resources.loop.add(wire.fd, self)
         resources.loop.setDeadline(self, firstDeadline)
     }
@@ -49,7 +49,7 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
     ) {
         wire = HTTP1Wire(adopting: OwnedFD(adopting: fd), tls: tls)
         super.init(origin: origin, acceptor: acceptor, resources: resources)
-        if tls == nil { spliceable = wire.fd }
+        if tls == nil, terms.limits.splices { spliceable = wire.fd }
         input = received
         // The handshake may have brought more than its end.
         if tls != nil { mayRead = true }

@@ -28,7 +28,7 @@ public final class HTTP2ClientConnection: HTTP2Connection {
         idleSince = resources.loop.now
         super.init(
             adopting: OwnedFD(adopting: connector.take()), tls: connector.channel, side: .client,
-            limits: resources.limits.forHTTP2Upstream, resources: resources)
+            limits: resources.terms.limits.forHTTP2Upstream, resources: resources)
         note(connector.events)
         resources.loop.replace(descriptor, self)
         arm()
@@ -119,7 +119,7 @@ public final class HTTP2ClientConnection: HTTP2Connection {
     // MARK: deadlines and the end
 
     override var sideDeadline: Instant {
-        lanesInUse == 0 ? idleSince + resources.limits.upstreamIdle : .distantFuture
+        lanesInUse == 0 ? idleSince + resources.terms.limits.upstreamIdle : .distantFuture
     }
 
     override func sideDeadlinePassed(now: Instant) {
@@ -143,7 +143,7 @@ public final class HTTP2ClientConnection: HTTP2Connection {
     }
 
     override func releaseStreams() { free = [] }
-    override var pingAfter: TimeAmount { resources.limits.http2PingUpstream }
+    override var pingAfter: TimeAmount { resources.terms.limits.http2PingUpstream }
 
     override func wasLost() {
         free = []

@@ -100,7 +100,7 @@ public final class HTTP2ClientStream: ClientStream {
         let message = response ?? resources.leaseResponse()
         response = message
         switch lane.readResponse(
-            input.view.upTo(headOctets), into: &message.head, limits: resources.limits.responseHead)
+            input.view.upTo(headOctets), into: &message.head, limits: resources.terms.limits.responseHead)
         {
         case .complete:
             headOctets -= message.head.length

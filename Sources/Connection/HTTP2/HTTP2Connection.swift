@@ -66,7 +66,7 @@ open class HTTP2Connection: EventSource {
     /// None was there for a while: stream objects go.
     func releaseStreams() {}
     /// How long the peer may be silent while streams are open.
-    var pingAfter: TimeAmount { resources.limits.http2Ping }
+    var pingAfter: TimeAmount { resources.terms.limits.http2Ping }
 
     // MARK: the socket
 
@@ -225,9 +225,9 @@ open class HTTP2Connection: EventSource {
 
     /// While streams are open: whether the peer still gives windows, and whether it is there at all (RFC 9113, section 6.7).
     private func watch(_ now: Instant) {
-        session.reapStalled(now: now, after: resources.limits.streamIdle)
+        session.reapStalled(now: now, after: resources.terms.limits.streamIdle)
         if pingSent < .distantFuture {
-            if now >= pingSent + resources.limits.http2PingAnswer { lost() }
+            if now >= pingSent + resources.terms.limits.http2PingAnswer { lost() }
         } else if now >= lastHeard + pingAfter {
             pingSent = now
             session.ping(0)
@@ -241,7 +241,7 @@ open class HTTP2Connection: EventSource {
         phase = .lingering
         endStreams()
         wire.finishSending()
-        resources.loop.setDeadline(self, resources.loop.now + resources.limits.lingering)
+        resources.loop.setDeadline(self, resources.loop.now + resources.terms.limits.lingering)
         linger()
     }
 
@@ -290,7 +290,7 @@ open class HTTP2Connection: EventSource {
     /// What is to be said last is in the session: the peer has a while to take it.
     final func finish() {
         guard phase == .open else { return }
-        endsAt = resources.loop.now + resources.limits.lingering
+        endsAt = resources.loop.now + resources.terms.limits.lingering
         arm()
         sendLater()
     }

@@ -205,6 +205,7 @@ extension Controller {
         self.attempt = nil
         for listener in attempt.listeners { listener(outcome) }
         SystemCalls.trimMemory()
+        statistics[.memoryNow] = ProcessUse.privateMemory ?? 0
         goOn()
     }
 

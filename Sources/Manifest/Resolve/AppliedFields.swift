@@ -18,8 +18,9 @@ enum AppliedFields {
         case .clientTrafficPolicy:
             [
                 "tls.minVersion", "tls.maxVersion", "tls.ciphers", "tls.ecdhCurves", "tls.signatureAlgorithms",
-                "tls.alpnProtocols", "tls.clientValidation", "proxyProtocol", "enableProxyProtocol",
-                "headers.xForwardedClientCert",
+                "tls.alpnProtocols", "tls.clientValidation", "tls.session.resumption.stateless", "proxyProtocol",
+                "enableProxyProtocol", "tcpKeepalive", "clientIPDetection", "path", "headers", "timeout", "connection",
+                "http1", "http2", "healthCheck", "scheme", "grpc",
             ]
         case .backendTrafficPolicy:
             [

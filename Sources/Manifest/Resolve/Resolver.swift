@@ -34,7 +34,7 @@ package enum Resolver {
             authorities: AuthorityTable(index: index, grants: grants, now: seconds, files: files))
         for gateway in gateways { tls.resolve(gateway, findings: &findings) }
         let targets = PolicyTargetTable(index: index, namespaces: namespaces, grants: grants)
-        let clientTraffic = ClientTrafficTable(
+        var clientTraffic = ClientTrafficTable(
             targets, gateways: gateways, listenerSets: listenerSets, tls.authorities, findings: &findings)
         ListenerConflicts.mark(gateways, listenerSets)
         ListenerOverlap.mark(gateways)
@@ -51,6 +51,7 @@ package enum Resolver {
             rules: RuleResolver(index: index, grants: grants, clusters: clusters), tlsPolicies: tlsPolicies,
             backendTraffic: BackendTrafficTable(targets), security: SecurityPolicyTable(targets, findings: &findings))
         routes.resolveAll(index, findings: &findings)
+        clientTraffic.settleDefaultHosts(routes.plans, findings: &findings)
 
         var plan = GatewayPlan()
         plan.files = index.files

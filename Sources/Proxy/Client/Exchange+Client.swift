@@ -124,7 +124,7 @@ extension Exchange {
 
     private func setDeadlines(_ client: UnsafePointer<ClientTrafficConfig>, _ connection: ServerStream) {
         let request = client.pointee.request
-        streamIdle = request.streamIdleTimeout.over(streamIdle)
+        if request.streamIdleTimeout.isSet { streamIdle = request.streamIdleTimeout.over(.forever) }
         guard request.receivedTimeout.isSet || request.maxStreamDuration.isSet else { return }
         if request.receivedTimeout.isSet, let message = connection.request {
             receivedDeadline = message.began + request.receivedTimeout.over(.forever)

@@ -31,7 +31,8 @@ extension Exchange {
         isDeadlineClients = true
     }
 
-    private var idleDeadline: Instant { lastProgress + streamIdle }
+    private var idle: TimeAmount { streamIdle > .zero ? streamIdle : worker.limits.streamIdle }
+    private var idleDeadline: Instant { lastProgress + idle }
 
     /// To be called when one of the deadlines has moved nearer; those that move away are noticed when they would have fired.
     func armDeadline() { worker.loop.setDeadline(self, nearestDeadline) }
@@ -85,7 +86,7 @@ extension Exchange {
         } else if let timeout = client?.pointee.request.streamIdleTimeout, timeout.isSet {
             note("spec.timeout.http.streamIdleTimeout", timeout)
         } else {
-            note("nothing moved", after: streamIdle)
+            note("nothing moved", after: idle)
         }
         // Whose silence it is decides the status: the client's, when the rest of its body is all that is waited for.
         let isClients =

@@ -99,7 +99,7 @@ final class Exchange: ConnectionOwner {
 
     // Deadlines, all of them watched by the one timer of this object.
     var lastProgress = Instant(nanoseconds: 0)
-    /// How long nothing may move.
+    /// How long nothing may move, where a policy says so; else zero.
     var streamIdle = TimeAmount.zero
     /// By when the request must have come whole.
     var receivedDeadline = Instant.distantFuture
@@ -152,7 +152,7 @@ final class Exchange: ConnectionOwner {
         startedAt = worker.loop.now
         startedWall = worker.loop.wallNow
         lastProgress = startedAt
-        streamIdle = worker.limits.streamIdle
+        streamIdle = .zero
         worker.statistics.increment(.requestsNow)
     }
 

@@ -58,7 +58,8 @@ final class Arrival: EventSource, DownstreamConnection, Awaited {
                 return identified(configuration, socket, serverName: .empty)
             }
         }
-        worker.loop.setDeadline(self, worker.loop.now + Self.patience)
+        let patience = socket.pointee.client.inspectionTimeout.over(Self.patience)
+        worker.loop.setDeadline(self, worker.loop.now + patience)
         worker.arrivals.add(self)
     }
 

@@ -32,6 +32,10 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
     private var attempts = 0
     private let startedWall: Int64
     private var lastMoved = Instant(nanoseconds: 0)
+    /// How long nothing may move; nil: the worker's.
+    private var ownIdle: TimeAmount?
+    /// When it ends in any case.
+    private var endsAt = Instant.distantFuture
 
     /// - Parameter received: octets of the client that were read already.
     init(
@@ -46,6 +50,14 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
         self.received = received.isEmpty ? [] : received.array
         worker.statistics.increment(.relaysNow)
     }
+
+    /// What the listener's policy says of its connections (`timeout.tcp.idleTimeout`, `maxConnectionDuration`).
+    func apply(_ plan: ClientConnectionPlan) {
+        if plan.tcpIdleTimeout.isSet { ownIdle = plan.tcpIdleTimeout.over(.forever) }
+        if plan.maxConnectionDuration > .zero { endsAt = origin.acceptedAt + plan.maxConnectionDuration }
+    }
+
+    private var idle: TimeAmount { ownIdle ?? worker.limits.streamIdle }
 
     /// Octets that go first, until the connection to the endpoint is there.
     private var received: [UInt8] = []
@@ -148,15 +160,15 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
 
     private func stillBusy() {
         lastMoved = worker.loop.now
-        let idle = worker.limits.streamIdle
-        worker.loop.setDeadline(self, lastMoved + (hasTLS ? min(ConnectionLimits.quietAfter, idle) : idle))
+        let quiet = lastMoved + (hasTLS ? min(ConnectionLimits.quietAfter, idle) : idle)
+        worker.loop.setDeadline(self, min(quiet, endsAt))
     }
 
     private var hasTLS: Bool { downstream?.tls != nil || upstream?.tls != nil }
 
     override func deadlinePassed(now: Instant) {
-        let end = lastMoved + worker.limits.streamIdle
-        guard now < end else { return self.end(.streamIdleTimeout) }
+        let end = min(lastMoved + idle, endsAt)
+        guard now < end else { return self.end(now >= endsAt ? .durationTimeout : .streamIdleTimeout) }
         downstream?.reclaimWhileQuiet()
         upstream?.reclaimWhileQuiet()
         worker.loop.setDeadline(self, end)

@@ -63,11 +63,18 @@ final class Relays: Timed {
         guard choice.cluster != BackendConfig.invalid else {
             return refuse(arrival, choice, hasRule ? .noCluster : .noRoute)
         }
+        var origin = arrival.origin
+        let managed = listener.flatMap { worker.managedListener($0.pointee.identity, configuration) }
+        if let managed, !worker.counts(managed.listener, &origin) { return refuse(arrival, choice, .overload) }
+        let octets = arrival.takeInput()
+        let fd = arrival.take()
+        if let managed { worker.settle(&origin, fd, under: managed.number, configuration) }
         let session = RelaySession(
-            choice, to: configuration.cluster(choice.cluster, of: worker), origin: arrival.origin,
-            received: arrival.octets, worker: worker)
+            choice, to: configuration.cluster(choice.cluster, of: worker), origin: origin,
+            received: octets.view, worker: worker)
+        if let managed { session.apply(configuration.snapshot[managed.listener.pointee.client, 0].pointee.connection) }
         let downstream = RawConnection(
-            taking: arrival.take(), events: arrival.events, owner: session, resources: worker.resources)
+            taking: fd, events: arrival.events, owner: session, resources: worker.resources)
         worker.registry.replace(arrival, with: session)
         session.begin(with: downstream)
     }
@@ -86,11 +93,22 @@ final class Relays: Timed {
             }
             var origin = handshake.origin
             origin.listenerIdentity = listener.pointee.identity
+            let managed = worker.managedListener(listener.pointee.identity, configuration)
+            if let managed, !worker.counts(managed.listener, &origin) {
+                tell(choice, handshake.origin, .overload)
+                handshake.cancel()
+                return worker.registry.forget(handshake)
+            }
             let session = RelaySession(
                 choice, to: configuration.cluster(choice.cluster, of: worker), origin: origin, received: .empty,
                 worker: worker)
             let downstream = RawConnection(
                 handshake, listenerIdentity: origin.listenerIdentity, owner: session, resources: worker.resources)
+            if let managed {
+                let plan = configuration.snapshot[managed.listener.pointee.client, 0].pointee.connection
+                worker.settle(&origin, downstream.fd, under: managed.number, configuration)
+                session.apply(plan)
+            }
             worker.registry.replace(handshake, with: session)
             session.begin(with: downstream)
         }

@@ -11,13 +11,32 @@ extension Worker {
             return registry.adopt(fd, peer: peer, socket: id)
         }
         let socket = configuration.snapshot[configuration.snapshot.header.pointee.sockets, Int(index)]
-        if socket.pointee.listenerProtocol == .http, socket.pointee.proxyProtocol == .off {
-            return registry.adopt(fd, peer: peer, socket: id)
+        var origin = ConnectionOrigin(peer: peer, socketID: id, acceptedAt: loop.now)
+        if !overload.admits() { return refuse(fd, socket) }
+        if socket.pointee.client.hasPolicies {
+            let number = socket.pointee.client.listener
+            if number != SocketClientConfig.none {
+                let listener = configuration.snapshot[configuration.snapshot.header.pointee.listeners, Int(number)]
+                guard counts(listener, &origin) else { return refusals.hold(fd, for: closeDelay(listener)) }
+                settle(&origin, fd.raw, under: number, configuration)
+            } else {
+                origin.terms = configuration.handshakeTerms(ofSocket: index, resources.limits)
+            }
         }
-        let origin = ConnectionOrigin(peer: peer, socketID: id, acceptedAt: loop.now)
+        if socket.pointee.listenerProtocol == .http, socket.pointee.proxyProtocol == .off {
+            return registry.adopt(fd, origin)
+        }
         let arrival = Arrival(adopting: fd, origin: origin, worker: self)
         registry.adopt(arrival)
         arrival.begin()
+    }
+
+    /// There is no room for it: clear-text HTTP is told in its own words, everybody else by the connection's end.
+    private func refuse(_ fd: consuming OwnedFD, _ socket: UnsafePointer<SocketConfig>) {
+        statistics.increment(.overloadRefusals)
+        statistics.increment(.downstreamConnectionsRefused)
+        guard socket.pointee.listenerProtocol == .http else { return }
+        refusals.answer(fd, "the gateway is overloaded", date: &date)
     }
 
     /// HTTP in clear text, behind a PROXY header.

@@ -6,7 +6,7 @@ import Telemetry
 /// Every downstream connection of this worker. Owns them.
 ///
 /// Limit: ``DescriptorShares/downstream``. At the limit a connection that has been idle for long goes; when none is idle,
-/// accepting pauses.
+/// new ones are refused (``Overload``).
 final class DownstreamRegistry {
     /// Who has just been accepted and has said nothing yet is about to; only later it counts as idle. Otherwise a burst of
     /// connections would push itself out, and nobody of it were served.
@@ -26,11 +26,11 @@ final class DownstreamRegistry {
 
     var count: Int { connections.count }
 
-    /// Whether one more connection may be accepted; closes an idle one for it when it must.
-    func makeRoom() -> Bool { connections.count < limit || closeOldestIdle(count: 1) > 0 }
-
     func adopt(_ fd: consuming OwnedFD, peer: SocketAddress, socket: UInt32) {
-        let origin = ConnectionOrigin(peer: peer, socketID: socket, acceptedAt: worker.loop.now)
+        adopt(fd, ConnectionOrigin(peer: peer, socketID: socket, acceptedAt: worker.loop.now))
+    }
+
+    func adopt(_ fd: consuming OwnedFD, _ origin: ConnectionOrigin) {
         adopt(
             HTTP1ServerConnection(
                 adopting: fd, origin: origin, acceptor: worker, resources: worker.resources))
@@ -63,6 +63,8 @@ final class DownstreamRegistry {
             last.registryIndex = index
         }
         worker.statistics.decrement(.downstreamConnectionsNow)
+        let slot = connection.origin.countedIn
+        if slot != 0 { worker.liveState.connectionEnded(listener: slot) }
         worker.connectionEnded()
     }
 

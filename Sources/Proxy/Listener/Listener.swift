@@ -47,11 +47,7 @@ final class Listener: EventSource {
 
     /// Accepts a batch. False: nothing waits any more, or there is no room.
     private func acceptSome() -> Bool {
-        for _ in 0..<Self.batch {
-            guard worker.registry.makeRoom() else {
-                worker.pauseAccepting()
-                return false
-            }
+        for _ in 0..<worker.acceptsPerEvent(id) {
             do throws(Errno) {
                 guard let (raw, peer) = try Socket.accept(fd.raw) else { return false }
                 worker.admit(OwnedFD(adopting: raw), peer: peer, socket: id)

@@ -20,6 +20,15 @@ final class TLSContexts {
     private struct ServerKey: Hashable {
         var content: UInt64
         var listener: UInt64
+        var resumes: Bool
+
+        init(_ listener: UnsafePointer<ListenerConfig>, in snapshot: Snapshot) {
+            content = snapshot[listener.pointee.tls, 0].pointee.identity
+            self.listener = listener.pointee.identity
+            resumes =
+                listener.pointee.client.isEmpty
+                || !snapshot[listener.pointee.client, 0].pointee.connection.forbidsResumption
+        }
     }
 
     private var servers: [ServerKey: TLSContext] = [:]
@@ -61,7 +70,7 @@ final class TLSContexts {
     private func server(_ listener: UnsafePointer<ListenerConfig>, in snapshot: Snapshot) -> TLSContext? {
         guard !listener.pointee.tls.isEmpty else { return nil }
         let config = snapshot[listener.pointee.tls, 0].pointee
-        let key = ServerKey(content: config.identity, listener: listener.pointee.identity)
+        let key = ServerKey(listener, in: snapshot)
         if let known = servers[key] { return known }
         do throws(TLSSettingsError) {
             var settings = ServerTLSSettings(
@@ -73,7 +82,7 @@ final class TLSContexts {
                 config.clientValidation.isEmpty
                 ? nil : snapshot.validation(snapshot[config.clientValidation, 0].pointee, worker.patterns)
             settings.ticketScope = String(listener.pointee.identity, radix: 16)
-            settings.ticketKeys = { [unowned(unsafe) self] in currentTicketKeys() }
+            if key.resumes { settings.ticketKeys = { [unowned(unsafe) self] in currentTicketKeys() } }
             settings.now = { [unowned(unsafe) worker] in worker.loop.wallNow / 1_000_000_000 }
             let context = try TLSContext(server: settings)
             servers[key] = context
@@ -120,9 +129,7 @@ final class TLSContexts {
         for i in 0..<Int(listenerTable.count) {
             let listener = snapshot[listenerTable, i]
             guard !listener.pointee.tls.isEmpty else { continue }
-            named.insert(
-                ServerKey(
-                    content: snapshot[listener.pointee.tls, 0].pointee.identity, listener: listener.pointee.identity))
+            named.insert(ServerKey(listener, in: snapshot))
         }
         for key in Array(servers.keys) where !named.contains(key) {
             // A handshake under way asks at its end whose context it has; the next change comes by here again.

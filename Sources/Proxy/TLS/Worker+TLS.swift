@@ -30,7 +30,18 @@ extension Worker {
         statistics.increment(.tlsHandshakes)
         if channel.session.isResumed { statistics.increment(.tlsHandshakesResumed) }
         if listener.listenerProtocol == .tlsTerminate { return relay(handshake) }
-        let (fd, origin) = handshake.take(listenerIdentity: listener.identity)
+        var counted = handshake.origin
+        let managed = configuration.flatMap { managedListener(listener.identity, $0) }
+        if let managed, !counts(managed.listener, &counted) {
+            handshake.cancel()
+            return registry.forget(handshake)
+        }
+        let fd: CInt
+        var origin: ConnectionOrigin
+        (fd, origin) = handshake.take(listenerIdentity: listener.identity)
+        origin.terms = nil
+        origin.countedIn = counted.countedIn
+        if let managed, let configuration { settle(&origin, fd, under: managed.number, configuration) }
         if channel.session.applicationProtocol.equals(ByteView("h2")) {
             let connection = HTTP2ServerConnection(
                 taking: fd, tls: channel, received: ByteBuffer(), origin: origin, acceptor: self, resources: resources)

@@ -1,4 +1,5 @@
 import Config
+import Connection
 import Core
 import IO
 import Routing
@@ -25,10 +26,13 @@ final class LiveConfiguration {
         routes = RouteTable(snapshot: snapshot, cache: patterns)
         clusters = Array(repeating: nil, count: Int(snapshot.header.pointee.clusters.count))
         var index: [UInt32: UInt32] = [:]
+        var managesClients = false
         for i in 0..<Int(snapshot.header.pointee.sockets.count) {
+            if snapshot[snapshot.header.pointee.sockets, i].pointee.client.hasPolicies { managesClients = true }
             index[snapshot[snapshot.header.pointee.sockets, i].pointee.id] = UInt32(i)
         }
         socketIndex = index
+        self.managesClients = managesClients
     }
 
     var generation: UInt64 { snapshot.header.pointee.generation }
@@ -39,6 +43,33 @@ final class LiveConfiguration {
 
     /// Where the snapshot keeps the listener of this identity, or nil when it is gone.
     func listener(_ identity: UInt64) -> UInt32? { listenerIndex[identity] }
+
+    /// Some socket has a listener whose policy speaks of clients.
+    let managesClients: Bool
+    private var terms: [UInt32: ConnectionTerms] = [:]
+    private var handshakeTerms: [UInt32: ConnectionTerms] = [:]
+
+    /// What the connections of a listener with a policy are served under.
+    /// - Parameter standard: what holds for what the policy leaves open.
+    func terms(ofListener number: UInt32, _ standard: ConnectionLimits) -> ConnectionTerms {
+        if let known = terms[number] { return known }
+        let client = snapshot[snapshot.header.pointee.listeners, Int(number)].pointee.client
+        let made = ConnectionTerms(standard.under(snapshot[client, 0].pointee))
+        terms[number] = made
+        return made
+    }
+
+    /// What holds on a socket until a TLS handshake has told the listener; nil: nothing of its own.
+    func handshakeTerms(ofSocket index: UInt32, _ standard: ConnectionLimits) -> ConnectionTerms? {
+        let client = snapshot[snapshot.header.pointee.sockets, Int(index)].pointee.client
+        guard client.handshakeTimeout.isSet else { return nil }
+        if let known = handshakeTerms[index] { return known }
+        var limits = standard
+        limits.handshake = client.handshakeTimeout.over(limits.handshake)
+        let made = ConnectionTerms(limits)
+        handshakeTerms[index] = made
+        return made
+    }
 
     private func makeListenerIndex() -> [UInt64: UInt32] {
         var index: [UInt64: UInt32] = [:]

@@ -45,6 +45,8 @@ public final class Worker: ConnectionOwner {
     let patterns = PatternCache()
     let weights = WeightedChoice()
     var headEditor = HeadEditor()
+    private(set) lazy var refusals = Refusals(loop: loop)
+    private(set) lazy var overload = Overload(worker: self)
     var random: SeededRandom
     var date = HTTPDate()
     var requestIDs: RequestIDGenerator

@@ -55,6 +55,8 @@ public final class WorkerRole: EventSource {
         if let text = start.options.rateLimitRedis, let address = try? RedisAddress(text) {
             worker.shareCounters(address, dnsServers: start.options.dnsServers)
         }
+        worker.overload.start(
+            memoryLimit: start.options.memoryLimit, statistics: statisticsBase, workers: start.options.workers)
         loop.addReader(start.link.descriptor, self)
         report(.ready)
     }

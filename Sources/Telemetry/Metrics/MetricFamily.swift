@@ -101,6 +101,18 @@ public struct MetricFamily: Sendable {
             "sluice_downstream_idle_connections_closed_total", .counter, [], .counter(.idleConnectionsClosed),
             "Idle connections closed early to make room for others."),
         MetricFamily(
+            "sluice_downstream_connection_limit_refusals_total", .counter, [], .counter(.connectionLimitRefusals),
+            "Connections refused because a listener had as many as its ClientTrafficPolicy allows."),
+        MetricFamily(
+            "sluice_overload_refusals_total", .counter, [], .counter(.overloadRefusals),
+            "Connections refused because memory, descriptors or connections were short."),
+        MetricFamily(
+            "sluice_worker_overload_level", .gauge, ["worker"], .eachWorker(.overloadLevelNow),
+            "What a worker does against overload: 0 nothing, 1 idle connections are closed, 2 new ones are refused."),
+        MetricFamily(
+            "sluice_worker_memory_bytes", .gauge, ["worker"], .eachWorker(.memoryNow),
+            "Octets of memory that are this worker's alone."),
+        MetricFamily(
             "sluice_requests_total", .counter, ["code_class"], .statusClasses,
             "Requests by the class of their answer; none: there was no answer."),
         MetricFamily(
@@ -293,7 +305,7 @@ public struct MetricFamily: Sendable {
         }
         text += "\nReason codes (`reason`), as in the access log:\n\n| code | status | meaning |\n| --- | --- | --- |\n"
         for code in ReasonCode.allCases { text += "| `\(code.text)` | \(code.usualStatus) | \(code.meaning) |\n" }
-        text += "\n`UO`, `RL`, `OM`, `IH`, `DF` and `UAEX` have their place already; "
+        text += "\n`UO`, `RL`, `OM`, `IH` and `DF` have their place already; "
         text += "this version gives none.\n"
         return text
     }

@@ -59,12 +59,18 @@ public enum Counter: Int, BitwiseCopyable, Sendable, CaseIterable {
     case rateLimitFallbacks  // Requests that it did not answer in time, counted here.
     case admissionRejected
     case concurrencyRejected
+    // Limits on clients, and load.
+    case connectionLimitRefusals  // A listener had as many connections as its policy allows.
+    case overloadRefusals  // Refused because memory, descriptors or connections were short.
+    case overloadLevelNow  // 0: none, 1: idle connections go, 2: new ones are refused.
+    case memoryNow  // Octets that are this worker's alone.
 
     /// A gauge: the value is a level, not a sum over time.
     public var isLevel: Bool {
         switch self {
         case .downstreamConnectionsNow, .requestsNow, .upgradesNow, .upstreamPooledNow, .upstreamRequestsNow,
-            .generationNow, .relaysNow, .arrivalsNow, .datagramSessionsNow, .rateLimitServiceNow:
+            .generationNow, .overloadLevelNow, .memoryNow, .relaysNow, .arrivalsNow, .datagramSessionsNow,
+            .rateLimitServiceNow:
             true
         default: false
         }

@@ -28,6 +28,8 @@ public enum ControllerCounter: Int, Sendable, CaseIterable {
     case depositAttempts
     case healthProbes
     case healthProbeFailures
+    /// Octets of memory that are the controller's alone, as of its last attempt to load a set.
+    case memoryNow
 }
 
 /// The controller's own words of the block. It is their only writer.

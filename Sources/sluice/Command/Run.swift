@@ -20,6 +20,7 @@ extension Command {
               --drain-timeout D       cut what is left so long after a drain began (default 30s)
               --drain-delay D         go on for so long before a drain closes the listeners (default 0)
               --user NAME             controller and workers run as this user
+              --memory-limit SIZE     near it connections are shed, such as 512Mi (default: the cgroup's limit)
               --dns-server IP:PORT    ask this server for backends' names (default: those of resolv.conf)
               --rate-limit-redis ADDR count global rate limits in this Redis server, with other gateways:
                                       HOST:PORT or redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]
@@ -48,6 +49,7 @@ extension RunOptions {
     private static let known = [
         "--workers", "--admin", "--pid-file", "--log-level", "--access-log", "--drain-timeout", "--drain-delay",
         "--upgrade-timeout", "--user", "--state-dir", "--dns-server", "--rate-limit-redis", "--watch",
+        "--memory-limit",
     ]
 
     /// Reads the arguments of `sluice run`.
@@ -87,10 +89,29 @@ extension RunOptions {
                 }
                 rateLimitRedis = text
             case .option("--watch"): watch = true
+            case .option("--memory-limit"):
+                let text = try reader.value("SIZE")
+                guard let octets = RunOptions.octets(text) else {
+                    throw UsageError("--memory-limit '\(text)': write a size such as 512Mi or 2Gi")
+                }
+                memoryLimit = octets
             case .option(let other): throw reader.unknown(other, among: Self.known)
             }
         }
         if !operands.isEmpty { paths = operands }
+    }
+}
+
+extension RunOptions {
+    /// A size of at least a mebioctet: digits, and `Ki`, `Mi` or `Gi`.
+    static func octets(_ text: String) -> UInt64? {
+        let units: [(name: String, octets: UInt64)] = [("Ki", 1 << 10), ("Mi", 1 << 20), ("Gi", 1 << 30), ("", 1)]
+        for unit in units where text.hasSuffix(unit.name) {
+            guard let number = UInt64(text.dropLast(unit.name.count)) else { continue }
+            let (octets, past) = number.multipliedReportingOverflow(by: unit.octets)
+            return past || octets < 1 << 20 ? nil : octets
+        }
+        return nil
     }
 }
 

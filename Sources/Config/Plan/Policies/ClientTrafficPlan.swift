@@ -15,6 +15,8 @@ public struct ClientTrafficPlan: Equatable, Sendable {
     public var healthCheckPath = ""
     /// The Host of an HTTP/1.0 request that has none (`http1.http10.useDefaultHost`); empty: it stays without.
     public var defaultHost = ""
+    /// Such a Host is to be found, once it is known which routes the listener serves.
+    public var wantsDefaultHost = false
     /// The policy cannot be applied as it is written: every request of the listener is answered 500.
     public var isInvalid = false
 
@@ -53,6 +55,8 @@ public struct ClientConnectionPlan: Equatable, BitwiseCopyable, Sendable {
     /// `http1.enableTrailers`; false drops them, both ways.
     public var passesTrailers = true
     public var http2 = ClientHTTP2Plan()
+    /// `tls.session` is there and does not ask for stateless resumption: every handshake is a whole one.
+    public var forbidsResumption = false
 
     public init() {}
 }

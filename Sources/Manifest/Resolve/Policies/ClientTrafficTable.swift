@@ -33,6 +33,8 @@ struct ClientTrafficTable {
     private var ancestors: [Int: AncestorStatuses] = [:]
     /// Listeners that a nearer policy has.
     private var covered: [ObjectIdentifier: Int] = [:]
+    /// Under which ancestor.
+    private var places: [ObjectIdentifier: AncestorStatus.Reference] = [:]
 
     init(
         _ targets: PolicyTargetTable, gateways: [GatewayState], listenerSets: [ListenerSetState],
@@ -104,6 +106,7 @@ struct ClientTrafficTable {
         var problem = settings.problem.map { "\($0.node.path): \($0.message)" }
         for listener in free {
             covered[ObjectIdentifier(listener)] = attachment.policy
+            places[ObjectIdentifier(listener)] = attachment.ancestor
             if let other = neighbour(of: listener, attachment) {
                 problem =
                     problem
@@ -148,6 +151,49 @@ struct ClientTrafficTable {
             }
         }
         return nil
+    }
+
+    /// Finds the Host that HTTP/1.0 requests without one are given (`http1.http10.useDefaultHost`): the listener's, or that of
+    /// its only HTTPRoute that names one. To be called when routes are attached.
+    /// - Parameter routes: the plans that attachments refer to.
+    mutating func settleDefaultHosts(_ routes: [RoutePlan], findings: inout FindingLog) {
+        for gateway in gateways {
+            for group in gateway.groups where group.detachment == nil {
+                for listener in group.listeners
+                where listener.clientTraffic?.plan.wantsDefaultHost == true && listener.protocolKind?.isHTTP == true {
+                    if let host = Self.defaultHost(listener, routes) {
+                        listener.clientTraffic?.plan.defaultHost = host
+                    } else {
+                        refuseDefaultHost(listener, &findings)
+                    }
+                }
+            }
+        }
+    }
+
+    private mutating func refuseDefaultHost(_ listener: ListenerState, _ findings: inout FindingLog) {
+        guard let policy = covered[ObjectIdentifier(listener)], let place = places[ObjectIdentifier(listener)] else {
+            return
+        }
+        listener.clientTraffic?.plan.isInvalid = true
+        let message =
+            "spec.http1.http10.useDefaultHost: neither listener '\(listener.listener.name)' nor a single HTTPRoute of it "
+            + "has a hostname without a wildcard"
+        ancestors[policy]?.set(Condition(.accepted, false, .invalid, message), at: place)
+        let resource = index.resources[policy]
+        findings.unresolved(resource, resource.node[.spec], message)
+    }
+
+    private static func defaultHost(_ listener: ListenerState, _ routes: [RoutePlan]) -> String? {
+        let own = listener.listener.hostname
+        if !own.isEmpty, !own.hasPrefix("*") { return own }
+        var found: String?
+        for attachment in listener.attachments where routes[attachment.route].kind == "HTTPRoute" {
+            guard let host = attachment.hostnames.first(where: { !$0.isEmpty && !$0.hasPrefix("*") }) else { continue }
+            if found != nil { return nil }
+            found = host
+        }
+        return found
     }
 
     /// The status of each policy, by its number among the set's resources.

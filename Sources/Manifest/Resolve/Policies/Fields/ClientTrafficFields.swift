@@ -20,6 +20,7 @@ extension ClientTrafficPlan {
         }
         let path = spec[Key.healthCheck][.path]
         healthCheckPath = path.string ?? ""
+        wantsDefaultHost = spec[Key.http1][Key.http10][Key.useDefaultHost].boolean ?? false
         if path.exists, !healthCheckPath.hasPrefix("/") {
             reading.refuse(path, "'\(healthCheckPath)' does not begin with '/'; write a path such as '/healthz'")
         }
@@ -75,6 +76,11 @@ extension ClientTrafficPlan {
         static let requestHeadersReceivedTimeout = FieldKey("requestHeadersReceivedTimeout")
         static let requestID = FieldKey("requestID")
         static let requestReceivedTimeout = FieldKey("requestReceivedTimeout")
+        static let resumption = FieldKey("resumption")
+        static let session = FieldKey("session")
+        static let stateless = FieldKey("stateless")
+        static let useDefaultHost = FieldKey("useDefaultHost")
+        static let http10 = FieldKey("http10")
         static let socketBufferLimit = FieldKey("socketBufferLimit")
         static let streamIdleTimeout = FieldKey("streamIdleTimeout")
         static let stripTrailingHostDot = FieldKey("stripTrailingHostDot")
@@ -125,6 +131,8 @@ extension ClientConnectionPlan {
         readHeaderLimit(spec[.headers][Key.maxRequestHeaderLimit], &reading)
         // Envoy drops trailers of HTTP/1 unless it is told to pass them.
         if spec[Key.http1].exists { passesTrailers = spec[Key.http1][Key.enableTrailers].boolean ?? false }
+        let session = spec[.tls][Key.session]
+        forbidsResumption = session.exists && !session[Key.resumption][Key.stateless].exists
         if spec[Key.http2].exists { http2.read(spec[Key.http2], &reading) }
     }
 
