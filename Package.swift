@@ -67,7 +67,10 @@ let package = Package(
         room("Redis", ["Core", "CHiredis"]),
         room(
             "Proxy",
-            ["Core", "IO", "TLS", "HTTP", "Connection", "Config", "Routing", "Upstream", "Names", "Redis", "Telemetry"]),
+            [
+                "Core", "IO", "TLS", "HTTP", "Connection", "Config", "Routing", "Upstream", "Names", "Redis",
+                "Compression", "Telemetry",
+            ]),
 
         // The control side.
         room("Manifest", ["Core", "HTTP", "TLS", "Config", "Routing", "CYAML"]),

@@ -15,7 +15,22 @@ open class BodyTransformation {
     /// - Returns: false: it is not what it should be, and the body cannot go on.
     open func take(_ content: ByteView) -> Bool { preconditionFailure("an abstract transformation") }
 
-    /// The content is complete; its trailers can be taken from the source, and are dropped otherwise.
+    /// No more content is there for now: appends to ``output`` what should not wait for it.
+    open func pause() -> Bool { true }
+
+    /// Whether the source's trailers go on behind what became of its content.
+    open var keepsTrailers: Bool { false }
+
+    /// The output's memory is not needed any more.
+    open func releaseOutput() { output.release() }
+
+    /// As new, for another body.
+    public final func restart() {
+        output.clear()
+        hasEnded = false
+    }
+
+    /// The content is complete; its trailers can be taken from the source, and are dropped unless they are kept.
     open func end(_ source: MessageStream) -> Bool { preconditionFailure("an abstract transformation") }
 }
 
@@ -23,7 +38,7 @@ extension Relay {
     /// Octets of content that are transformed in one go.
     public static let transformedAtOnce = 8 * 1024
 
-    /// As ``run(from:to:moved:tap:)``, of a body that is transformed. It ends without trailers.
+    /// As ``run(from:to:moved:tap:)``, of a body that is transformed.
     /// - Parameter tap: sees what comes out of the transformation.
     public static func run(
         from source: MessageStream, to sink: MessageStream, through transformation: BodyTransformation,
@@ -54,19 +69,22 @@ extension Relay {
                 if !transformation.hasEnded {
                     transformation.hasEnded = true
                     guard transformation.end(source) else { return .contentRefused }
-                    source.dropTrailers()
+                    if !transformation.keepsTrailers { source.dropTrailers() }
                     continue
                 }
-                if sink.outgoing != .none { sink.endBody() }
+                if sink.outgoing != .none { sink.endBody(after: transformation.keepsTrailers ? source : nil) }
                 if sink.flush() {
-                    transformation.output.release()
+                    transformation.releaseOutput()
                     return .complete
                 }
                 return sink.failure != nil ? .sinkFailed : .waiting
             case .needMore:
                 switch source.fill() {
                 case .more: continue
-                case .nothing: return sink.flush() || sink.failure == nil ? .waiting : .sinkFailed
+                case .nothing:
+                    guard transformation.pause() else { return .contentRefused }
+                    if !transformation.output.isEmpty { continue }
+                    return sink.flush() || sink.failure == nil ? .waiting : .sinkFailed
                 case .full: preconditionFailure("a body's framing does not fit the input")
                 case .endOfFile:
                     guard source.incoming.isUntilClose, !source.isTruncated else { return .sourceFailed }

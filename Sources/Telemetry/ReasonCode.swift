@@ -43,6 +43,10 @@ public enum ReasonCode: UInt8, BitwiseCopyable, Sendable, CaseIterable {
     case dnsFailure
     /// Refused by an authorisation policy (401, 403).
     case unauthorized
+    /// A fault that a policy injects (its status).
+    case faultInjected
+    /// A delay that a policy injects; what followed was in order.
+    case delayInjected
 
     /// `NR`, `UH`…; `-` for none.
     @inlinable public var text: StaticString {
@@ -68,6 +72,8 @@ public enum ReasonCode: UInt8, BitwiseCopyable, Sendable, CaseIterable {
         case .durationTimeout: "DT"
         case .dnsFailure: "DF"
         case .unauthorized: "UAEX"
+        case .faultInjected: "FI"
+        case .delayInjected: "DI"
         }
     }
 
@@ -89,6 +95,8 @@ public enum ReasonCode: UInt8, BitwiseCopyable, Sendable, CaseIterable {
         case .noCluster: "500"
         case .invalidHeaders: "400"
         case .unauthorized: "401, 403"
+        case .faultInjected: "the policy's"
+        case .delayInjected: "any"
         }
     }
 
@@ -115,6 +123,8 @@ public enum ReasonCode: UInt8, BitwiseCopyable, Sendable, CaseIterable {
         case .durationTimeout: "The request's own time was over before it was complete."
         case .dnsFailure: "The backend's name could not be resolved."
         case .unauthorized: "Refused by an authorisation policy."
+        case .faultInjected: "Answered with an error because a policy injects faults."
+        case .delayInjected: "Delayed because a policy injects faults, then served."
         }
     }
 }

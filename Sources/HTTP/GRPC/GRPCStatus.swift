@@ -65,6 +65,15 @@ public enum GRPCStatus: UInt8, BitwiseCopyable, Sendable {
         _ text: ByteView, in web: GRPCWeb? = nil, fields: ByteView = .empty, date: inout HTTPDate,
         unixSeconds: Int64, to out: inout ByteBuffer
     ) {
+        Self.writeAnswer(
+            rawValue, text, in: web, fields: fields, date: &date, unixSeconds: unixSeconds, to: &out)
+    }
+
+    /// The same with any status that gRPC has, and any text.
+    public static func writeAnswer(
+        _ status: UInt8, _ text: ByteView, in web: GRPCWeb? = nil, fields: ByteView = .empty, date: inout HTTPDate,
+        unixSeconds: Int64, to out: inout ByteBuffer
+    ) {
         StatusLine.write(status: 200, to: &out)
         out.append("server: sluice\r\ndate: ")
         date.write(unixSeconds: unixSeconds, to: &out)
@@ -78,9 +87,9 @@ public enum GRPCStatus: UInt8, BitwiseCopyable, Sendable {
         out.append("\r\ncontent-length: 0\r\n")
         out.append(fields)
         out.append("grpc-status: ")
-        out.append(decimal: UInt64(rawValue))
+        out.append(decimal: UInt64(status))
         out.append("\r\ngrpc-message: ")
-        Self.write(message: text, to: &out)
+        write(message: text.upTo(min(text.count, longestMessage)), to: &out)
         out.append("\r\n\r\n")
     }
 
@@ -95,6 +104,27 @@ public enum GRPCStatus: UInt8, BitwiseCopyable, Sendable {
                 if byte < 0x10 { out.append("0") }
                 out.append(hex: UInt64(byte))
             }
+        }
+    }
+
+    /// Octets of a text that goes out as `grpc-message`; what follows is cut off.
+    public static let longestMessage = 1024
+
+    /// What a status of gRPC is in HTTP, for clients that speak only that; Envoy's table.
+    public static func httpStatus(of status: UInt8) -> UInt16 {
+        switch status {
+        case 0: 200
+        case 1: 499
+        case 3, 9, 11: 400
+        case 4: 504
+        case 5: 404
+        case 6, 10: 409
+        case 7: 403
+        case 8: 429
+        case 12: 501
+        case 14: 503
+        case 16: 401
+        default: 500
         }
     }
 }

@@ -27,8 +27,9 @@ enum AppliedFields {
                 "proxyProtocol", "dns", "healthCheck", "rateLimit", "bandwidthLimit", "admissionControl", "retry",
                 "timeout", "connection", "tcpKeepalive", "http2", "useClientProtocol",
                 "circuitBreaker.maxRequestsPerConnection",
+                "faultInjection", "responseOverride", "compression", "compressor", "requestBuffer", "httpUpgrade.type",
             ]
-        case .httpRouteFilter: []
+        case .httpRouteFilter: ["matches", "directResponse", "urlRewrite", "credentialInjection"]
         default: nil
         }
     }

@@ -25,6 +25,14 @@ struct RuleResolver {
     let index: ResourceIndex
     let grants: GrantTable
     var clusters: ClusterTable
+    var routeFilters: HTTPRouteFilterTable
+
+    init(index: ResourceIndex, grants: GrantTable, clusters: ClusterTable) {
+        self.index = index
+        self.grants = grants
+        self.clusters = clusters
+        routeFilters = HTTPRouteFilterTable(index, grants)
+    }
 
     /// What requests of a rule are answered with whose policies cannot do what they say, of gRPC too.
     private static let policyRefusal: UInt16 = 500
@@ -79,7 +87,7 @@ struct RuleResolver {
                 target: .answer(user.setting.noBackendStatus), weight: backend.weight,
                 name: reference.port.map { "\(target):\($0)" } ?? "\(target)", position: position)
         }
-        if let problem = Self.firstBackendFilterProblem(backend) {
+        if let problem = Self.firstBackendFilterProblem(backend) ?? firstExtensionProblem(backend, user, &findings) {
             result.unresolved.append(problem)
             return refused()
         }
@@ -89,6 +97,13 @@ struct RuleResolver {
             return refused()
         case .cluster(let cluster, let hasEndpoints):
             let name = clusters.backendNames[cluster]
+            if clusters.clusters[cluster].dynamicResolver != nil,
+                case .pathRegex = result.plan.filters.rewrite?.hostSource
+            {
+                let message = "a backend of type DynamicResolver goes to the request's host, which a path cannot change"
+                result.unresolved.append(.init(reason: .unsupportedValue, message: message, node: reference.node))
+                return refused()
+            }
             if !hasEndpoints { result.noEndpoints(name, reference.node) }
             let filters = filters(backend.filters, of: user, into: &result, findings: &findings)
             return BackendPlan(
@@ -116,7 +131,7 @@ struct RuleResolver {
             case .responseHeaders(let edits):
                 plan.responseHeaders += Self.applied(edits, of: user.resource, findings: &findings)
             case .redirect(let redirect): plan.redirect = redirect
-            case .rewrite(let rewrite): plan.rewrite = rewrite
+            case .rewrite(let rewrite): plan.take(rewrite, filter.node, of: &result)
             case .cors(let cors): plan.cors = cors
             case .mirror(let reference, let numerator, let denominator):
                 switch outcome(of: reference, user, &findings) {
@@ -128,15 +143,42 @@ struct RuleResolver {
                     // The mirror is left out; the request itself is served (HTTPRequestMirrorFilter.backendRef).
                     result.unresolved.append(.init(reason: reason, message: message, node: reference.node))
                 }
+            case .extended(let reference):
+                let name = ResourceName(namespace: user.resource.name.namespace, name: reference.name)
+                switch routeFilters.plan(name, findings: &findings) {
+                case .success(let more): plan.take(more, filter.node, user.kind, of: &result)
+                case .failure(let refusal): result.note(.unsupportedValue, refusal.message, filter.node)
+                }
             case .unsupported(let what):
                 // A filter that is skipped could have been the one that keeps strangers out: the rule is not served.
-                let message = "\(what) is not supported"
-                result.invalid =
-                    result.invalid
-                    ?? .init(reason: .unsupportedValue, message: message, node: filter.node)
+                result.note(.unsupportedValue, "\(what) is not supported", filter.node)
             }
         }
+        if plan.directResponse != nil, let other = plan.rivalOfDirectResponse {
+            result.note(
+                .incompatibleFilters, "a direct response asks no backend, so it cannot stand beside \(other)",
+                filters.first?.node ?? user.resource.node)
+        }
         return plan
+    }
+
+    /// Of an HTTPRouteFilter a backendRef can have what concerns only the request that goes there.
+    private mutating func firstExtensionProblem(
+        _ backend: Route.BackendReference, _ user: User, _ findings: inout FindingLog
+    ) -> RuleResolution.Problem? {
+        for filter in backend.filters {
+            guard case .extended(let reference) = filter.action else { continue }
+            let name = ResourceName(namespace: user.resource.name.namespace, name: reference.name)
+            let message: String
+            switch routeFilters.plan(name, findings: &findings) {
+            case .failure(let refusal): message = refusal.message
+            case .success(let plan):
+                guard let what = plan.onlyForRules else { continue }
+                message = "\(what) of an HTTPRouteFilter is not supported on a backendRef; set it on the rule"
+            }
+            return .init(reason: .unsupportedRefValue, message: message, node: filter.node)
+        }
+        return nil
     }
 
     /// The edits without those that no message may undergo; the rule works nevertheless.
@@ -164,7 +206,7 @@ struct RuleResolver {
             case .redirect: what = "RequestRedirect"
             case .rewrite(let rewrite) where rewrite.path != nil: what = "URLRewrite of the path"
             case .unsupported(let name): what = name
-            case .requestHeaders, .responseHeaders, .rewrite, .mirror, .cors: continue
+            case .requestHeaders, .responseHeaders, .rewrite, .mirror, .cors, .extended: continue
             }
             return .init(
                 reason: .unsupportedRefValue, message: "\(what) is not supported on a backendRef; set it on the rule",
@@ -175,6 +217,11 @@ struct RuleResolver {
 }
 
 extension RuleResolution {
+    /// The rule cannot be served; the first reason counts.
+    mutating func note(_ reason: ConditionReason, _ message: String, _ node: WrittenNode) {
+        invalid = invalid ?? Problem(reason: reason, message: message, node: node)
+    }
+
     fileprivate mutating func noEndpoints(_ cluster: String, _ node: WrittenNode) {
         unavailable.append(
             Problem(reason: .endpointsNotFound, message: "'\(cluster)' has no ready endpoint", node: node))

@@ -49,6 +49,8 @@ struct Route {
             case rewrite(RewritePlan)
             case mirror(ObjectReference, numerator: UInt32, denominator: UInt32)
             case cors(CORSPlan)
+            /// ExtensionRef to an HTTPRouteFilter, which is in the route's namespace.
+            case extended(ObjectReference)
             /// ExtensionRef, ExternalAuth: what this version cannot do, as a message names it.
             case unsupported(String)
         }

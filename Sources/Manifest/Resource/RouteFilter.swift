@@ -19,6 +19,10 @@ extension Route.Filter {
         case "CORS": action = .cors(CORSPlan(node[.cors]))
         case "ExtensionRef":
             let reference = ObjectReference(node[.extensionRef], defaultKind: "")
+            if reference.group == APIGroup.envoyGateway, reference.kind == "HTTPRouteFilter" {
+                action = .extended(reference)
+                break
+            }
             action = .unsupported("an ExtensionRef to \(reference.kind) '\(reference.name)' of '\(reference.group)'")
         default: action = .unsupported("a filter of type '\(type)'")
         }

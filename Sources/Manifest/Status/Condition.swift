@@ -41,7 +41,7 @@ package enum ConditionReason: UInt8, Sendable {
     // Routes.
     case noMatchingParent, notAllowedByListeners, noMatchingListenerHostname, unsupportedValue
     case backendNotFound, invalidKind, portNotFound, unsupportedRefValue, endpointsNotFound, routeRulesOverlap
-    case conflicted
+    case conflicted, incompatibleFilters
     // Rollouts.
     case progressing, holding, completed, rolledBack
     // Policies.
@@ -93,6 +93,7 @@ package enum ConditionReason: UInt8, Sendable {
         case .holding: "Holding"
         case .completed: "Completed"
         case .rolledBack: "RolledBack"
+        case .incompatibleFilters: "IncompatibleFilters"
         case .invalidBackendTLS: "InvalidBackendTLS"
         case .targetNotFound: "TargetNotFound"
         case .aggregated: "Aggregated"

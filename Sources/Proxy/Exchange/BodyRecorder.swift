@@ -2,11 +2,12 @@ import Connection
 import Core
 
 /// What must see a request's body as it passes: the mirrors, and the memory for another attempt.
-/// Limit: ``ExchangeLimits/recordedBody`` octets are kept; a longer body cannot be sent again.
+/// Limit: ``limit`` octets are kept; a longer body cannot be sent again.
 final class BodyRecorder: BodyTap {
     private var buffer = ByteBuffer()
     private var overflowed = false
     var keepsForReplay = false
+    var limit = ExchangeLimits.recordedBody
     var mirrors: [Mirror] = []
 
     /// What was kept, from the body's first octet.
@@ -15,7 +16,7 @@ final class BodyRecorder: BodyTap {
 
     override func passed(_ content: ByteView) {
         if keepsForReplay, !overflowed {
-            if buffer.count + content.count <= ExchangeLimits.recordedBody {
+            if buffer.count + content.count <= limit {
                 buffer.append(content)
             } else {
                 overflowed = true

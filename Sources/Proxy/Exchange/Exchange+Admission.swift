@@ -31,11 +31,11 @@ extension Exchange {
 
     private func pass(_ stage: AdmissionStage, _ traffic: UnsafePointer<RouteTrafficConfig>) -> Admission {
         switch stage {
-        case .faultInjection: .passed
+        case .faultInjection: passFault(traffic)
         case .admissionControl: passAdmissionControl(traffic)
         case .adaptiveConcurrency: passAdaptiveConcurrency(traffic)
         case .rateLimit: passRateLimit(traffic)
-        case .requestBuffer: .passed
+        case .requestBuffer: passRequestBuffer(traffic)
         }
     }
 }

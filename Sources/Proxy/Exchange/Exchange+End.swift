@@ -151,6 +151,7 @@ extension Exchange {
         addedResponseFields.clear()
         limits.clear()
         session = SessionProgress()
+        clearFilters()
         nextStage = 0
         requestSent = false
         sendingHasFailed = false
@@ -181,5 +182,22 @@ extension Exchange {
         halfClosedDeadline = .distantFuture
         worker.release(self)
         whileActive = nil
+    }
+
+    /// What filters and policies remembered. Buffers keep their memory.
+    private func clearFilters() {
+        faultDeadline = .distantFuture
+        rewrittenTarget.clear()
+        answerBody = .empty
+        answersInPieces = false
+        isOverridden = false
+        isBuffering = false
+        continueWasSent = false
+        contentEdit = .none
+        otherUpgrade = TextRef()
+        if let compressedBody {
+            worker.compressedBodies.giveBack(compressedBody)
+            self.compressedBody = nil
+        }
     }
 }

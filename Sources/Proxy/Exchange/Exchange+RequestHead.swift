@@ -19,7 +19,8 @@ extension Exchange {
         writeTarget(message, bytes, to: &out)
         out.append(" HTTP/1.1\r\n")
         writeHost(message, bytes, to: &out)
-        copyFields(message, bytes, edits, to: &out)
+        let credential = credential(message.head.fields, bytes)
+        copyFields(message, bytes, edits, credential, to: &out)
         if grpcWeb?.isTranslated == true, !edits.replaces(.contentType),
             let type = message.head.fields.first(.contentType)
         {
@@ -27,16 +28,9 @@ extension Exchange {
         }
         writeForwarding(message, bytes, edits, to: &out)
         writeConnectionFields(message, to: &out)
+        if let credential { write(credential, to: &out) }
         if !edits.isEmpty { edits.appendLines(to: &out) }
         out.append("\r\n")
-    }
-
-    /// A URLRewrite of the backendRef goes before the rule's.
-    private var rewrite: RewriteConfig? {
-        guard let rule, let backend else { return nil }
-        if !backend.pointee.filters.rewrite.isEmpty { return snapshot[backend.pointee.filters.rewrite, 0].pointee }
-        if !rule.pointee.filters.rewrite.isEmpty { return snapshot[rule.pointee.filters.rewrite, 0].pointee }
-        return nil
     }
 
     private func writeTarget(_ message: RequestMessage, _ bytes: ByteView, to out: inout ByteBuffer) {
@@ -44,9 +38,10 @@ extension Exchange {
             out.append("*")
             return
         }
-        if let rewrite, rewrite.path.kind != .none {
+        if !rewrittenTarget.isEmpty { return out.append(rewrittenTarget.view) }
+        if let rewrite, rewrite.pointee.path.kind != .none, rewrite.pointee.path.kind != .replaceRegexMatch {
             PathModifier.write(
-                rewrite.path, in: snapshot, path: path(message, bytes),
+                rewrite.pointee.path, in: snapshot, path: path(message, bytes),
                 matchedPrefixLength: decision.matchedPrefixLength, to: &out)
         } else {
             out.append(path(message, bytes))
@@ -60,20 +55,17 @@ extension Exchange {
     /// Host goes first (RFC 9112, section 3.2), as the client said it unless a filter rewrites it.
     private func writeHost(_ message: RequestMessage, _ bytes: ByteView, to out: inout ByteBuffer) {
         out.append("Host: ")
-        if let rewrite, !rewrite.hostname.isEmpty {
-            out.append(snapshot.text(rewrite.hostname))
-        } else {
-            out.append(message.head.authority.of(bytes))
-        }
+        writeHostValue(message, bytes, to: &out)
         out.append("\r\n")
     }
 
     /// Copies the lines that stay, neighbours in one piece.
     private func copyFields(
-        _ message: RequestMessage, _ bytes: ByteView, _ edits: HeaderEdits, to out: inout ByteBuffer
+        _ message: RequestMessage, _ bytes: ByteView, _ edits: HeaderEdits,
+        _ credential: UnsafePointer<CredentialInjectionConfig>?, to out: inout ByteBuffer
     ) {
         let count = message.head.fields.count
-        let plain = edits.isEmpty && !message.head.connectionNamesFields
+        let plain = edits.isEmpty && credential == nil && !message.head.connectionNamesFields
         let end = message.head.length - 2
         var from = -1
         for i in 0..<count {
@@ -86,6 +78,8 @@ extension Exchange {
             case .xRequestId: stays = false
             case .contentType where grpcWeb?.isTranslated == true: stays = false
             case .contentLength where grpcWeb?.request != nil: stays = false
+            case .expect where continueWasSent: stays = false
+            case _ where credential.map { givesWay(line, bytes, to: $0) } == true: stays = false
             case .xForwardedClientCert: stays = keepsClientCertField
             case .xEnvoyAttemptCount where countsAttempts: stays = false
             // HTTP/2 has no such field (RFC 8441, section 5.1).
@@ -114,7 +108,8 @@ extension Exchange {
             out.append(downstream.origin.isSecure ? "X-Forwarded-Proto: https\r\n" : "X-Forwarded-Proto: http\r\n")
         }
         if downstream.tls != nil { writeClientCertificate(to: &out) }
-        if !edits.replaces(.xForwardedHost), !message.head.authority.isEmpty {
+        let tellsHost = rewrite.map { $0.pointee.appendXForwardedHost || !$0.pointee.changesHost } ?? true
+        if tellsHost, !edits.replaces(.xForwardedHost), !message.head.authority.isEmpty {
             out.append("X-Forwarded-Host: ")
             out.append(message.head.authority.of(bytes))
             out.append("\r\n")
@@ -153,9 +148,9 @@ extension Exchange {
 
     /// What concerns the connection to the endpoint alone (RFC 9110, section 7.6.1).
     private func writeConnectionFields(_ message: RequestMessage, to out: inout ByteBuffer) {
-        if message.head.upgradesToWebSocket {
-            out.append("Connection: upgrade\r\nUpgrade: websocket\r\n")
-            if downstream?.majorVersion == 2, upstream?.majorVersion == 1 {
+        if message.head.upgradesToWebSocket || !otherUpgrade.isEmpty {
+            writeUpgrade(to: &out)
+            if otherUpgrade.isEmpty, downstream?.majorVersion == 2, upstream?.majorVersion == 1 {
                 out.append("Sec-WebSocket-Key: ")
                 out.append(string: WebSocketHandshake.key(worker.random.next(), worker.random.next()))
                 out.append("\r\n")

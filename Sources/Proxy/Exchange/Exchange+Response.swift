@@ -22,7 +22,10 @@ extension Exchange {
                 guard let response = upstream.response else { preconditionFailure("a complete head is not there") }
                 lastProgress = worker.loop.now
                 let code = response.head.status
-                if code == 101 { return switchProtocols(response, asked: message.head.upgradesToWebSocket) }
+                if code == 101 {
+                    return switchProtocols(
+                        response, asked: isAnswered(message, by: response, upstream.headBytes))
+                }
                 if code < 200 {
                     interims += 1
                     passInterim(response, to: downstream, minorVersion: message.head.minorVersion)
@@ -38,6 +41,7 @@ extension Exchange {
         guard let downstream, let message = downstream.request else { return }
         if retriesLeft > 0 || retriesMade > 0, retries(response, from: upstream) { return }
         endHedge()
+        if overridesResponse(response) { return }
         beginResponse(response, on: downstream, from: upstream, to: message)
     }
 
@@ -76,6 +80,9 @@ extension Exchange {
             framing = message.head.minorVersion >= 1 ? .chunked : .untilClose
             grpcWeb?.beginResponse()
         }
+        if chooseCoding(response, hasContent: framing != .none, message) {
+            framing = message.head.minorVersion >= 1 ? .chunked : .untilClose
+        }
         if framing == .untilClose { downstream.closesAfterResponse = true }
         // A request that is still being received will not be read to its end: then the connection must go.
         if !requestSent || worker.isDraining { downstream.closesAfterResponse = true }
@@ -94,7 +101,7 @@ extension Exchange {
         guard let upstream, let downstream, let allowance = allowance(.response) else { return }
         let before = responseBody
         let progress =
-            if let body = grpcWeb?.response {
+            if let body = grpcWeb?.response ?? compressedBody {
                 Relay.run(from: upstream, to: downstream, through: body, moved: &responseBody)
             } else {
                 Relay.run(
@@ -119,7 +126,7 @@ extension Exchange {
 
     /// 101 (RFC 9110, section 15.2.2): from here on the two connections carry octets, not messages.
     private func switchProtocols(_ response: ResponseMessage, asked: Bool) {
-        guard asked, response.head.upgradesToWebSocket, let upstream, let downstream else {
+        guard asked, let upstream, let downstream else {
             return failed(status: 502, .upstreamProtocolError, "the backend switched protocols unasked")
         }
         status = 101
@@ -188,21 +195,9 @@ extension Exchange {
 
     /// - Parameter text: one line without its end; empty: the status's phrase.
     func answer(_ status: UInt16, _ reason: ReasonCode, _ text: ByteView, fields: ByteView = .empty) {
+        if overridesAnswer(status, reason, fields) { return }
         guard let downstream else { preconditionFailure("an answer to nobody") }
-        self.status = status
-        self.reason = reason
-        phase = .answering
-        endHedge()
-        // Those that have passed must not cut the answer that says so.
-        requestDeadline = .distantFuture
-        streamDeadline = .distantFuture
-        attemptDeadline = .distantFuture
-        connectDeadline = .distantFuture
-        lastProgress = worker.loop.now
-        // A body that has already arrived is passed over, so that the connection can stay.
-        skipRequestBody(downstream)
-        if !downstream.incoming.isComplete || worker.isDraining { downstream.closesAfterResponse = true }
-        recorder?.broken()
+        prepareAnswer(status, reason)
         worker.resources.buffers.supply(&downstream.output)
         let start = downstream.output.count
         let seconds = startedWall / 1_000_000_000
@@ -236,9 +231,30 @@ extension Exchange {
         finishAnswer()
     }
 
+    /// What comes before an answer of our own, whatever it says.
+    func prepareAnswer(_ status: UInt16, _ reason: ReasonCode) {
+        guard let downstream else { preconditionFailure("an answer to nobody") }
+        self.status = status
+        self.reason = reason
+        phase = .answering
+        isBuffering = false
+        endHedge()
+        // Those that have passed must not cut the answer that says so.
+        requestDeadline = .distantFuture
+        streamDeadline = .distantFuture
+        attemptDeadline = .distantFuture
+        connectDeadline = .distantFuture
+        faultDeadline = .distantFuture
+        lastProgress = worker.loop.now
+        // A body that has already arrived is passed over, so that the connection can stay.
+        skipRequestBody(downstream)
+        if !downstream.incoming.isComplete || worker.isDraining { downstream.closesAfterResponse = true }
+        recorder?.broken()
+    }
+
     func finishAnswer() {
         guard let downstream else { return }
-        if downstream.flush() {
+        if sendAnswerBody(), downstream.flush() {
             finish()
         } else if downstream.failure != nil {
             abandon(.downstreamTermination)

@@ -20,13 +20,15 @@ extension Exchange {
         StatusLine.write(status: response.head.status, reason: response.head.reason.of(bytes), to: &out)
         let cors = isFinal ? corsFilter : nil
         let isTranslated = isFinal && translatesBack(response, bytes)
+        let isCoded = isFinal && compressedBody != nil
         let hasDate = copyFields(
             response, bytes, isFinal ? edits : nil, cors, dropsType: isTranslated,
-            dropsLength: isTranslated && framing != .none, to: &out)
+            dropsLength: isTranslated && framing != .none, isCoded: isCoded, to: &out)
         if isFinal {
             if !hasDate { writeDate(to: &out) }
             if !edits.isEmpty { edits.appendLines(to: &out) }
             if !addedResponseFields.isEmpty { out.append(addedResponseFields.view) }
+            if contentEdit != .none { writeContentEdit(response, bytes, to: &out) }
             cors?.writeActual(message.head, downstream.headBytes, to: &out)
             if isTranslated, !edits.replaces(.contentType), let type = response.head.fields.first(.contentType) {
                 grpcWeb?.form.writeResponseType(type.value(in: bytes), to: &out)
@@ -34,7 +36,7 @@ extension Exchange {
             if framing == .chunked { out.append("Transfer-Encoding: chunked\r\n") }
             writeEmptyLength(response, framing, downstream, message, to: &out)
             // A 204 has none (RFC 9110, section 8.6).
-            if response.head.rewritesLength, !isTranslated || framing == .none, response.head.status != 204,
+            if response.head.rewritesLength, !isCoded, !isTranslated || framing == .none, response.head.status != 204,
                 let length = response.head.contentLength
             {
                 out.append("Content-Length: ")
@@ -43,7 +45,7 @@ extension Exchange {
             }
             writePersistence(downstream, message, to: &out)
         } else if response.head.status == 101 {
-            out.append("Connection: upgrade\r\nUpgrade: websocket\r\n")
+            writeUpgrade(to: &out)
             writeWebSocketAccept(message, downstream, to: &out)
         }
         out.append("\r\n")
@@ -90,11 +92,11 @@ extension Exchange {
     /// - Returns: whether there was a Date.
     private func copyFields(
         _ response: ResponseMessage, _ bytes: ByteView, _ edits: HeaderEdits?, _ cors: CORSFilter?,
-        dropsType: Bool, dropsLength: Bool, to out: inout ByteBuffer
+        dropsType: Bool, dropsLength: Bool, isCoded: Bool, to out: inout ByteBuffer
     ) -> Bool {
         let count = response.head.fields.count
         let hasEdits = edits.map { !$0.isEmpty } ?? false
-        let plain = !hasEdits && cors == nil && !response.head.connectionNamesFields
+        let plain = !hasEdits && cors == nil && !isCoded && !response.head.connectionNamesFields
         var hasDate = false
         var from = -1
         for i in 0..<count {
@@ -108,6 +110,7 @@ extension Exchange {
                     !response.head.drops(line, in: bytes) && !(hasEdits && edits?.drops(line, in: bytes) == true)
                     && !(cors != nil && CORSFilter.owns(line.name(in: bytes)))
                     && !(dropsType && line.name == .contentType) && !(dropsLength && line.name == .contentLength)
+                    && !(isCoded && untrueOfCoded(line, bytes))
             }
             if stays {
                 if from < 0 { from = Int(line.nameOffset) }

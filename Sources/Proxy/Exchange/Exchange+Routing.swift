@@ -83,6 +83,9 @@ extension Exchange {
         if !rule.pointee.filters.cors.isEmpty, CORSFilter.isPreflight(message.head) {
             return answerPreflight(rule.pointee.filters, message, bytes)
         }
+        if refusesUpgrade(message, bytes) {
+            return answer(403, .none, "the route does not upgrade to this protocol")
+        }
         admit()
     }
 
@@ -91,6 +94,7 @@ extension Exchange {
         guard let rule, let message = downstream?.request, let bytes = downstream?.headBytes else {
             preconditionFailure("a request without its head or its rule")
         }
+        if !rule.pointee.filters.directResponse.isEmpty { return answerDirectly(rule.pointee.filters, message, bytes) }
         if !rule.pointee.filters.redirect.isEmpty { return redirect(rule.pointee.filters, message, bytes) }
         guard let backend = chooseBackend(rule, message, bytes) else {
             return answer(500, .noCluster, "the route has no valid backend")
@@ -102,6 +106,9 @@ extension Exchange {
         if !backend.pointee.filters.redirect.isEmpty { return redirect(backend.pointee.filters, message, bytes) }
         guard backend.pointee.cluster != BackendConfig.invalid, let configuration else {
             return answer(backend.pointee.status, .noCluster, "the route's backend is not valid")
+        }
+        if let refusal = rewriteByExpression(message, bytes) {
+            return answer(refusal.status, .downstreamProtocolError, refusal.reason)
         }
         let config = snapshot[snapshot.header.pointee.clusters, Int(backend.pointee.cluster)]
         guard config.pointee.dynamicResolver.isEmpty else { return resolveHost(config, message, bytes) }
@@ -133,7 +140,10 @@ extension Exchange {
     }
 
     private func redirect(_ filters: FilterConfig, _ message: RequestMessage, _ bytes: ByteView) {
-        let config = snapshot[filters.redirect, 0].pointee
+        redirect(snapshot[filters.redirect, 0].pointee, message, bytes, .none)
+    }
+
+    func redirect(_ config: RedirectConfig, _ message: RequestMessage, _ bytes: ByteView, _ reason: ReasonCode) {
         var location = ByteBuffer(capacity: 256)
         location.append("location: ")
         RedirectFilter.writeLocation(
@@ -145,7 +155,13 @@ extension Exchange {
             to: &location)
         location.append("\r\n")
         appendResponseFields(to: &location, message, bytes)
-        answer(config.statusCode, .none, "", fields: location.view)
+        answer(config.statusCode, reason, "", fields: location.view)
+    }
+
+    private func answerDirectly(_ filters: FilterConfig, _ message: RequestMessage, _ bytes: ByteView) {
+        var fields = ByteBuffer()
+        appendResponseFields(to: &fields, message, bytes)
+        answer(snapshot[filters.directResponse, 0], status: 200, .none, fields: fields.view)
     }
 
     /// `UnescapeAndRedirect`: the client is sent to the path that will be matched, so that no two readings of it remain.

@@ -42,7 +42,7 @@ extension Exchange {
         let ofRequest = min(requestDeadline, streamDeadline)
         let ofClient = min(
             min(receivedDeadline, durationDeadline), min(min(halfClosedDeadline, limits.goesOnAt), idleDeadline))
-        return min(min(min(ofAttempt, hedgeDeadline), ofRequest), ofClient)
+        return min(min(min(ofAttempt, hedgeDeadline), min(ofRequest, faultDeadline)), ofClient)
     }
 
     func checkDeadlines(_ now: Instant) {
@@ -54,6 +54,7 @@ extension Exchange {
         }
         if now >= requestDeadline { return requestTimedOut() }
         if now >= streamDeadline { return streamTimedOut() }
+        if now >= faultDeadline { return endDelay() }
         if phase == .backingOff, now >= attemptDeadline { return attempt() }
         if now >= hedgeDeadline { return startHedge() }
         if now >= attemptDeadline { return attemptTimedOut() }
@@ -90,7 +91,8 @@ extension Exchange {
         }
         // Whose silence it is decides the status: the client's, when the rest of its body is all that is waited for.
         let isClients =
-            phase == .awaitingHead && !requestSent && !sendingHasFailed && upstream?.output.isEmpty == true
+            isBuffering
+            || phase == .awaitingHead && !requestSent && !sendingHasFailed && upstream?.output.isEmpty == true
         failed(status: isClients ? 408 : 504, .streamIdleTimeout)
     }
 

@@ -55,6 +55,26 @@ final class Exchange: ConnectionOwner {
     var limits = LimitUse()
     /// What the client has shown of a session that persists.
     var session = SessionProgress()
+    // What filters and policies have to remember; each topic has a file of its own.
+    /// An injected delay ends then.
+    var faultDeadline = Instant.distantFuture
+    /// The whole target that an expression has made; empty: none has.
+    var rewrittenTarget = ByteBuffer()
+    /// What is left of an answer's body, which lies in the snapshot or in ``answerText``.
+    var answerBody = ByteView.empty
+    /// The body of an answer that depends on the request; between answers, memory for other texts.
+    var answerText = ByteBuffer()
+    var answersInPieces = false
+    /// The answer is what `responseOverride` made.
+    var isOverridden = false
+    /// The rest of the request is awaited before a backend is chosen.
+    var isBuffering = false
+    /// We have told the client ourselves to send its body.
+    var continueWasSent = false
+    var contentEdit = ContentEdit.none
+    var compressedBody: CompressedBody?
+    /// The protocol besides websocket that the request upgrades to, as the policy names it.
+    var otherUpgrade = TextRef()
 
     // How far it is.
     /// The ``AdmissionStage`` that comes next.
@@ -193,7 +213,8 @@ final class Exchange: ConnectionOwner {
             if phase == .relaying { relayResponse() }
         case .tunnel: relayTunnel()
         case .answering: finishAnswer()
-        case .over, .routing, .admitting, .resolving, .connecting, .backingOff: break
+        case .admitting: if isBuffering { buffer() }
+        case .over, .routing, .resolving, .connecting, .backingOff: break
         }
     }
 

@@ -42,11 +42,13 @@ final class ClusterRegistry: Timed {
         if let known = endpoints[config.identity] {
             known.isRetired = false
             known.adopt(transport)
+            known.call(snapshot.text(config.hostname))
             return known
         }
         let endpoint = Endpoint(
             address: config.address, unixPath: snapshot.text(config.unixPath).string, slot: config.slot,
             identity: config.identity, transport: transport, worker: worker)
+        endpoint.call(snapshot.text(config.hostname))
         endpoints[config.identity] = endpoint
         return endpoint
     }

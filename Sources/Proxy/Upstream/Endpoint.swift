@@ -25,6 +25,8 @@ final class Endpoint: ConnectionOwner {
     let unixPath: String
     /// `unix:` and the path of a Unix socket, else empty.
     private var unixName = ByteBuffer()
+    /// Its own name, as the newest snapshot has it; empty: none.
+    private(set) var hostname = ByteBuffer()
     /// Its place in the shared statistics and live state.
     let slot: UInt32
     /// ``EndpointConfig/identity``.
@@ -72,6 +74,11 @@ final class Endpoint: ConnectionOwner {
     func name(in record: inout AccessRecord) {
         record.endpoint = address
         record.endpointName = unixName.view
+    }
+
+    func call(_ hostname: ByteView) {
+        self.hostname.clear()
+        self.hostname.append(hostname)
     }
 
     /// Whether new requests may go there, as far as checks and outcomes tell.

@@ -44,6 +44,7 @@ public final class Worker: ConnectionOwner {
     private(set) var globalCounters: GlobalCounters?
     let patterns = PatternCache()
     let weights = WeightedChoice()
+    let compressedBodies: CompressedBodies
     var headEditor = HeadEditor()
     private(set) lazy var refusals = Refusals(loop: loop)
     private(set) lazy var overload = Overload(worker: self)
@@ -70,6 +71,7 @@ public final class Worker: ConnectionOwner {
         self.log = log
         resources = ConnectionResources(loop: loop)
         resources.pipes.limit = DescriptorShares.pipes
+        compressedBodies = CompressedBodies(resources)
         random = SeededRandom(seed: SystemCalls.randomSeed())
         requestIDs = RequestIDGenerator(seed: SystemCalls.randomSeed())
         liveState.limits.seed(SystemCalls.randomSeed(), SystemCalls.randomSeed())

@@ -250,6 +250,21 @@ public struct MetricFamily: Sendable {
             "sluice_adaptive_concurrency_rejected_total", .counter, [], .counter(.concurrencyRejected),
             "Requests refused because adaptive concurrency's limit was reached."),
         MetricFamily(
+            "sluice_fault_delays_total", .counter, [], .counter(.delaysInjected),
+            "Requests that a policy's faultInjection has delayed."),
+        MetricFamily(
+            "sluice_fault_aborts_total", .counter, [], .counter(.abortsInjected),
+            "Requests that a policy's faultInjection has answered."),
+        MetricFamily(
+            "sluice_responses_overridden_total", .counter, [], .counter(.responsesOverridden),
+            "Responses that a policy's responseOverride has replaced."),
+        MetricFamily(
+            "sluice_responses_compressed_total", .counter, [], .counter(.responsesCompressed),
+            "Responses that were compressed."),
+        MetricFamily(
+            "sluice_compressions_skipped_total", .counter, [], .counter(.compressionsSkipped),
+            "Responses that went as they were because the memory for compressing was used up."),
+        MetricFamily(
             "sluice_arrivals_active", .gauge, [], .counter(.arrivalsNow),
             "Accepted connections whose PROXY header, ClientHello or TLS handshake is awaited."),
         MetricFamily(

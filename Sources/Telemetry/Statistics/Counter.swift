@@ -53,6 +53,12 @@ public enum Counter: Int, BitwiseCopyable, Sendable, CaseIterable {
     case retryBudgetExhausted  // Retries that a policy asked for and the budget did not give.
     case hedges  // Second attempts while the first was slow.
     case hedgesWon
+    // Filters.
+    case delaysInjected
+    case abortsInjected
+    case responsesOverridden
+    case responsesCompressed
+    case compressionsSkipped  // For want of memory.
 
     // Limits.
     case rateLimitServiceNow  // 1: global limits are counted in the server that gateways share.

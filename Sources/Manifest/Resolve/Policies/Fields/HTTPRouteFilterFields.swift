@@ -7,6 +7,9 @@ struct HTTPRouteFilterPlan {
     /// The secret's key that holds the value (`credentialInjection.credential.valueRef`).
     static let credentialKey = "credential"
 
+    /// Why a rule cannot have the filter.
+    struct Refusal: Error { var message: String }
+
     /// Each entry a set of cookies that must all match; one entry must hold. Empty: nothing is asked.
     var cookieMatches: [[ValueMatchPlan]] = []
     var directResponse: CustomResponsePlan?
@@ -14,6 +17,13 @@ struct HTTPRouteFilterPlan {
     var credentialInjection: CredentialInjectionPlan?
     /// What cannot be done as it is written; empty: nothing.
     var problems: [PolicyReading.Problem] = []
+
+    /// A backend is chosen when the match, the path and the answer's source are settled already; nil: nothing of that kind.
+    var onlyForRules: String? {
+        if !cookieMatches.isEmpty { return "matches" }
+        if directResponse != nil { return "directResponse" }
+        return rewrite?.path == nil ? nil : "urlRewrite.path"
+    }
 
     /// - Parameter number: the filter's among the resources of `index`.
     init(_ number: Int, _ index: ResourceIndex, _ grants: GrantTable) {
