@@ -108,9 +108,13 @@ let package = Package(
         tests(of: "Connection", ["Core", "IO", "TLS", "HTTP", "Support"]),
         tests(of: "Proxy", ["Core", "IO", "HTTP", "Config", "Telemetry", "Upstream", "Support", "AllocationCount"]),
         tests(of: "Telemetry", ["Core", "IO"]),
-        tests(of: "Controller", ["Core", "IO", "Manifest", "Telemetry", "Support"]),
+        tests(
+            of: "Controller",
+            [
+                "Core", "IO", "Connection", "Config", "Routing", "Upstream", "Telemetry", "Proxy", "Manifest", "Support",
+            ]),
         tests(of: "TLS", ["Core", "COpenSSL", "Support", "AllocationCount"], exclude: ["Corpus"]),
-        tests(of: "Manifest", ["Support"], exclude: ["Corpus", "Golden"]),
+        tests(of: "Manifest", ["Core", "Config", "Support"], exclude: ["Corpus", "Golden"]),
         tests(of: "Upstream", ["Core", "Config"]),
         tests(of: "Names", ["Core"]),
         tests(of: "Redis", ["Core"]),

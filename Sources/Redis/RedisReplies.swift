@@ -4,7 +4,7 @@ import Core
 /// Replies out of octets, in their order, read by hiredis. What is not asked for (texts, lists) is passed over, so that a
 /// reply allocates nothing once the reader's buffer is warm.
 public final class RedisReplies {
-    public enum Reply: Equatable {
+    public enum Reply: Equatable, Sendable {
         case integer(Int64)
         /// A status such as `OK`, a text, a list, nothing.
         case other

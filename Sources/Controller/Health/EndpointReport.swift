@@ -6,7 +6,7 @@ import Upstream
 /// What is known of one endpoint's health, for people and for metrics.
 struct EndpointReport {
     /// `healthy`, `unhealthy` (its checks fail), `pending` (no check has been answered), `ejected`, `probation` (the ejection
-    /// is over, one request is finding out), `unknown` (nobody checks it).
+    /// is over, one request is finding out), `unknown` (no policy looks at it).
     var health: String
     /// Why it is not in use; empty: it is.
     var reason: String
@@ -37,7 +37,7 @@ struct EndpointReport {
             reason = "\(history.cause.text)"
         } else {
             switch probes.standing {
-            case nil: health = "unknown"
+            case nil: health = watch.isJudged(slot) ? "healthy" : "unknown"
             case .pending: health = "pending"
             case .passing, .failing: health = "healthy"
             }

@@ -16,6 +16,8 @@ final class HealthWatch {
         var slot: UInt32
         var plan: ActiveCheckPlan
         var transport: ProbeTransport.Identity
+        /// The endpoint's own name; empty: none.
+        var hostname: String
     }
     /// An endpoint that is checked or judged.
     private struct Watched {
@@ -36,6 +38,8 @@ final class HealthWatch {
     /// By slot.
     private var watched: [UInt32: Watched] = [:]
     private var checksBySlot: [UInt32: [EndpointCheck]] = [:]
+    /// Whose outcomes are looked at.
+    private var judged: Set<UInt32> = []
     /// By cluster.
     private var outliers: [UInt64: OutlierWatch] = [:]
     /// Slots of the last set, whatever is done with them.
@@ -93,7 +97,8 @@ final class HealthWatch {
                 }
                 guard let active else { continue }
                 let key = CheckKey(
-                    slot: endpoint.slot, plan: active, transport: ProbeTransport.Identity(cluster, in: snapshot))
+                    slot: endpoint.slot, plan: active, transport: ProbeTransport.Identity(cluster, in: snapshot),
+                    hostname: snapshot.text(endpoint.hostname).string)
                 if wanted[key] == nil { wanted[key] = (cluster, endpoint) }
             }
             if let config, !config.passive.isEmpty {
@@ -103,9 +108,10 @@ final class HealthWatch {
         watched.merge(names) { $1 }
         adopt(wanted, snapshot)
         adopt(passive, snapshot)
+        judged = Set(outliers.values.flatMap(\.slots))
         if stale != nil { mark(stale: staleSlots.subtracting(freshSlots), among: present) }
         holdBackUntried(snapshot)
-        forget(present, judged: Set(names.keys))
+        forget(present, looked: Set(names.keys))
         logs.keep(Set(wanted.keys.compactMap { $0.plan.log?.path }))
     }
 
@@ -123,8 +129,8 @@ final class HealthWatch {
             if key.plan.port != 0 { address.port = key.plan.port }
             let check = EndpointCheck(
                 ProbeTarget(
-                    plan: key.plan, transport: transport, address: address,
-                    unixPath: snapshot.text(endpoint.unixPath).string), slot: key.slot,
+                    plan: key.plan, transport: transport.named(key.hostname), address: address,
+                    unixPath: snapshot.text(endpoint.unixPath).string, hostname: key.hostname), slot: key.slot,
                 standing: cell(key.slot).probeState.standing ?? .pending, watch: self)
             checks[key] = check
             checksBySlot[key.slot, default: []].append(check)
@@ -170,9 +176,9 @@ final class HealthWatch {
 
     /// Forgets, a moment later, what is known of endpoints that the set does not name any more, and what of those that are
     /// not checked any more came from checks.
-    private func forget(_ present: Set<UInt32>, judged: Set<UInt32>) {
+    private func forget(_ present: Set<UInt32>, looked: Set<UInt32>) {
         let gone = named.subtracting(present)
-        let unjudged = Set(watched.keys).subtracting(judged)
+        let unjudged = Set(watched.keys).subtracting(looked)
         named = present
         guard !gone.isEmpty || !unjudged.isEmpty else { return }
         forgetting?.clear()
@@ -187,7 +193,6 @@ final class HealthWatch {
 
     private func forgetNow() {
         forgetting = nil
-        let judged = Set(outliers.values.flatMap(\.slots))
         for slot in leaving {
             let cell = cell(slot)
             let isGone = !named.contains(slot)
@@ -267,6 +272,9 @@ final class HealthWatch {
 
     /// Why the last probe of an endpoint failed; empty: none did.
     func problem(_ slot: UInt32) -> String { checksBySlot[slot]?.first { !$0.problem.isEmpty }?.problem ?? "" }
+
+    /// Whether the outcomes of requests are looked at.
+    func isJudged(_ slot: UInt32) -> Bool { judged.contains(slot) }
 
     // MARK: the log
 

@@ -11,7 +11,7 @@ extension Probe {
         guard case .http(let plan) = target.plan.probe else { preconditionFailure("no probe by HTTP") }
         var head = ByteBuffer(capacity: 512)
         head.append(string: "\(plan.method) \(plan.path) HTTP/1.1\r\nhost: ")
-        head.append(string: plan.hostname.isEmpty ? target.host : plan.hostname)
+        head.append(string: target.host)
         head.append("\r\nuser-agent: ")
         head.append(Self.userAgent)
         if !plan.requestBody.isEmpty || plan.method == "POST" || plan.method == "PUT" {

@@ -14,11 +14,17 @@ struct ProbeTarget {
     var address: SocketAddress
     /// Of a Unix socket; empty: the address counts.
     var unixPath = ""
+    /// The endpoint's own name; empty: none.
+    var hostname = ""
 
     /// As people are shown it.
     var name: String { unixPath.isEmpty ? address.description : "unix:\(unixPath)" }
-    /// Where a request names a host, and nobody said which.
-    var host: String { unixPath.isEmpty ? address.description : "localhost" }
+    /// Which host a request names: the one that is written, else the endpoint's own, else the route's.
+    var host: String {
+        var names = [hostname]
+        if case .http(let plan) = plan.probe { names = [plan.hostname, hostname, plan.routeHostname] }
+        return names.first { !$0.isEmpty } ?? (unixPath.isEmpty ? address.description : "localhost")
+    }
 }
 
 /// What came of a probe, and why, in a few words.

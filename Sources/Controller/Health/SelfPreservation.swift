@@ -8,7 +8,7 @@ import Upstream
 enum SelfPreservation {
     /// An endpoint in use.
     struct InUse {
-        var place: EndpointPlace
+        var plan: EndpointPlan
         /// Its active checks pass.
         var isPassing: Bool
         /// It is in use only because it was kept before.
@@ -19,10 +19,10 @@ enum SelfPreservation {
     /// - Parameter leaving: said to be on their way out: their going is wanted.
     static func kept(
         _ inUse: [InUse], next: Set<EndpointPlace>, leaving: Set<SocketAddress>
-    ) -> [EndpointPlace] {
-        let missing = inUse.filter { !next.contains($0.place) && !leaving.contains($0.place.address) }
+    ) -> [EndpointPlan] {
+        let missing = inUse.filter { !next.contains(EndpointPlace($0.plan)) && !leaving.contains($0.plan.address) }
         let isCollapse = missing.count * 2 > inUse.count
-        return missing.filter { $0.isPassing && ($0.isStale || isCollapse) }.map(\.place)
+        return missing.filter { $0.isPassing && ($0.isStale || isCollapse) }.map(\.plan)
     }
 }
 
@@ -40,8 +40,6 @@ struct EndpointPlace: Hashable {
     init(_ config: EndpointConfig, in snapshot: Snapshot) {
         self.init(address: config.address, unixPath: snapshot.text(config.unixPath).string)
     }
-
-    var plan: EndpointPlan { unixPath.isEmpty ? EndpointPlan(address: address) : EndpointPlan(unixPath: unixPath) }
 }
 
 extension Controller {
@@ -58,7 +56,7 @@ extension Controller {
                 let endpoint = snapshot[cluster.endpoints, $0].pointee
                 let state = health.cell(endpoint.slot).probeState
                 return SelfPreservation.InUse(
-                    place: EndpointPlace(endpoint, in: snapshot),
+                    plan: EndpointPlan(endpoint, in: snapshot),
                     isPassing: endpoint.slot != 0 && state.standing == .passing,
                     isStale: state.isStale)
             }
@@ -70,10 +68,19 @@ extension Controller {
             let kept = SelfPreservation.kept(
                 known, next: Set(cluster.endpoints.map { EndpointPlace($0) }), leaving: Set(cluster.withdrawn))
             if kept.isEmpty { continue }
-            plan.clusters[index].endpoints += kept.map(\.plan)
-            stale[cluster.name] = Set(kept)
+            plan.clusters[index].endpoints += kept
+            stale[cluster.name] = Set(kept.map { EndpointPlace($0) })
         }
         return stale
+    }
+}
+
+extension EndpointPlan {
+    /// As it was published.
+    fileprivate init(_ config: EndpointConfig, in snapshot: Snapshot) {
+        self.init(address: config.address)
+        unixPath = snapshot.text(config.unixPath).string
+        hostname = snapshot.text(config.hostname).string
     }
 }
 

@@ -58,6 +58,7 @@ package enum Resolver {
         plan.routes = routes.plans
         plan.clusters = routes.clusters
         plan.sockets = ListenerSockets.plans(gateways)
+        plan.nameHostsOfHealthChecks()
 
         for gateway in gateways {
             gateway.note(bindFailures: bindFailures)

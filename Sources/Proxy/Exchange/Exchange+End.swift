@@ -12,7 +12,8 @@ extension Exchange {
     func finish() {
         guard let downstream else { return }
         if phase == .relaying {
-            endAttempt(.response(status: status))
+            let grpcStatus = wantsGRPCStatus ? limits.grpcStatus.map { Int8(clamping: $0) } : nil
+            endAttempt(.response(status: status, grpcStatus: grpcStatus ?? -1))
             giveBackUpstream()
         }
         if !requestSent { recorder?.broken() }

@@ -64,7 +64,7 @@ extension Exchange {
     ) {
         status = response.head.status
         headAt = worker.loop.now
-        if limits.awaitsOutcome, isGRPC { noteGRPCStatus(response, upstream.headBytes) }
+        if wantsGRPCStatus { noteGRPCStatus(response, upstream.headBytes) }
         addSessionFields()
         upstreamPersists = response.head.persistence == .keepAlive
         var framing: OutgoingFraming
@@ -111,7 +111,7 @@ extension Exchange {
         charge(.response, responseBody &- before)
         switch progress {
         case .complete:
-            if limits.awaitsOutcome { limits.grpcStatus = upstream.grpcStatus ?? limits.grpcStatus }
+            if wantsGRPCStatus { limits.grpcStatus = upstream.grpcStatus ?? limits.grpcStatus }
             finish()
         case .waiting: break
         case .unfinished: worker.loop.again(upstream)

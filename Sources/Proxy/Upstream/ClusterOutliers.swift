@@ -70,6 +70,9 @@ final class ClusterOutliers {
 }
 
 extension Exchange {
+    /// Somebody judges a call by its own status, not by HTTP's.
+    var wantsGRPCStatus: Bool { isGRPC && (limits.awaitsOutcome || cluster?.outliers != nil) }
+
     /// Tells how an attempt ended, if a policy wants to know.
     @inline(__always) func noteOutcome(_ outcome: AttemptOutcome, at endpoint: Endpoint) {
         if let cluster, let outliers = cluster.outliers {

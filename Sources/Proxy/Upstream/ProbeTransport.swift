@@ -14,7 +14,9 @@ public struct ProbeTransport {
     private let proxyProtocol: ProxyProtocolVersion
     /// Nil too where the settings cannot be used: then there is no connection at all.
     private let context: TLSContext?
-    private let serverName: String
+    private var serverName: String
+    /// The certificate must be for ``serverName``, since the context names nobody.
+    private let verifiesServerName: Bool
 
     /// Which clusters have the same: those of equal value.
     public struct Identity: Hashable {
@@ -37,11 +39,21 @@ public struct ProbeTransport {
         guard isSecure else {
             context = nil
             serverName = ""
+            verifiesServerName = false
             return
         }
         let tls = snapshot[config.tls, 0].pointee
         context = try? snapshot.clientContext(tls, patterns)
         serverName = snapshot.text(tls.serverName).string
+        verifiesServerName = tls.verifiesServerName
+    }
+
+    /// The same for an endpoint that has a name of its own, unless one is written for all.
+    public func named(_ name: String) -> ProbeTransport {
+        guard isSecure, serverName.isEmpty, !name.isEmpty else { return self }
+        var own = self
+        own.serverName = name
+        return own
     }
 
     /// Begins to connect; `owner` is told the outcome, never within this call.
@@ -53,7 +65,8 @@ public struct ProbeTransport {
         var security: Connector.Security?
         if isSecure {
             guard let context else { throw Errno(EPROTO) }
-            security = Connector.Security(context: context, serverName: serverName, resuming: nil)
+            security = Connector.Security(
+                context: context, serverName: serverName, verifiesServerName: verifiesServerName, resuming: nil)
         }
         var preamble = ByteBuffer()
         switch proxyProtocol {

@@ -48,8 +48,10 @@ public struct ActiveCheckPlan: Hashable, Sendable {
 
 /// `healthCheck.active.http`.
 public struct HTTPProbePlan: Hashable, Sendable {
-    /// The Host field; empty: the name that the endpoint goes by, else the address.
+    /// The Host field; empty: the endpoint's own name, else ``routeHostname``, else its address.
     public var hostname = ""
+    /// Of the first route that uses the backend under this policy; empty: it serves every host.
+    public var routeHostname = ""
     public var path: String
     public var method = "GET"
     public var requestBody: [UInt8] = []

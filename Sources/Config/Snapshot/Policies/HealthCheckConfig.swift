@@ -21,6 +21,7 @@ public struct ActiveCheckConfig: BitwiseCopyable, Sendable {
     public var healthyThreshold: UInt32
     public var port: UInt16
     public var hostname: TextRef
+    public var routeHostname: TextRef
     /// Of gRPC: the service.
     public var path: TextRef
     public var method: TextRef
@@ -48,13 +49,14 @@ extension SnapshotWriter {
         var config = ActiveCheckConfig(
             kind: .tcp, timeout: plan.timeout, interval: plan.interval, initialJitter: plan.initialJitter,
             unhealthyThreshold: plan.unhealthyThreshold, healthyThreshold: plan.healthyThreshold, port: plan.port,
-            hostname: TextRef(), path: TextRef(), method: TextRef(), sent: TextRef(), expected: TextRef(),
+            hostname: TextRef(), routeHostname: TextRef(), path: TextRef(), method: TextRef(), sent: TextRef(), expected: TextRef(),
             expectedStatuses: Table(), retriableStatuses: Table(), logPath: text(plan.log?.path ?? ""),
             logEvents: plan.log?.events ?? [])
         switch plan.probe {
         case .http(let http):
             config.kind = .http
             config.hostname = text(http.hostname)
+            config.routeHostname = text(http.routeHostname)
             config.path = text(http.path)
             config.method = text(http.method)
             config.sent = octets(http.requestBody)
@@ -83,6 +85,7 @@ extension ActiveCheckPlan {
         case .http:
             var http = HTTPProbePlan(path: snapshot.text(config.path).string)
             http.hostname = snapshot.text(config.hostname).string
+            http.routeHostname = snapshot.text(config.routeHostname).string
             http.method = snapshot.text(config.method).string
             http.requestBody = snapshot.text(config.sent).array
             http.expectedResponse = snapshot.text(config.expected).array
