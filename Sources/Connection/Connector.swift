@@ -14,10 +14,14 @@ public final class Connector: EventSource {
         /// The certificate must be for the server name, which differs from connection to connection.
         public var verifiesServerName: Bool
         public var resuming: TLSResumption?
+        /// The one application protocol that is offered; nil: the context's.
+        public var alpn: StaticString?
 
         public init(
-            context: TLSContext, serverName: String, verifiesServerName: Bool = false, resuming: TLSResumption?
+            context: TLSContext, serverName: String, verifiesServerName: Bool = false, resuming: TLSResumption?,
+            alpn: StaticString? = nil
         ) {
+            self.alpn = alpn
             self.verifiesServerName = verifiesServerName
             self.context = context
             self.serverName = serverName
@@ -48,7 +52,7 @@ public final class Connector: EventSource {
     ///   - preamble: octets that go first, in clear text.
     public init(
         to peer: SocketAddress, unixPath: String = "", timeout: TimeAmount, security: Security?,
-        preamble: consuming ByteBuffer = ByteBuffer(),
+        preamble: consuming ByteBuffer = ByteBuffer(), options: SocketOptions = SocketOptions(),
         owner: ConnectionOwner, resources: ConnectionResources
     ) throws(Errno) {
         self.peer = peer
@@ -56,7 +60,7 @@ public final class Connector: EventSource {
         self.resources = resources
         self.security = security
         self.preamble = preamble
-        fd = try (unixPath.isEmpty ? Socket.connect(peer) : Socket.connect(path: unixPath)).release()
+        fd = try (unixPath.isEmpty ? Socket.connect(peer, options) : Socket.connect(path: unixPath)).release()
         super.init()
         resources.loop.add(fd, self)
         resources.loop.setDeadline(self, resources.loop.now + timeout)
@@ -76,7 +80,8 @@ public final class Connector: EventSource {
             channel = TLSChannel(
                 TLSSession(
                     client: security.context, serverName: security.serverName,
-                    verifiesServerName: security.verifiesServerName, resuming: security.resuming))
+                    verifiesServerName: security.verifiesServerName, resuming: security.resuming,
+                    alpn: security.alpn))
             phase = .handshaking
             handshake()
         case .handshaking:

@@ -163,12 +163,15 @@ public enum Socket {
     }
 
     /// Begins a connection; it is made, or failed, when epoll says that the socket can be written.
-    public static func connect(_ address: SocketAddress) throws(Errno) -> OwnedFD {
+    public static func connect(
+        _ address: SocketAddress, _ options: SocketOptions = SocketOptions()
+    ) throws(Errno) -> OwnedFD {
         let family = address.ip.isV4 ? AF_INET : AF_INET6
         let raw = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard raw >= 0 else { throw Errno(errno) }
         let fd = OwnedFD(adopting: raw)
         set(raw, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+        if !options.isEmpty { options.apply(to: raw) }
         if withSockaddr(address, { Glibc.connect(raw, $0, $1) }) != 0, errno != EINPROGRESS { throw Errno(errno) }
         return fd
     }

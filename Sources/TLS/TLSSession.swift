@@ -73,9 +73,10 @@ public final class TLSSession {
     ///   - serverName: sent as Server Name Indication; nil, empty or an IP address: none (RFC 6066, section 3).
     ///   - verifiesServerName: the certificate must be for this name, where the context itself names none.
     ///   - resuming: a session of the same context and name; one of others, or one that is used up, is passed over.
+    ///   - alpn: the one protocol that is offered, in place of the context's; `h2`, say.
     public init(
         client context: TLSContext, serverName: String?, verifiesServerName: Bool = false,
-        resuming: TLSResumption? = nil
+        resuming: TLSResumption? = nil, alpn: StaticString? = nil
     ) {
         front = nil
         self.context = context
@@ -85,6 +86,10 @@ public final class TLSSession {
         begin(context.variant(for: nil))
         guard let ssl else { return }
         SSL_set_connect_state(ssl)
+        if let alpn {
+            let octets = [UInt8(alpn.utf8CodeUnitCount)] + ByteView(alpn).array
+            SSL_set_alpn_protos(ssl, octets, UInt32(octets.count))
+        }
         if let serverName, !serverName.isEmpty, IPAddress(serverName) == nil { _ = sluice_server_name(ssl, serverName) }
         if let session = resuming?.use(by: context, serverName: self.serverName) { resume(session) }
     }

@@ -29,8 +29,8 @@ public struct RetryBudget: @unchecked Sendable {
 
     /// Octets that all workers share.
     public static let commonSize = buckets * MemoryLayout<UInt64>.stride
-    /// Octets of each worker's own: requests by second, and how many retries are under way.
-    public static let ownSize = buckets * MemoryLayout<UInt64>.stride + 64
+    /// Octets of each worker's own.
+    public static let ownSize = buckets * MemoryLayout<UInt64>.stride
 
     /// - Parameters:
     ///   - common: `commonSize` octets of shared memory, zero at first.
@@ -58,7 +58,6 @@ public struct RetryBudget: @unchecked Sendable {
     private func own(_ worker: Int) -> UnsafeMutablePointer<UInt64> {
         (rows + worker * stride).assumingMemoryBound(to: UInt64.self)
     }
-    private var underWay: Int { Self.buckets }
 
     /// A request goes to the backend for the first time.
     public func requestBegan(now: Instant) {
@@ -76,10 +75,6 @@ public struct RetryBudget: @unchecked Sendable {
         add(-1, second)
         return false
     }
-
-    /// Gives back what ``takeRetry(now:)`` took: no attempt came of it.
-    /// - Parameter taken: when it was taken.
-    public func giveBackRetry(taken: Instant) { add(-1, Self.second(taken)) }
 
     private func add(_ change: Int64, _ second: UInt64) {
         let word = sharedWord(Int(second % UInt64(Self.buckets)))
@@ -121,15 +116,6 @@ public struct RetryBudget: @unchecked Sendable {
         }
         return sum
     }
-
-    // MARK: retries under way
-
-    /// A retry is sent; it ends with ``retryEnded()``. For limits on those that run at once.
-    public func retryBegan() { own(worker)[underWay] &+= 1 }
-    public func retryEnded() { own(worker)[underWay] &-= 1 }
-
-    /// Of all workers.
-    public var retriesNow: Int { (0..<workers).reduce(0) { $0 + Int(clamping: own($1)[underWay]) } }
 
     // MARK: for those who look
 

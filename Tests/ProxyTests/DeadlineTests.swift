@@ -197,11 +197,12 @@ import Testing
             client.forget()
         }
         #expect(harness.total(.upstreamPooledNow) == 2)
+        harness.worker.limits.streamIdle = Self.soon
         clients[0].send("GET /again HTTP/1.1\r\nHost: a\r\n\r\n")
         harness.expect(backends[1], toReceive: "GET /again ")
-        harness.worker.limits.streamIdle = Self.soon
+        backends[1].forget()
         backends[1].send("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
-        harness.expect(backends[0], toReceive: "GET /again ")
+        harness.expect(backends[1], toReceive: "GET /again ")
         harness.expect(clients[0], toReceive: "HTTP/1.1 504 ")
         harness.expectNothingUnderWay()
     }

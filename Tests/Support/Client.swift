@@ -43,7 +43,7 @@ public enum ClientError: Error, CustomStringConvertible {
 /// A raw HTTP/1.1 client on one connection: sends any octets, reads exact responses. Every wait is bounded.
 public final class Client: @unchecked Sendable {
     private let fd: OwnedFD
-    private let patience: TimeAmount
+    public var patience: TimeAmount
     private var buffer: [UInt8] = []
     private var at = 0
     private let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 16)

@@ -41,7 +41,7 @@ struct AccessLineTests {
         #expect(
             line(.text)
                 == #"[2026-11-21T14:07:39.123Z] GET "/a?b=c" HTTP/1.1 200 - 7 1234 12.345 0.001 "-" "curl/8" "id-1" "#
-                + #""shop.example" 10.0.0.2:8080 127.0.0.1:5555 http default/shop 0 default/v1:80 1 "-" "/a""# + "\n")
+                + #""shop.example" 10.0.0.2:8080 127.0.0.1:5555 http default/shop 0 default/v1:80 1 "-" "/a" "-""# + "\n")
     }
 
     @Test func textWithoutBackend() {
@@ -57,7 +57,7 @@ struct AccessLineTests {
             $0.minorVersion = 0
         }
         #expect(text.contains(#" HTTP/1.0 404 NR 7 1234 12.345 - "#))
-        #expect(text.hasSuffix(#" - 127.0.0.1:5555 http - - - 0 "-" "/a""# + "\n"))
+        #expect(text.hasSuffix(#" - 127.0.0.1:5555 http - - - 0 "-" "/a" "-""# + "\n"))
     }
 
     @Test(arguments: [(1, 0, "HTTP/1.0"), (1, 1, "HTTP/1.1"), (2, 1, "HTTP/2")] as [(UInt8, UInt8, String)])
@@ -77,7 +77,7 @@ struct AccessLineTests {
                 + #""target":"/a?b=c","path":"/a","protocol":"HTTP/1.1","status":200,"reason":"-","bytes_received":7,"#
                 + #""bytes_sent":1234,"duration_ms":12.345,"upstream_ms":0.001,"peer":"127.0.0.1:5555","#
                 + #""route":"default/shop","rule":"0","backend":"default/v1:80","endpoint":"10.0.0.2:8080","#
-                + #""attempts":1,"request_id":"id-1","user_agent":"curl/8","referer":null,"x_forwarded_for":null}"#
+                + #""attempts":1,"detail":null,"request_id":"id-1","user_agent":"curl/8","referer":null,"x_forwarded_for":null}"#
                 + "\n")
     }
 

@@ -61,29 +61,6 @@ import Upstream
         }
     }
 
-    @Test func whatIsGivenBackIsThereAgain() {
-        with(1) { budgets in
-            for _ in 0..<3 { #expect(budgets[0].takeRetry(now: at(0))) }
-            #expect(!budgets[0].takeRetry(now: at(0)))
-            budgets[0].giveBackRetry(taken: at(0))
-            #expect(budgets[0].takeRetry(now: at(0)))
-            #expect(budgets[0].counted(now: at(0)).retries == 3)
-            // Long gone: nothing to give back.
-            budgets[0].giveBackRetry(taken: at(-20_000))
-            #expect(budgets[0].counted(now: at(0)).retries == 3)
-        }
-    }
-
-    @Test func retriesUnderWayAreThoseOfAll() {
-        with(2) { budgets in
-            for budget in budgets { budget.retryBegan() }
-            budgets[1].retryBegan()
-            #expect(budgets[0].retriesNow == 3)
-            for budget in budgets { budget.retryEnded() }
-            #expect(budgets[1].retriesNow == 1)
-        }
-    }
-
     @Test func whatWasBeforeTheWindowIsForgotten() {
         with(3) { budgets in
             for number in 0..<300 { budgets[number % 3].requestBegan(now: at(0)) }

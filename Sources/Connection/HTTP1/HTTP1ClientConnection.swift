@@ -14,11 +14,21 @@ public final class HTTP1ClientConnection: ClientStream {
     private var isQuiet = true
     /// Who keeps the connection between exchanges.
     private unowned(unsafe) let pool: ConnectionOwner
+    private let terms: UpstreamTerms
+    private let madeAt: Instant
+    /// When its last exchange ended.
+    public private(set) var idleSince: Instant
 
     /// Takes an established connection over, for `owner`'s exchange.
-    public init(_ connector: Connector, owner: ConnectionOwner, pool: ConnectionOwner, resources: ConnectionResources) {
+    public init(
+        _ connector: Connector, owner: ConnectionOwner, pool: ConnectionOwner, terms: UpstreamTerms = UpstreamTerms(),
+        resources: ConnectionResources
+    ) {
         wire = HTTP1Wire(adopting: OwnedFD(adopting: connector.take()), tls: connector.channel)
         self.pool = pool
+        self.terms = terms
+        madeAt = resources.loop.now
+        idleSince = madeAt
         super.init(peer: connector.peer, owner: owner, resources: resources)
         if connector.channel == nil { spliceable = wire.fd }
         wire.note(connector.events, self)
@@ -121,7 +131,7 @@ public final class HTTP1ClientConnection: ClientStream {
         guard keeps else { return close() }
         incoming.dropTrailers(from: &input)
         lookBehindResponse()
-        guard isReusable, pool.returned(self) else { return close() }
+        guard isReusable, !isWornOut, pool.returned(self) else { return close() }
         becomeIdle()
     }
 
@@ -138,8 +148,33 @@ public final class HTTP1ClientConnection: ClientStream {
             && outgoing == .none && pipe == nil
     }
 
+    /// It has carried as many requests, or is as old, as its terms allow.
+    private var isWornOut: Bool {
+        UInt32(clamping: served + 1) >= terms.requests || resources.loop.now >= madeAt + terms.duration
+    }
+
+    /// When it is closed, being idle.
+    private var idleEnd: Instant {
+        let idle = terms.idle(resources)
+        return min(idle > .zero ? idleSince + idle : .distantFuture, madeAt + terms.duration)
+    }
+
+    /// Asks the socket whether the peer has closed the idle connection meanwhile: it may have done so in this very turn.
+    /// False: it has, and the pool was told.
+    public func confirm() -> Bool {
+        precondition(phase == .idle)
+        mayRead = true
+        wire.tls?.socketMayHaveMore = true
+        checkIdle()
+        return phase == .idle
+    }
+
+    /// The end was not our own doing.
+    public var wasEndedByPeer: Bool { peerFinished || failure != nil }
+
     private func becomeIdle() {
         phase = .idle
+        idleSince = resources.loop.now
         served += 1
         owner = pool
         if let response {
@@ -148,8 +183,7 @@ public final class HTTP1ClientConnection: ClientStream {
         }
         reclaimMemory()
         isQuiet = wire.tls == nil
-        resources.loop.setDeadline(
-            self, resources.loop.now + (isQuiet ? resources.terms.limits.upstreamIdle : ConnectionLimits.quietAfter))
+        resources.loop.setDeadline(self, isQuiet ? idleEnd : min(idleEnd, idleSince + ConnectionLimits.quietAfter))
     }
 
     /// The pool lends it to another exchange.
@@ -171,11 +205,10 @@ public final class HTTP1ClientConnection: ClientStream {
 
     public override func deadlinePassed(now: Instant) {
         guard phase == .idle else { return }
-        if !isQuiet {
+        if !isQuiet, now < idleEnd {
             isQuiet = true
             wire.reclaim(self)
-            return resources.loop.setDeadline(
-                self, now + (resources.terms.limits.upstreamIdle - ConnectionLimits.quietAfter))
+            return resources.loop.setDeadline(self, idleEnd)
         }
         close()
         pool.closed(self)

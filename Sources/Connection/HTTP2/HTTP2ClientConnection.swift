@@ -19,18 +19,30 @@ public final class HTTP2ClientConnection: HTTP2Connection {
     private var served = 0
     private var idleSince: Instant
     private var isRetired = false
+    let terms: UpstreamTerms
+    private let madeAt: Instant
+    private var keepaliveAt = Instant.distantFuture
+    private var keepaliveAsked: Instant
+    private var keepaliveAnswerBy = Instant.distantFuture
 
     /// Takes an established connection over. `pool` is told when lanes are free again, and when it is closed.
-    public init(_ connector: Connector, scheme: Scheme, pool: ConnectionOwner, resources: ConnectionResources) {
+    public init(
+        _ connector: Connector, scheme: Scheme, pool: ConnectionOwner, terms: UpstreamTerms = UpstreamTerms(),
+        resources: ConnectionResources
+    ) {
         peer = connector.peer
         self.scheme = scheme
         self.pool = pool
+        self.terms = terms
         idleSince = resources.loop.now
+        madeAt = idleSince
+        keepaliveAsked = idleSince
         super.init(
             adopting: OwnedFD(adopting: connector.take()), tls: connector.channel, side: .client,
-            limits: resources.terms.limits.forHTTP2Upstream, resources: resources)
+            limits: terms.http2Limits(resources), resources: resources)
         note(connector.events)
         resources.loop.replace(descriptor, self)
+        setKeepalive()
         arm()
         sendLater()
     }
@@ -45,7 +57,10 @@ public final class HTTP2ClientConnection: HTTP2Connection {
     }
 
     /// Whether it can carry further requests at all, now or when others are done.
-    public var isReusable: Bool { phase == .open && !isRetired && session.canOpen }
+    public var isReusable: Bool {
+        phase == .open && !isRetired && UInt32(clamping: served) < terms.requests
+            && resources.loop.now < madeAt + terms.duration && session.canOpen
+    }
     public var isClosed: Bool { phase == .closed }
     /// Exchanges under way.
     public var lanesInUse: Int { session.lanes.count + reserved }
@@ -118,13 +133,42 @@ public final class HTTP2ClientConnection: HTTP2Connection {
 
     // MARK: deadlines and the end
 
-    override var sideDeadline: Instant {
-        lanesInUse == 0 ? idleSince + resources.terms.limits.upstreamIdle : .distantFuture
+    override var sideDeadline: Instant { min(idleEnd, min(keepaliveAt, keepaliveAnswerBy)) }
+
+    /// When it is closed, if nothing is on it.
+    private var idleEnd: Instant {
+        guard lanesInUse == 0 else { return .distantFuture }
+        let idle = terms.idle(resources)
+        return min(idle > .zero ? idleSince + idle : .distantFuture, madeAt + terms.duration)
     }
 
     override func sideDeadlinePassed(now: Instant) {
+        if now >= keepaliveAnswerBy {
+            guard lastHeard > keepaliveAsked else { return lost() }
+            keepaliveAnswerBy = .distantFuture
+        }
+        if now >= keepaliveAt {
+            keepaliveAsked = now
+            keepaliveAnswerBy = now + terms.http2Keepalive.timeout
+            session.ping(0)
+            setKeepalive()
+        }
+        guard now >= idleEnd else { return }
         retire()
         finish()
+    }
+
+    private func setKeepalive() {
+        guard terms.http2Keepalive.isOn else { return }
+        // Chance enough to spread what was made together.
+        let chance = UInt64(bitPattern: keepaliveAsked.nanoseconds) &* 0x9E37_79B9_7F4A_7C15 >> 16
+        keepaliveAt = terms.http2Keepalive.next(after: keepaliveAsked, heard: lastHeard, chance: chance)
+    }
+
+    /// Reads what has come, so that an end of which nobody has told yet is known. False: it cannot take a request now.
+    public func confirm() -> Bool {
+        ready(.anyForReading)
+        return freeLanes > 0
     }
 
     /// Takes no further requests; closes when the last one is done.

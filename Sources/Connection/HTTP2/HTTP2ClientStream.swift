@@ -92,7 +92,10 @@ public final class HTTP2ClientStream: ClientStream {
     }
 
     private func readHead(on lane: HTTP2Lane) -> HeadEvent {
-        if let refusal = lane.refusal { return .refused(refusal) }
+        if let refusal = lane.refusal {
+            if keeper.terms.endsOnInvalidMessage { keeper.terminate(.protocolError) }
+            return .refused(refusal)
+        }
         guard headOctets > 0 else {
             if failure != nil { return .failed }
             return lane.peerEnded ? .endOfFile : .waiting

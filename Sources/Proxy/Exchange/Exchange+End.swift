@@ -158,7 +158,11 @@ extension Exchange {
         sendingHasFailed = false
         requestBody = 0
         responseBody = 0
-        recorder = nil
+        if let recorder {
+            recorder.reset()
+            spareRecorder = recorder
+            self.recorder = nil
+        }
         replayed = 0
         tunnelRequestEnded = false
         tunnelResponseEnded = false
@@ -167,7 +171,6 @@ extension Exchange {
         connectFailures = 0
         retriesLeft = 0
         retriesMade = 0
-        isRetry = false
         replayedOnFresh = false
         status = 0
         reason = .none

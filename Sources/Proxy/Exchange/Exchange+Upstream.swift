@@ -18,7 +18,12 @@ extension Exchange {
         }
         // An idempotent request is also sent again when a reused connection turns out dead.
         if hasBody, retriesLeft > 0 || message.head.method.isIdempotent, !message.head.upgradesToWebSocket {
-            tapForBody().keepsForReplay = true
+            let recorder = tapForBody()
+            recorder.keepsForReplay = true
+            // A buffer that has taken the whole body already knows better.
+            if let limit = clusterTraffic?.pointee.connection.bufferLimit, limit > 0, recorder.kept.isEmpty {
+                recorder.limit = Int(limit)
+            }
         }
     }
 
@@ -31,7 +36,8 @@ extension Exchange {
 
     func tapForBody() -> BodyRecorder {
         if let recorder { return recorder }
-        let made = BodyRecorder()
+        let made = spareRecorder ?? BodyRecorder(worker.resources)
+        spareRecorder = nil
         recorder = made
         return made
     }
@@ -60,7 +66,10 @@ extension Exchange {
         }
         worker.liveState.requestBegan(target.slot)
         worker.statistics.increment(.upstreamRequestsNow)
-        if !fresh, let stream = target.lease(for: self) {
+        if !fresh,
+            let stream = target.lease(
+                for: self, version: clientVersion, canBeRepeated: canBeRepeated)
+        {
             worker.statistics.increment(.upstreamReuses)
             upstream = stream
             phase = .awaitingHead
@@ -88,11 +97,11 @@ extension Exchange {
     /// Where no descriptor is left, the connections that nobody uses go first.
     private func connect(to target: Endpoint, fresh: Bool) throws(Errno) {
         do throws(Errno) {
-            try target.connect(for: self, alone: fresh, preamble: preamble(to: target))
+            try target.connect(for: self, version: clientVersion, alone: fresh, preamble: preamble(to: target))
         } catch {
             guard error.code == EMFILE || error.code == ENFILE else { throw error }
             worker.clusters.closeIdle()
-            try target.connect(for: self, alone: fresh, preamble: preamble(to: target))
+            try target.connect(for: self, version: clientVersion, alone: fresh, preamble: preamble(to: target))
         }
     }
 
@@ -122,6 +131,17 @@ extension Exchange {
         sendingHasFailed = false
         replayed = 0
         connection.headWritten(framing: requestFraming(message))
+    }
+
+    /// The version of HTTP by which the request came; gRPC in whatever form is HTTP/2's.
+    var clientVersion: UInt8 {
+        isGRPC || grpcWeb?.isTranslated == true ? 2 : downstream?.majorVersion ?? 0
+    }
+
+    /// A connection that dies under the request, before an answer, costs nothing but time: see ``upstreamLost()``.
+    private var canBeRepeated: Bool {
+        guard let message = downstream?.request else { return false }
+        return message.head.method.isIdempotent && (message.head.framing == .none || recorder?.isWhole == true)
     }
 
     /// Hands on what the client has sent, as far as the endpoint takes it.

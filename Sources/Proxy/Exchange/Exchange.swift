@@ -86,6 +86,8 @@ final class Exchange: ConnectionOwner {
     var requestBody: UInt64 = 0
     var responseBody: UInt64 = 0
     var recorder: BodyRecorder?
+    /// That of an earlier request, empty.
+    var spareRecorder: BodyRecorder?
     /// Octets of the recorder's that this attempt has sent again.
     var replayed = 0
     var tunnelRequestEnded = false
@@ -100,8 +102,6 @@ final class Exchange: ConnectionOwner {
     var retriesLeft: UInt32 = 0
     /// Attempts that a policy asked for.
     var retriesMade: UInt32 = 0
-    /// The present attempt is one of them.
-    var isRetry = false
     var replayedOnFresh = false
     /// What had passed on the upstream connection before this attempt.
     var sentBefore: UInt64 = 0

@@ -47,7 +47,7 @@ final class Hedge: ConnectionOwner {
         worker.liveState.requestBegan(target.slot)
         worker.statistics.increment(.upstreamRequestsNow)
         worker.statistics.increment(.hedges)
-        if let stream = target.lease(for: self) {
+        if let stream = target.lease(for: self, version: exchange.clientVersion) {
             worker.statistics.increment(.upstreamReuses)
             return begin(on: stream)
         }
@@ -55,7 +55,7 @@ final class Hedge: ConnectionOwner {
         let limit = startedAt + (target.transport.connectTimeout ?? worker.limits.connect)
         worker.loop.setDeadline(self, min(limit, attemptDeadline))
         do throws(Errno) {
-            try target.connect(for: self, preamble: exchange.preamble(to: target))
+            try target.connect(for: self, version: exchange.clientVersion, preamble: exchange.preamble(to: target))
         } catch {
             fail(.connectFailed)
         }

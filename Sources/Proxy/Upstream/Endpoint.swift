@@ -46,9 +46,12 @@ final class Endpoint: ConnectionOwner {
     private var resumption: TLSResumption?
     private var nextWarning = Instant(nanoseconds: 0)
     private let worker: Worker
+    /// How long the endpoint keeps idle connections.
+    private var patience = IdlePatience()
 
     private struct Waiting {
         let connector: Connector
+        let wanted: BackendProtocol
         /// Others may join: it will be of HTTP/2, as far as is known.
         var isShared: Bool
         var owners: [ConnectionOwner]
@@ -98,16 +101,46 @@ final class Endpoint: ConnectionOwner {
     // MARK: streams for exchanges
 
     /// A stream on a connection that exists. Nil: none is free; see ``connect(for:alone:preamble:)``.
-    func lease(for owner: ConnectionOwner) -> ClientStream? {
+    /// - Parameters:
+    ///   - canBeRepeated: a connection that turns out dead costs time alone. Otherwise it is asked before whether it still is
+    ///     one, and none is taken that has been idle for nearly as long as the endpoint keeps them.
+    ///   - version: of HTTP, by which the client's request came; 0: whichever.
+    func lease(for owner: ConnectionOwner, version: UInt8 = 0, canBeRepeated: Bool = true) -> ClientStream? {
         guard transport.proxyProtocol == .none else { return nil }
-        if let connection = idle.popLast() {
+        let wanted = self.wanted(version)
+        if wanted != .http2, let connection = canBeRepeated ? idle.last : confirmedIdle() {
+            idle.removeLast()
             worker.statistics.decrement(.upstreamPooledNow)
             connection.becomeBusy(owner: owner)
             return connection
         }
+        if wanted == .http1 { return nil }
         // The newest first, so that those from a time of many exchanges become idle and go.
         guard let connection = multiplexed.last(where: { $0.freeLanes > 0 }) else { return nil }
+        // With others on it, it is alive as far as anybody can know.
+        if !canBeRepeated, connection.lanesInUse == 0, !connection.confirm() {
+            return multiplexed.last { $0.freeLanes > 0 }?.openStream(owner: owner)
+        }
         return connection.openStream(owner: owner)
+    }
+
+    /// What is spoken for a request of this version (BackendTrafficPolicy `useClientProtocol`).
+    private func wanted(_ version: UInt8) -> BackendProtocol {
+        guard transport.usesClientProtocol, version > 0, transport.backendProtocol != .opaque else {
+            return transport.backendProtocol
+        }
+        return version == 2 ? .http2 : .http1
+    }
+
+    /// The most recently used idle connection of HTTP/1.1, if it is safe to use.
+    private func confirmedIdle() -> HTTP1ClientConnection? {
+        while let connection = idle.last {
+            let age = worker.loop.now - connection.idleSince
+            // The others have been idle for longer.
+            if patience.isRunningOut(at: age) { return nil }
+            if connection.confirm() { return connection }
+        }
+        return nil
     }
 
     /// Makes a connection; `owner` is told by `connected` or `connectFailed`, never within this call.
@@ -115,26 +148,31 @@ final class Endpoint: ConnectionOwner {
     ///   - alone: not on a connection that others wait for too.
     ///   - preamble: a PROXY header, which makes the connection this owner's alone.
     func connect(
-        for owner: ConnectionOwner, alone: Bool = false, preamble: consuming ByteBuffer = ByteBuffer()
+        for owner: ConnectionOwner, version: UInt8 = 0, alone: Bool = false,
+        preamble: consuming ByteBuffer = ByteBuffer()
     ) throws(Errno) {
-        let isShared = speaksHTTP2 && !alone && preamble.isEmpty
+        let wanted = self.wanted(version)
+        let isShared = speaksHTTP2(wanted) && !alone && preamble.isEmpty
         if isShared,
-            let place = waiting.firstIndex(where: { $0.isShared && $0.owners.count < Self.waitersLimit })
+            let place = waiting.firstIndex(where: {
+                $0.isShared && $0.wanted == wanted && $0.owners.count < Self.waitersLimit
+            })
         {
             waiting[place].owners.append(owner)
             return
         }
         let connector = try Connector(
             to: address, unixPath: unixPath, timeout: transport.connectTimeout ?? worker.limits.connect,
-            security: try transport.security(resuming: resumption),
-            preamble: preamble, owner: self, resources: worker.resources)
+            security: try transport.security(
+                resuming: resumption, only: transport.usesClientProtocol ? wanted : nil),
+            preamble: preamble, options: transport.terms.socket, owner: self, resources: worker.resources)
         if resumption?.isSingleUse == true { resumption = nil }
-        waiting.append(Waiting(connector: connector, isShared: isShared, owners: [owner]))
+        waiting.append(Waiting(connector: connector, wanted: wanted, isShared: isShared, owners: [owner]))
     }
 
     /// Whether a new connection is expected to carry several streams.
-    private var speaksHTTP2: Bool {
-        switch transport.backendProtocol {
+    private func speaksHTTP2(_ wanted: BackendProtocol) -> Bool {
+        switch wanted {
         case .http1, .opaque: false
         case .http2: true
         case .negotiated: negotiated != .http1
@@ -155,14 +193,15 @@ final class Endpoint: ConnectionOwner {
 
     override func established(_ connector: Connector) {
         worker.statistics.upstreamConnected(endpoint: slot)
-        switch chosen(by: connector) {
+        let wanted = waiting.first { $0.connector === connector }?.wanted ?? transport.backendProtocol
+        switch chosen(by: connector, wanted) {
         case .http2:
             let scheme: Scheme = transport.isSecure ? .https : .http
             let connection = HTTP2ClientConnection(
-                connector, scheme: scheme, pool: self, resources: worker.resources)
+                connector, scheme: scheme, pool: self, terms: transport.terms, resources: worker.resources)
             multiplexed.append(connection)
             forEach(of: connector) { owner in
-                guard connection.freeLanes > 0 else { return connectAgain(for: owner) }
+                guard connection.freeLanes > 0 else { return connectAgain(for: owner, wanted) }
                 owner.connected(connection.openStream(owner: owner))
             }
             // Made for one client's PROXY header, or under settings that are not in force any more.
@@ -171,9 +210,11 @@ final class Endpoint: ConnectionOwner {
             var isTaken = false
             forEach(of: connector) { owner in
                 // HTTP/2 was expected, and each of the others needs a connection of its own now.
-                guard !isTaken else { return connectAgain(for: owner) }
+                guard !isTaken else { return connectAgain(for: owner, wanted) }
                 isTaken = true
-                owner.connected(HTTP1ClientConnection(connector, owner: owner, pool: self, resources: worker.resources))
+                owner.connected(
+                    HTTP1ClientConnection(
+                        connector, owner: owner, pool: self, terms: transport.terms, resources: worker.resources))
             }
         }
     }
@@ -197,19 +238,19 @@ final class Endpoint: ConnectionOwner {
 
     /// What is spoken on a new connection: what is written, or what the endpoint chose by ALPN. One that does not know
     /// ALPN is taken at the manifest's word.
-    private func chosen(by connector: Connector) -> BackendProtocol {
+    private func chosen(by connector: Connector, _ wanted: BackendProtocol) -> BackendProtocol {
         let selected = connector.channel?.session.applicationProtocol ?? .empty
-        switch transport.backendProtocol {
+        switch wanted {
         case .negotiated:
             negotiated = selected.equals(ByteView("h2")) ? .http2 : .http1
             return negotiated
-        case .http1, .http2, .opaque: return transport.backendProtocol
+        case .http1, .http2, .opaque: return wanted
         }
     }
 
-    private func connectAgain(for owner: ConnectionOwner) {
+    private func connectAgain(for owner: ConnectionOwner, _ wanted: BackendProtocol) {
         do throws(Errno) {
-            try connect(for: owner)
+            try connect(for: owner, version: wanted == .http2 ? 2 : wanted == .http1 ? 1 : 0)
         } catch {
             owner.connectFailed(.refused(error))
         }
@@ -238,6 +279,7 @@ final class Endpoint: ConnectionOwner {
 
     override func closed(_ connection: HTTP1ClientConnection) {
         guard let index = idle.lastIndex(where: { $0 === connection }) else { return }
+        if connection.wasEndedByPeer { patience.ended(after: worker.loop.now - connection.idleSince) }
         idle.remove(at: index)
         worker.statistics.decrement(.upstreamPooledNow)
     }

@@ -19,7 +19,9 @@ struct UpstreamTransport {
     var verifiesServerName = false
     /// Until a connection can be used; nil: ``ExchangeLimits/connect``.
     var connectTimeout: TimeAmount?
-    var connection = UpstreamConnectionSettings()
+    var terms = UpstreamTerms()
+    /// HTTP/2 for requests that came by it, HTTP/1.1 for all others (BackendTrafficPolicy `useClientProtocol`).
+    var usesClientProtocol = false
 
     init(_ config: ClusterConfig, in snapshot: Snapshot, _ contexts: TLSContexts) {
         backendProtocol = config.backendProtocol
@@ -29,7 +31,8 @@ struct UpstreamTransport {
         if !config.traffic.isEmpty {
             let traffic = snapshot[config.traffic, 0]
             if traffic.pointee.connectTimeout.isWritten { connectTimeout = traffic.pointee.connectTimeout.amount }
-            connection = traffic.pointee.connection
+            terms = UpstreamTerms(traffic.pointee.connection)
+            usesClientProtocol = traffic.pointee.connection.usesClientProtocol
         }
         if isSecure {
             let tls = snapshot[config.tls, 0].pointee
@@ -49,11 +52,13 @@ struct UpstreamTransport {
     }
 
     /// What a connection's handshake needs; nil: clear text. Settings that cannot be used never lead to clear text.
-    func security(resuming: TLSResumption?) throws(Errno) -> Connector.Security? {
+    /// - Parameter only: the one protocol that the request may be sent by; nil: what the settings offer.
+    func security(resuming: TLSResumption?, only: BackendProtocol? = nil) throws(Errno) -> Connector.Security? {
         guard isSecure else { return nil }
         guard let context else { throw Errno(EPROTO) }
         return Connector.Security(
-            context: context, serverName: serverName, verifiesServerName: verifiesServerName, resuming: resuming)
+            context: context, serverName: serverName, verifiesServerName: verifiesServerName, resuming: resuming,
+            alpn: only.flatMap { $0 == .http2 ? "h2" : $0 == .http1 ? "http/1.1" : nil })
     }
 
     /// What an endpoint is told before everything else (BackendTrafficPolicy `proxyProtocol`); empty where it is told nothing.
@@ -79,6 +84,30 @@ struct UpstreamTransport {
     func isSame(as other: UpstreamTransport) -> Bool {
         backendProtocol == other.backendProtocol && proxyProtocol == other.proxyProtocol && isSecure == other.isSecure
             && context === other.context && serverName == other.serverName
-            && verifiesServerName == other.verifiesServerName
+            && verifiesServerName == other.verifiesServerName && terms == other.terms
+            && usesClientProtocol == other.usesClientProtocol
+    }
+}
+
+extension UpstreamTerms {
+    /// As a policy has them.
+    init(_ settings: UpstreamConnectionSettings) {
+        self.init()
+        idle = settings.idleTimeout
+        if settings.maxDuration > .zero { duration = settings.maxDuration }
+        if settings.maxRequests > 0 { requests = settings.maxRequests }
+        socket.buffer = CInt(clamping: settings.socketBufferLimit)
+        socket.keepsAlive = settings.tcpKeepalive.isOn
+        socket.keepaliveIdle = CInt(clamping: settings.tcpKeepalive.idleTime)
+        socket.keepaliveInterval = CInt(clamping: settings.tcpKeepalive.interval)
+        socket.keepaliveProbes = CInt(clamping: settings.tcpKeepalive.probes)
+        initialStreamWindowSize = settings.http2.initialStreamWindowSize
+        initialConnectionWindowSize = settings.http2.initialConnectionWindowSize
+        maxConcurrentStreams = settings.http2.maxConcurrentStreams
+        endsOnInvalidMessage = settings.http2.endsConnectionOnInvalidMessage
+        http2Keepalive.interval = settings.http2.pingInterval
+        http2Keepalive.idleInterval = settings.http2.pingIdleInterval
+        http2Keepalive.jitter = Int(settings.http2.pingJitterPercent)
+        if settings.http2.pingTimeout > .zero { http2Keepalive.timeout = settings.http2.pingTimeout }
     }
 }
