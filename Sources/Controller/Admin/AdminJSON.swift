@@ -180,6 +180,13 @@ enum AdminJSON {
 
     private static func writeWorkers(_ controller: Controller, to json: inout JSONWriter) {
         json.field("controllerRestarts", UInt64(controller.controllerRestarts))
+        if let service = controller.options.rateLimitService {
+            json.key("rateLimitService")
+            json.beginObject()
+            json.field("address", service)
+            json.field("workersConnected", controller.reader.total(.rateLimitServiceNow))
+            json.endObject()
+        }
         json.key("workers")
         json.beginArray()
         let reader = controller.reader

@@ -46,6 +46,12 @@ enum AdminText {
         lines.append(
             "connections    \(reader.total(.downstreamConnectionsNow)) downstream, "
                 + "\(reader.total(.upstreamPooledNow)) kept to backends")
+        if let service = controller.options.rateLimitService {
+            let count = reader.total(.rateLimitServiceNow)
+            lines.append(
+                "rate limits    global ones in Redis at \(service): "
+                    + (count > 0 ? "\(count) workers connected" : "away, counted in this gateway"))
+        }
         backends(controller, &lines)
         return lines.joined(separator: "\n") + "\n"
     }

@@ -45,6 +45,8 @@ public struct RunOptions: Equatable, Sendable {
     public var rateLimitRedis: String?
     /// Octets that all processes together may take; nil: what their group of processes may (cgroups(7)).
     public var memoryLimit: UInt64?
+    /// The same server as it may be shown: without user and password.
+    public var rateLimitService: String?
     /// Reload when the files change.
     public var watch = false
 

@@ -45,9 +45,7 @@ extension Exchange {
         let traffic = snapshot[rule.pointee.traffic, 0]
         endConcurrency(traffic)
         if limits.awaitsOutcome { noteOutcome(traffic) }
-        if !traffic.pointee.rateLimit.isEmpty, snapshot[traffic.pointee.rateLimit, 0].pointee.chargesResponses {
-            chargeResponse()
-        }
+        if limits.chargesResponse { chargeResponse() }
     }
 
     private func endConcurrency(_ traffic: UnsafePointer<RouteTrafficConfig>) {
@@ -71,9 +69,9 @@ extension Exchange {
 
     private func noteOutcome(_ traffic: UnsafePointer<RouteTrafficConfig>) {
         // What never came to a backend says nothing of it: refused by a limit, or the client went.
-        guard reason != .rateLimited, reason != .downstreamTermination, !traffic.pointee.admissionControl.isEmpty else {
-            return
-        }
+        if reason == .rateLimited || reason == .downstreamTermination { return }
+        if reason == .upstreamOverflow, attempts == 0 { return }
+        guard !traffic.pointee.admissionControl.isEmpty else { return }
         let plan = snapshot[traffic.pointee.admissionControl, 0]
         let now = worker.loop.now
         worker.liveState.limits.successes(traffic.pointee.identity, now: now).record(

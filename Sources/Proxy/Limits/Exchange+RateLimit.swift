@@ -13,7 +13,10 @@ extension Exchange {
         let config = snapshot[traffic.pointee.rateLimit, 0]
         if !config.pointee.local.isEmpty, !passLocal(config.pointee.local) { return limited() }
         if !config.pointee.global.isEmpty {
-            if config.pointee.chargesResponses { limits.isOpen = true }
+            if config.pointee.chargesResponses {
+                limits.chargesResponse = true
+                limits.isOpen = true
+            }
             switch ask(config.pointee.global) {
             case .asked: return .waiting
             case .unaskable: worker.statistics.increment(.rateLimitFallbacks)

@@ -14,6 +14,8 @@ struct LimitUse: ~Copyable {
     var ticket: UInt64 = 0
     /// One of them said that its limit is used up.
     var isRefusedElsewhere = false
+    /// Some rule counts the response, too.
+    var chargesResponse = false
 
     // Admission control, adaptive concurrency.
     var awaitsOutcome = false
@@ -58,6 +60,7 @@ struct LimitUse: ~Copyable {
         unanswered = 0
         ticket = 0
         isRefusedElsewhere = false
+        chargesResponse = false
         awaitsOutcome = false
         concurrencyBegan = nil
         grpcStatus = nil

@@ -13,6 +13,9 @@ public struct RateWindow: BitwiseCopyable, Equatable, Sendable {
     public static let ticks: UInt64 = 1000
     /// Refusals within these last ticks of a window make the next one a paced one.
     static let lateTicks: UInt64 = 50
+    /// In a paced window so much of it is given ahead: requests that come in bunches take their share all the same, and
+    /// nothing is left over when no request comes in the last moments.
+    static let aheadTicks: UInt64 = 100
     /// Starts are kept modulo this; a window that was left alone for a million of windows may be taken for a fresh one.
     private static let modulus: UInt64 = 1 << 30
 
@@ -73,7 +76,7 @@ public struct RateWindow: BitwiseCopyable, Equatable, Sendable {
 
     /// What an evenly given share has come to, rounded up: of a small limit the first part is there at once.
     private static func share(_ limit: UInt32, _ elapsed: UInt64) -> UInt64 {
-        (UInt64(limit) * (elapsed + 1) + ticks - 1) / ticks
+        (UInt64(limit) * min(ticks, elapsed + aheadTicks) + ticks - 1) / ticks
     }
 
     /// Begins the window that `now` is in.

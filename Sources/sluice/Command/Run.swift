@@ -84,7 +84,9 @@ extension RunOptions {
             case .option("--dns-server"): dnsServers = try reader.value("IP:PORT")
             case .option("--rate-limit-redis"):
                 let text = try reader.value("ADDR")
-                do throws(RedisAddress.Problem) { _ = try RedisAddress(text) } catch {
+                do throws(RedisAddress.Problem) {
+                    rateLimitService = try RedisAddress(text).description
+                } catch {
                     throw UsageError("--rate-limit-redis '\(text)': \(error.text)")
                 }
                 rateLimitRedis = text

@@ -22,7 +22,8 @@ import Testing
         arguments: [1_000, 5_000, 60_000, 60_020, 60_500, 60_999, 59_980] as [Int64], [1, 3, 6] as [Int64])
     func rate(until end: Int64, every step: Int64) {
         let count = passed(stride(from: 0, to: end, by: Int(step)), limit: 100)
-        #expect(abs(Double(count) - Double(end) / 10) <= 2, "\(count) of \(end) ms")
+        // A tenth of the limit may be given ahead.
+        #expect((Double(end) / 10 - 1...Double(end) / 10 + 11).contains(Double(count)), "\(count) of \(end) ms")
     }
 
     @Test("100 a second for 60 seconds are 6,000", arguments: 1...20 as ClosedRange<UInt64>)
@@ -37,6 +38,18 @@ import Testing
             time += mean * 2 * Double(random.next() % 1_000_000) / 1_000_000
         }
         #expect((5_940...6_060).contains(passed(times, limit: 100)), "seed \(seed)")
+    }
+
+    @Test("Requests in bunches take their share", arguments: [10, 20, 50, 90] as [Int64])
+    func bunches(every step: Int64) {
+        var window = RateWindow(word: 0)
+        var count = 0
+        for time in stride(from: 0 as Int64, to: 60_000, by: Int(step)) {
+            for _ in 0..<20 where window.take(1, of: 100, unit: Self.second, now: Self.at(time)).isAllowed {
+                count += 1
+            }
+        }
+        #expect((5_940...6_060).contains(count), "\(count)")
     }
 
     @Test func whoRestsHasAllOfTheLimitAgain() {
@@ -56,7 +69,7 @@ import Testing
         }
         for time in stride(from: 900 as Int64, to: 19_000, by: 50) {
             let inWindow = passed.filter { $0 >= time && $0 < time + 1_000 }.count
-            #expect(inWindow <= 53, "\(inWindow) from \(time)")
+            #expect(inWindow <= 57, "\(inWindow) from \(time)")
         }
     }
 
