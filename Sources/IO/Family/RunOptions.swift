@@ -43,10 +43,10 @@ public struct RunOptions: Equatable, Sendable {
     public var dnsServers: String?
     /// As typed after `--rate-limit-redis`: the server where global rate limits are counted; nil: in this gateway.
     public var rateLimitRedis: String?
-    /// Octets that all processes together may take; nil: what their group of processes may (cgroups(7)).
-    public var memoryLimit: UInt64?
     /// The same server as it may be shown: without user and password.
     public var rateLimitService: String?
+    /// Octets that all processes together may take; nil: what their group of processes may (cgroups(7)).
+    public var memoryLimit: UInt64?
     /// Reload when the files change.
     public var watch = false
 

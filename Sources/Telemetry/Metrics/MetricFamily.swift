@@ -320,7 +320,7 @@ public struct MetricFamily: Sendable {
         }
         text += "\nReason codes (`reason`), as in the access log:\n\n| code | status | meaning |\n| --- | --- | --- |\n"
         for code in ReasonCode.allCases { text += "| `\(code.text)` | \(code.usualStatus) | \(code.meaning) |\n" }
-        text += "\n`OM`, `IH` and `DF` have their place already; "
+        text += "\n`IH` has its place already; "
         text += "this version gives none.\n"
         return text
     }
