@@ -59,6 +59,9 @@ open class ConnectionOwner: Timed {
     /// A pooled connection was closed by its peer, or was idle for too long.
     open func closed(_ connection: HTTP1ClientConnection) {}
 
+    /// The connection is closed, whoever had it: told to its pool, once, within the call that closes it.
+    open func ended(_ connection: HTTP1ClientConnection) {}
+
     /// Further streams may be opened on this connection: others have ended, or its peer allows more.
     open func lanesFreed(_ connection: HTTP2ClientConnection) {}
 

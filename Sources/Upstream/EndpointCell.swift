@@ -1,6 +1,6 @@
 /// What all processes know of one endpoint, whatever clusters use it. Words are atomic; each has the writers that are named.
 public struct EndpointCell: @unchecked Sendable {
-    /// A worker's own part: requests in flight (32 bits), and 32 bits more.
+    /// A worker's own part: requests in flight (32 bits), and connections (32 bits).
     public static let layout = LiveArea.Layout(slots: LiveState.endpointLimit, common: 128, own: 8)
 
     /// Why an endpoint gets no requests, besides ejection. None: it is usable. Written by the controller.

@@ -136,7 +136,32 @@ public struct LiveState: @unchecked Sendable {
 
     /// Requests in flight at an endpoint, of all workers.
     public func inFlight(_ slot: UInt32) -> Int {
-        (0..<endpoints.workerCount).reduce(0) { $0 + Int(inFlight(slot, $1).pointee) }
+        // The workers' parts lie one after the other, two words each.
+        let first = inFlight(slot, 0)
+        var sum: UInt32 = 0
+        for worker in 0..<endpoints.workerCount { sum &+= first[worker &* 2] }
+        return Int(sum)
+    }
+
+    /// The worker whose words are written through this value.
+    public var workerIndex: Int { worker }
+
+    // MARK: connections
+
+    /// Connections to an endpoint, for `perEndpoint.maxConnections`: taken and given back as ``ClusterCell``'s counts are.
+    public func takeConnection(_ slot: UInt32, limit: UInt32) -> Bool {
+        connections(slot).take(.requests, limit: limit)
+    }
+    public func connectionBegan(_ slot: UInt32) { connections(slot).add(.requests) }
+    public func connectionEnded(_ slot: UInt32) { connections(slot).give(.requests) }
+    /// Of all workers.
+    public func connectionCount(_ slot: UInt32) -> Int { connections(slot).sum(.requests) }
+
+    /// The second half of a worker's part.
+    private func connections(_ slot: UInt32) -> ClusterCell {
+        ClusterCell(
+            base: endpoints.own(slot, worker: 0) + 4, stride: endpoints.layout.own, workers: endpoints.workerCount,
+            worker: worker)
     }
 
     /// What all know of an endpoint.

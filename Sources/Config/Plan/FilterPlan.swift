@@ -180,6 +180,8 @@ public struct ClusterPlan: Equatable, Sendable {
     /// What is told first on every connection (BackendTrafficPolicy `proxyProtocol`).
     public var proxyProtocol = ProxyProtocolVersion.none
     public var traffic = ClusterTrafficPlan()
+    /// Serves only what backends of the first priority are not healthy enough for (Backend `fallback`).
+    public var isFallback = false
     /// Empty: 503. In manifest order, ready ones only (or serving ones when none is ready).
     public var endpoints: [EndpointPlan]
     /// The host is the request's (Backend of type DynamicResolver); then there are no endpoints.
@@ -218,6 +220,8 @@ public struct DNSNamePlan: Equatable, Hashable, Sendable {
     public var service = ""
     /// What its endpoints are called; empty: they have no name of their own.
     public var hostname = ""
+    /// Where its endpoints run; empty: nobody says.
+    public var zone = ""
     public var dns = DNSPlan()
 
     public init(name: String, port: UInt16) {
@@ -233,11 +237,19 @@ public struct EndpointPlan: Equatable, Hashable, Sendable {
     public var unixPath = ""
     /// The endpoint's own name (`endpoints[].hostname` of a Backend, or its `fqdn`); empty: none.
     public var hostname = ""
+    /// Where it runs (EndpointSlice and Backend `endpoints[].zone`); empty: nobody says.
+    public var zone = ""
+    /// Its share beside the cluster's other endpoints; from 1.
+    public var weight: UInt32 = 1
 
     /// Octets of a Unix socket's path, at most (unix(7), `sun_path` with its NUL).
     public static let longestUnixPath = 107
 
-    public init(address: SocketAddress) { self.address = address }
+    public init(address: SocketAddress, zone: String = "", weight: UInt32 = 1) {
+        self.address = address
+        self.zone = zone
+        self.weight = weight
+    }
 
     public init(unixPath: String) {
         address = SocketAddress(ip: .any, port: 0)

@@ -9,6 +9,8 @@ public struct GatewayPlan: Equatable, Sendable {
     public var routes: [RoutePlan] = []
     /// One endpoint set under one policy; named by index from ``BackendPlan`` and ``MirrorPlan``.
     public var clusters: [ClusterPlan] = []
+    /// The zone that this gateway runs in (`--zone`); empty: it was not told.
+    public var zone = ""
     /// The paths that ``SourcePosition/file`` indexes.
     public var files: [String] = []
 

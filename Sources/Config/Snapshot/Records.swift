@@ -53,6 +53,8 @@ public struct SnapshotHeader: BitwiseCopyable, Sendable {
     /// Regular expressions, each once; a worker compiles one when it first meets it.
     public var patterns = Table<TextRef>()
     public var files = Table<TextRef>()
+    /// The zone that this gateway runs in; empty: it was not told.
+    public var zone = TextRef()
     /// Segments of the longest prefix of any ``PathIndex``: how much memory a ``PathKey`` needs.
     public var longestPrefix: UInt32 = 0
 
@@ -202,6 +204,8 @@ public struct RuleConfig: BitwiseCopyable, Sendable {
     public var identity: UInt64
     public var backends: Table<BackendConfig>
     public var totalWeight: UInt64
+    /// Some of the backends only serve while others are not healthy enough: ``BackendConfig/isFallback``.
+    public var hasFallback: Bool
     public var filters: FilterConfig
     public var requestTimeout: TimeAmount  // zero: none
     public var backendRequestTimeout: TimeAmount  // zero: none
@@ -245,6 +249,8 @@ public struct BackendConfig: BitwiseCopyable, Sendable {
     public var cluster: UInt32
     public var status: UInt16
     public var weight: UInt32
+    /// A Backend with `fallback`: of the second priority.
+    public var isFallback: Bool
     public var filters: FilterConfig
     public var name: TextRef
     /// Of the rule and the name: under which what is counted for it is kept.
@@ -328,6 +334,8 @@ public struct ClusterConfig: BitwiseCopyable, Sendable {
     public var traffic: Table<ClusterTrafficConfig>
     /// The cluster's place in the shared live state; kept for its identity as long as the family lives.
     public var slot: UInt32
+    /// Of the second priority (Backend `fallback`).
+    public var isFallback: Bool
     /// None or one.
     public var dynamicResolver: Table<DynamicResolverPlan>
     public var endpoints: Table<EndpointConfig>
@@ -344,4 +352,8 @@ public struct EndpointConfig: BitwiseCopyable, Sendable {
     /// The endpoint's place in the shared statistics and live state, by backend and address: shared by all clusters that
     /// use it, and kept for its identity as long as the family lives.
     public var slot: UInt32
+    /// Its share of the requests beside the others'; 1 where nothing says more.
+    public var weight: UInt32
+    /// Where it runs; empty: nobody says. Equal texts of a block have equal places, so zones are compared by their offset.
+    public var zone: TextRef
 }

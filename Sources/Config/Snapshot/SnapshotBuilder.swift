@@ -36,8 +36,9 @@ public enum SnapshotBuilder {
         writer.header.sourceHash = sourceHash
         writer.files = plan.files
         writer.header.files = writer.texts(plan.files)
+        writer.header.zone = writer.text(plan.zone)
         writer.write(clusters: plan.clusters, slots)
-        writer.write(routes: plan.routes, clusterCount: plan.clusters.count, slots)
+        writer.write(routes: plan.routes, clusters: plan.clusters, slots)
         writer.write(sockets: plan.sockets, ids: socketIDs, slots)
         return try writer.finish()
     }

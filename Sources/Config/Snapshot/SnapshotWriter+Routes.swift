@@ -26,7 +26,7 @@ extension SnapshotWriter {
                 name: text(cluster.name), identity: identity.value, backendProtocol: cluster.backendProtocol,
                 proxyProtocol: cluster.proxyProtocol, tls: cluster.tls.map { write($0) } ?? Table(),
                 traffic: cluster.traffic.isEmpty ? Table() : write(cluster.traffic),
-                slot: slots.cluster(identity.value),
+                slot: slots.cluster(identity.value), isFallback: cluster.isFallback,
                 dynamicResolver: cluster.dynamicResolver.map { block.append(contentsOf: [$0]) } ?? Table(),
                 endpoints: slice(of: header.endpoints, from: endpoint, count: cluster.endpoints.count))
             var backend = IdentityHash()
@@ -38,14 +38,14 @@ extension SnapshotWriter {
                 own.add(plan)
                 block[header.endpoints, endpoint] = EndpointConfig(
                     address: plan.address, unixPath: text(plan.unixPath), hostname: text(plan.hostname),
-                    identity: identity.value,
-                    slot: slots.endpoint(own.value))
+                    identity: identity.value, slot: slots.endpoint(own.value), weight: plan.weight,
+                    zone: text(plan.zone))
                 endpoint += 1
             }
         }
     }
 
-    mutating func write(routes: [RoutePlan], clusterCount: Int, _ slots: SnapshotSlots) {
+    mutating func write(routes: [RoutePlan], clusters: [ClusterPlan], _ slots: SnapshotSlots) {
         header.routes = block.allocate(RouteConfig.self, count: routes.count)
         var ruleCount = 0
         var backendCount = 0
@@ -78,7 +78,7 @@ extension SnapshotWriter {
             for ruleIndex in route.rules.indices {
                 let backends = slice(
                     of: header.backends, from: backend, count: route.rules[ruleIndex].backends.count)
-                write(route.rules[ruleIndex], at: rule, ruleIndex, of: route, index, backends, clusterCount, slots)
+                write(route.rules[ruleIndex], at: rule, ruleIndex, of: route, index, backends, clusters, slots)
                 rule += 1
                 backend += Int(backends.count)
             }
@@ -89,7 +89,7 @@ extension SnapshotWriter {
 
     private mutating func write(
         _ plan: RulePlan, at place: Int, _ index: Int, of route: RoutePlan, _ routeIndex: Int,
-        _ backends: Table<BackendConfig>, _ clusterCount: Int, _ slots: SnapshotSlots
+        _ backends: Table<BackendConfig>, _ clusters: [ClusterPlan], _ slots: SnapshotSlots
     ) {
         var identity = IdentityHash()
         identity.add(route.namespace)
@@ -101,6 +101,7 @@ extension SnapshotWriter {
         own.add(route.name)
         if plan.name.isEmpty { own.add(index) } else { own.add(plan.name) }
         var totalWeight: UInt64 = 0
+        var hasFallback = false
         for (i, backend) in plan.backends.enumerated() {
             identity.add(backend.name)
             identity.add(backend.weight)
@@ -109,13 +110,15 @@ extension SnapshotWriter {
             ownBackend.add(backend.name)
             var config = BackendConfig(
                 cluster: BackendConfig.invalid, status: 0, weight: backend.weight,
-                filters: filters(backend.filters, clusterCount), name: text(backend.name),
+                isFallback: false, filters: filters(backend.filters, clusters.count), name: text(backend.name),
                 identity: ownBackend.value,
                 slot: plan.traffic.rollout == nil ? 0 : slots.backendRef(ownBackend.value), position: backend.position)
             switch backend.target {
             case .cluster(let cluster):
-                precondition(cluster >= 0 && cluster < clusterCount, "a backend names a cluster that is not planned")
+                precondition(clusters.indices.contains(cluster), "a backend names a cluster that is not planned")
                 config.cluster = UInt32(cluster)
+                config.isFallback = clusters[cluster].isFallback
+                hasFallback = hasFallback || config.isFallback
             case .answer(let status): config.status = status
             }
             block[backends, i] = config
@@ -136,7 +139,8 @@ extension SnapshotWriter {
         block[header.rules, place] = RuleConfig(
             route: UInt32(routeIndex), routeSlot: block[header.routes, routeIndex].slot, name: text(plan.name),
             index: UInt16(index), identity: identity.value,
-            backends: backends, totalWeight: totalWeight, filters: filters(plan.filters, clusterCount),
+            backends: backends, totalWeight: totalWeight, hasFallback: hasFallback,
+            filters: filters(plan.filters, clusters.count),
             requestTimeout: times.request.amount, backendRequestTimeout: times.attempt.amount,
             requestTimeoutOrigin: times.request.origin, backendRequestTimeoutOrigin: times.attempt.origin,
             retry: retry ?? .none,

@@ -195,7 +195,10 @@ public final class HTTP1ClientConnection: ClientStream {
     }
 
     public override func close() {
-        phase = .closed
+        if phase != .closed {
+            phase = .closed
+            pool.ended(self)
+        }
         if let response {
             resources.giveBack(response)
             self.response = nil

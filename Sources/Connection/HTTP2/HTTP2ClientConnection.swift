@@ -16,7 +16,8 @@ public final class HTTP2ClientConnection: HTTP2Connection {
     private var free: [HTTP2ClientStream] = []
     /// Streams that were given out and have no lane yet.
     private var reserved = 0
-    private var served = 0
+    /// Streams that were given out.
+    public private(set) var served = 0
     private var idleSince: Instant
     private var isRetired = false
     let terms: UpstreamTerms

@@ -178,6 +178,12 @@ final class HealthWatch {
     /// not checked any more came from checks.
     private func forget(_ present: Set<UInt32>, looked: Set<UInt32>) {
         let gone = named.subtracting(present)
+        // Slow start: an endpoint that joins others begins now. Where all are new, none is.
+        if !named.isEmpty {
+            for slot in present.subtracting(named) where cell(slot).usableSince.value == 0 {
+                cell(slot).usableSince.value = UInt64(max(1, loop.now.nanoseconds))
+            }
+        }
         let unjudged = Set(watched.keys).subtracting(looked)
         named = present
         guard !gone.isEmpty || !unjudged.isEmpty else { return }

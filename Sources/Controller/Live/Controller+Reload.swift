@@ -95,6 +95,7 @@ extension Controller {
     ) throws(PublishFailure) -> (set: LiveSet, snapshot: SharedFD) {
         var plan = resolution.plan
         plan.sockets.removeAll { bound[$0.listeningAddress] == nil }
+        plan.zone = options.zone
         for index in plan.clusters.indices {
             guard !plan.clusters[index].dnsNames.isEmpty else { continue }
             plan.clusters[index].endpoints = plan.clusters[index].dnsNames.flatMap { target in
@@ -102,6 +103,8 @@ extension Controller {
                     var endpoint = EndpointPlan(
                         address: SocketAddress(ip: $0.address, port: $0.port ?? target.port))
                     endpoint.hostname = target.hostname
+                    endpoint.zone = target.zone
+                    endpoint.weight = UInt32($0.weight)
                     return endpoint
                 }
             }

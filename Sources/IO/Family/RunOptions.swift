@@ -47,6 +47,8 @@ public struct RunOptions: Equatable, Sendable {
     public var rateLimitService: String?
     /// Octets that all processes together may take; nil: what their group of processes may (cgroups(7)).
     public var memoryLimit: UInt64?
+    /// The zone that the gateway runs in; empty: not told.
+    public var zone = ""
     /// Reload when the files change.
     public var watch = false
 

@@ -9,7 +9,9 @@ enum AppliedFields {
         switch kind {
         case .backend:
             [
-                "type", "endpoints.fqdn", "endpoints.ip", "endpoints.unix", "endpoints.hostname", "appProtocols",
+                "type", "endpoints.fqdn", "endpoints.ip", "endpoints.unix", "endpoints.hostname", "endpoints.zone",
+                "fallback",
+                "appProtocols",
                 "tls.minVersion", "tls.maxVersion", "tls.ciphers", "tls.ecdhCurves", "tls.signatureAlgorithms",
                 "tls.alpnProtocols", "tls.sni", "tls.autoSNIFromEndpointHostname",
                 "tls.insecureSkipVerify", "tls.caCertificateRefs", "tls.wellKnownCACertificates",
@@ -24,9 +26,8 @@ enum AppliedFields {
             ]
         case .backendTrafficPolicy:
             [
-                "proxyProtocol", "dns", "healthCheck", "rateLimit", "bandwidthLimit", "admissionControl", "retry",
+                "proxyProtocol", "loadBalancer", "circuitBreaker", "dns", "healthCheck", "rateLimit", "bandwidthLimit", "admissionControl", "retry",
                 "timeout", "connection", "tcpKeepalive", "http2", "useClientProtocol",
-                "circuitBreaker.maxRequestsPerConnection",
                 "faultInjection", "responseOverride", "compression", "compressor", "requestBuffer", "httpUpgrade.type",
             ]
         case .httpRouteFilter: ["matches", "directResponse", "urlRewrite", "credentialInjection"]

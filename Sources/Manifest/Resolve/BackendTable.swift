@@ -7,6 +7,7 @@ struct BackendTable {
     struct Resolved {
         var name: ResourceName
         var endpoints: [EndpointPlan] = []
+        var isFallback = false
         var names: [DNSNamePlan] = []
         /// The host is the request's.
         var dynamicResolver: DynamicResolverPlan?
@@ -68,20 +69,23 @@ struct BackendTable {
     ) -> Resolved {
         let backend = EnvoyBackend(resource.node)
         var resolved = Resolved(name: resource.name, protocols: backend.protocols)
+        resolved.isFallback = backend.isFallback
         let spec = resource.node[.spec]
         if backend.isDynamicResolver {
             resolved.dynamicResolver = DynamicResolverPlan(resource, &findings)
         }
         let service = DNSService.read(resource, findings: &findings)
-        for (endpoint, hostname) in backend.endpoints {
+        for (endpoint, hostname, zone) in backend.endpoints {
             switch endpoint {
             case .address(let address):
                 var plan = EndpointPlan(address: address)
                 plan.hostname = hostname ?? ""
+                plan.zone = zone
                 resolved.endpoints.append(plan)
             case .name(var name):
                 name.service = service ?? ""
                 name.hostname = hostname ?? ""
+                name.zone = zone
                 resolved.names.append(name)
             case .unix(let path):
                 if path.utf8.count > EndpointPlan.longestUnixPath {
@@ -93,6 +97,7 @@ struct BackendTable {
                 }
                 var plan = EndpointPlan(unixPath: path)
                 plan.hostname = hostname ?? ""
+                plan.zone = zone
                 resolved.endpoints.append(plan)
             }
         }

@@ -205,6 +205,7 @@ struct ClusterTable {
         var plan = ClusterPlan(
             name: "backend/\(backend.name)", endpoints: backend.endpoints, dnsNames: backend.names)
         plan.dynamicResolver = backend.dynamicResolver
+        plan.isFallback = backend.isFallback
         let alpn = backend.tls.flatMap { $0.settings.hasALPN ? $0.settings.parameters.alpn : nil }
         return (
             add(

@@ -38,7 +38,8 @@ struct EndpointTable {
             guard let slicePort = slice.ports.first(where: { $0.name == port.name }) else { continue }
             let target = slicePort.number ?? port.targetNumber ?? port.number
             for endpoint in slice.endpoints {
-                let plan = EndpointPlan(address: SocketAddress(ip: endpoint.address, port: target))
+                let plan = EndpointPlan(
+                    address: SocketAddress(ip: endpoint.address, port: target), zone: endpoint.zone)
                 if endpoint.isReady {
                     ready.append(plan)
                 } else if endpoint.isServing {
@@ -55,7 +56,7 @@ struct EndpointTable {
     /// While Kubernetes moves an endpoint from one slice to another it may stand in both.
     private static func distinct(_ endpoints: [EndpointPlan]) -> [EndpointPlan] {
         guard endpoints.count > 1 else { return endpoints }
-        var seen = Set<EndpointPlan>()
-        return endpoints.filter { seen.insert($0).inserted }
+        var seen = Set<SocketAddress>()
+        return endpoints.filter { seen.insert($0.address).inserted }
     }
 }

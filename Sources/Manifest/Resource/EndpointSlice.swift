@@ -15,6 +15,8 @@ struct EndpointSlice {
         var address: IPAddress
         var isReady: Bool
         var isServing: Bool
+        /// Empty: not told.
+        var zone: String
     }
     var ports: [Port] = []
     var endpoints: [Endpoint] = []
@@ -41,9 +43,10 @@ struct EndpointSlice {
             // requests only when nobody else is left (EndpointConditions).
             let isReady = ready ?? !terminating
             let isServing = conditions[.serving].boolean ?? (ready ?? true)
+            let zone = item[FieldKey("zone")].string ?? ""
             for text in item[.addresses].items {
                 guard let address = IPAddress(text.text), address.isV4 == isIPv4 else { continue }
-                endpoints.append(Endpoint(address: address, isReady: isReady, isServing: isServing))
+                endpoints.append(Endpoint(address: address, isReady: isReady, isServing: isServing, zone: zone))
             }
         }
     }

@@ -16,7 +16,9 @@ struct EnvoyBackend {
     }
     var isDynamicResolver: Bool
     /// In the order of the file; what is no address is left out, and the schema has refused it.
-    var endpoints: [(endpoint: Endpoint, hostname: String?)] = []
+    var endpoints: [(endpoint: Endpoint, hostname: String?, zone: String)] = []
+    /// It serves only while others are not healthy enough.
+    var isFallback: Bool
     var protocols: Protocols = []
     /// Absent: clear text, unless a BackendTLSPolicy says otherwise.
     var tls: WrittenNode
@@ -25,6 +27,7 @@ struct EnvoyBackend {
     init(_ node: WrittenNode) {
         let spec = node[.spec]
         self.node = node
+        isFallback = spec[FieldKey("fallback")].boolean ?? false
         isDynamicResolver = spec[.type].string == "DynamicResolver"
         tls = spec[.tls]
         for item in spec[.appProtocols].items {
@@ -37,14 +40,15 @@ struct EnvoyBackend {
         }
         for item in spec[.endpoints].items {
             let hostname = item[.hostname].string
+            let zone = item[FieldKey("zone")].string ?? ""
             func port(_ node: WrittenNode) -> UInt16 { UInt16(clamping: node[.port].integer ?? 0) }
             if item[.fqdn].exists {
                 let name = item[.fqdn][.hostname].string ?? ""
-                endpoints.append((.name(DNSNamePlan(name: name, port: port(item[.fqdn]))), hostname ?? name))
+                endpoints.append((.name(DNSNamePlan(name: name, port: port(item[.fqdn]))), hostname ?? name, zone))
             } else if item[.unix].exists {
-                endpoints.append((.unix(item[.unix][.path].string ?? ""), hostname))
+                endpoints.append((.unix(item[.unix][.path].string ?? ""), hostname, zone))
             } else if let ip = IPAddress(item[.ip][.address].text) {
-                endpoints.append((.address(SocketAddress(ip: ip, port: port(item[.ip]))), hostname))
+                endpoints.append((.address(SocketAddress(ip: ip, port: port(item[.ip]))), hostname, zone))
             }
         }
     }

@@ -159,7 +159,7 @@ extension Exchange {
     /// The rest of the request is still waited for, and no response has begun.
     private var isReceiving: Bool {
         switch phase {
-        case .routing, .admitting, .resolving, .connecting, .awaitingHead, .backingOff:
+        case .routing, .admitting, .resolving, .connecting, .awaitingHead, .backingOff, .queued:
             downstream?.incoming.isComplete == false
         case .over, .relaying, .tunnel, .answering: false
         }

@@ -168,6 +168,10 @@ extension Exchange {
         tunnelResponseEnded = false
         upstreamPersists = false
         attempts = 0
+        tried = TriedEndpoints()
+        giveRetryPermitBack()
+        requestHash = nil
+        isHashed = false
         connectFailures = 0
         retriesLeft = 0
         retriesMade = 0

@@ -23,15 +23,18 @@ extension Exchange {
         armDeadline()
         // What has not come from the client yet cannot be sent twice; nor is it the endpoint that is slow.
         guard phase == .connecting || phase == .awaitingHead && requestSent, phase == .awaitingHead || bodyIsKept,
-            canSendAgain, let target = cluster?.next(avoiding: endpoint), target !== endpoint
+            canSendAgain, let cluster, let target = cluster.next(tried: tried), target !== endpoint
         else { return }
+        guard cluster.breaker.takeRequest(nil) else { return }
         guard retryBudget?.takeRetry(now: worker.loop.now) == true else {
+            cluster.breaker.giveRequest()
             return worker.statistics.increment(.retryBudgetExhausted)
         }
         attempts += 1
+        tried.add(target.key)
         let hedge = self.hedge ?? Hedge(of: self)
         self.hedge = hedge
-        hedge.begin(at: target, timeout: rule?.pointee.backendRequestTimeout ?? .zero)
+        hedge.begin(at: target, cluster.breaker, timeout: rule?.pointee.backendRequestTimeout ?? .zero)
     }
 
     /// While the first attempt still connects, nothing of a body was read; only a request without one can be sent elsewhere.
@@ -73,7 +76,7 @@ extension Exchange {
         requestSent = hedge.isSent
         sendingHasFailed = false
         replayed = hedge.sent
-        hedge.giveOver()
+        permit = hedge.giveOver()
         phase = .awaitingHead
         armDeadline()
         responseReceived(response, from: stream)

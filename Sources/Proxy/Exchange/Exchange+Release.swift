@@ -28,7 +28,8 @@ extension Exchange {
     func chooseBackend(
         _ rule: UnsafePointer<RuleConfig>, _ message: RequestMessage, _ bytes: ByteView
     ) -> UnsafePointer<BackendConfig>? {
-        guard let release = release(of: rule) else { return worker.weights.pick(rule, in: snapshot) }
+        // Priorities come first: a split that gave its share to a fallback would be none of either.
+        guard !rule.pointee.hasFallback, let release = release(of: rule) else { return pickBackend(rule) }
         let count = Int(rule.pointee.backends.count)
         guard count > 0 else { return nil }
         let records = snapshot.records(rule.pointee.backends)

@@ -93,7 +93,7 @@ extension Exchange {
         switch phase {
         case .relaying, .tunnel: abandon(reason)
         case .answering, .over: abandon(reason)
-        case .routing, .admitting, .resolving, .connecting, .awaitingHead, .backingOff:
+        case .routing, .admitting, .resolving, .connecting, .awaitingHead, .backingOff, .queued:
             let hadAttempt = upstream != nil || phase == .connecting
             dropUpstream()
             if hadAttempt { endAttempt(outcome(of: reason)) }
@@ -188,7 +188,9 @@ extension Exchange {
         let drawn = rule.pointee.retry.backOff.pause(before: retriesMade, using: &worker.random)
         let pause = max(max(drawn, wait), ExchangeLimits.leastBackoff)
         guard worker.loop.now + pause < min(requestDeadline, streamDeadline) else { return nil }
+        guard takeRetryPermit() else { return nil }
         guard budget.takeRetry(now: worker.loop.now) else {
+            giveRetryPermitBack()
             worker.statistics.increment(.retryBudgetExhausted)
             return nil
         }

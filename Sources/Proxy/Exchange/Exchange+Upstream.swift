@@ -47,16 +47,20 @@ extension Exchange {
     func attempt(fresh: Bool = false) {
         attemptDeadline = .distantFuture
         connectDeadline = .distantFuture
+        // A replay goes to the endpoint whose connection died: it is the connection that was stale.
+        let target: Endpoint
+        switch chooseEndpoint(fresh: fresh) {
+        case .endpoint(let chosen): target = chosen
+        case .queued:
+            phase = .queued
+            return armDeadline()
+        case .overflow:
+            tellOverload()
+            return answer(503, .upstreamOverflow, "the backend has as many requests as its circuit breaker allows")
+        case .none: return answer(503, .noHealthyUpstream, "no endpoint is ready")
+        }
         if attempts == 0, retriesLeft > 0 || hedgeDeadline < .distantFuture {
             retryBudget?.requestBegan(now: worker.loop.now)
-        }
-        // A replay goes to the endpoint whose connection died: it is the connection that was stale.
-        let next =
-            fresh
-            ? endpoint
-            : persistentEndpoint() ?? probation ?? cluster?.next(avoiding: attempts > 0 ? endpoint : nil)
-        guard let target = next else {
-            return answer(503, .noHealthyUpstream, "no endpoint is ready")
         }
         endpoint = target
         attempts += 1
@@ -86,12 +90,6 @@ extension Exchange {
         } catch {
             connectFailed(target)
         }
-    }
-
-    /// An endpoint that a first attempt is to find out about.
-    private var probation: Endpoint? {
-        guard attempts == 0, let cluster, let outliers = cluster.outliers else { return nil }
-        return outliers.probation(of: cluster.endpoints)
     }
 
     /// Where no descriptor is left, the connections that nobody uses go first.
@@ -203,6 +201,7 @@ extension Exchange {
     func dropUpstream() {
         if phase == .connecting { endpoint?.cancel(self) }
         if phase == .resolving { worker.dynamicHosts.cancel(self) }
+        leaveLine()
         upstream?.close()
         upstream = nil
     }
@@ -212,6 +211,8 @@ extension Exchange {
         guard let endpoint else { return }
         noteOutcome(AttemptOutcome(outcome), at: endpoint)
         worker.liveState.requestEnded(endpoint.slot)
+        givePermitBack()
+        noteLatency(of: endpoint, status: outcome.status)
         worker.statistics.decrement(.upstreamRequestsNow)
         worker.statistics.upstreamRequestEnded(
             status: outcome.status, duration: worker.loop.now - attemptStarted, sent: requestBody,

@@ -14,12 +14,15 @@ import Upstream
 ///        │            │  └──────────┴─ failed, may be sent again ─▶ backingOff ─▶ connecting
 ///        └────────────┴─ the gateway answers itself ─▶ answering ─▶ over
 ///
+/// Before `connecting` it may wait for a permit of the backend's circuit breaker (`queued`).
+///
 /// Owns the two connections while it lasts, itself included (`whileActive`); afterwards it waits, empty, for the next
 /// request. Every event ends in ``advance()``, which does whatever both sides allow now. Split by topic: routing, the way
 /// up, the way down, the end.
 final class Exchange: ConnectionOwner {
     enum Phase: UInt8 {
-        case over, routing, admitting, resolving, connecting, awaitingHead, relaying, tunnel, backingOff, answering
+        case over, routing, admitting, resolving, connecting, awaitingHead, relaying, tunnel, backingOff, answering,
+            queued
     }
 
     let worker: Worker
@@ -93,6 +96,28 @@ final class Exchange: ConnectionOwner {
     var tunnelRequestEnded = false
     var tunnelResponseEnded = false
     var upstreamPersists = false
+
+    // Balancing.
+    /// Endpoints that attempts went to.
+    var tried = TriedEndpoints()
+    /// The breaker whose permit for a request is held.
+    var permit: Breaker?
+    /// The breaker whose permit for a retry the attempt under way holds; that which the next one will hold.
+    var retryPermit: Breaker?
+    var nextRetryPermit: Breaker?
+    /// Of what consistent hashing looks at, once it was asked for.
+    var requestHash: UInt64?
+    var isHashed = false
+    /// What waits in the breaker's line is an attempt on a new connection to the same endpoint.
+    var waitsForFresh = false
+    private(set) var waitingPlaceIfMade: WaitingPlace?
+    var waitingPlace: WaitingPlace {
+        if let waitingPlaceIfMade { return waitingPlaceIfMade }
+        // A place outlives no exchange, which leaves the line before it ends.
+        let made = WaitingPlace { [unowned self] in permitMayBeFree() }
+        waitingPlaceIfMade = made
+        return made
+    }
 
     // Attempts.
     var attempts: UInt32 = 0
@@ -214,7 +239,7 @@ final class Exchange: ConnectionOwner {
         case .tunnel: relayTunnel()
         case .answering: finishAnswer()
         case .admitting: if isBuffering { buffer() }
-        case .over, .routing, .resolving, .connecting, .backingOff: break
+        case .over, .routing, .resolving, .connecting, .backingOff, .queued: break
         }
     }
 

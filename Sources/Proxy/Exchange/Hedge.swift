@@ -19,6 +19,7 @@ final class Hedge: ConnectionOwner {
     private var phase = Phase.idle
     private(set) var endpoint: Endpoint?
     private(set) var stream: ClientStream?
+    private var permit: Breaker?
     private(set) var startedAt = Instant(nanoseconds: 0)
     /// When this attempt's own time is over.
     private(set) var attemptDeadline = Instant.distantFuture
@@ -38,9 +39,12 @@ final class Hedge: ConnectionOwner {
     // MARK: beginning
 
     /// Asks `target` too.
-    /// - Parameter timeout: of one attempt; zero: none.
-    func begin(at target: Endpoint, timeout: TimeAmount) {
+    /// - Parameters:
+    ///   - permit: the breaker whose permit was taken for it.
+    ///   - timeout: of one attempt; zero: none.
+    func begin(at target: Endpoint, _ permit: Breaker, timeout: TimeAmount) {
         precondition(phase == .idle, "a hedge is under way")
+        self.permit = permit
         endpoint = target
         startedAt = worker.loop.now
         attemptDeadline = timeout > .zero ? startedAt + timeout : .distantFuture
@@ -144,11 +148,14 @@ final class Hedge: ConnectionOwner {
     // MARK: the end
 
     /// The exchange goes on with this attempt; whose stream it is, is the caller's to say.
-    func giveOver() {
+    /// - Returns: the breaker whose permit goes with it.
+    func giveOver() -> Breaker? {
+        defer { permit = nil }
         worker.loop.clearDeadline(self)
         phase = .idle
         stream = nil
         endpoint = nil
+        return permit
     }
 
     /// Nobody waits for it any more.
@@ -174,6 +181,8 @@ final class Hedge: ConnectionOwner {
         stream = nil
         self.endpoint = nil
         worker.liveState.requestEnded(endpoint.slot)
+        permit?.giveRequest()
+        permit = nil
         worker.statistics.decrement(.upstreamRequestsNow)
         let duration = worker.loop.now - startedAt
         worker.statistics.upstreamRequestEnded(

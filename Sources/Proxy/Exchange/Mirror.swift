@@ -188,7 +188,7 @@ extension Exchange {
                 let config = snapshot[table, i].pointee
                 guard config.cluster != BackendConfig.invalid,
                     worker.random.next() % UInt64(max(1, config.denominator)) < UInt64(config.numerator),
-                    let endpoint = configuration.cluster(config.cluster, of: worker).next(avoiding: nil)
+                    let endpoint = configuration.cluster(config.cluster, of: worker).next()
                 else { continue }
                 guard worker.mirrorsNow < worker.limits.mirrors else {
                     worker.statistics.increment(.mirrorFailures)

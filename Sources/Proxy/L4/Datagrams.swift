@@ -107,7 +107,7 @@ final class Datagrams: Timed {
         var refusal = hasRule ? ReasonCode.noCluster : .noRoute
         var endpoint: Endpoint?
         if choice.cluster != BackendConfig.invalid {
-            endpoint = configuration.cluster(choice.cluster, of: worker).next(avoiding: nil)
+            endpoint = configuration.cluster(choice.cluster, of: worker).next()
             refusal = endpoint == nil ? .noHealthyUpstream : .none
         }
         while count >= limit { end(leastRecent(), .overload) }

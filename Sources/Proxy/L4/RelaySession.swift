@@ -25,6 +25,18 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
     private var upstream: RawConnection?
     private var connector: Connector?
     private var endpoint: Endpoint?
+    /// Endpoints that could not be connected to, and the one in use.
+    private var tried = TriedEndpoints()
+    /// The permit for the connection to the endpoint is held.
+    private var holdsPermit = false
+    private lazy var place = makePlace()
+
+    private func makePlace() -> WaitingPlace {
+        WaitingPlace { [unowned self] in
+            connect()
+            return !place.isWaiting
+        }
+    }
     private var up = RawFlow()
     private var down = RawFlow()
     /// Whether the endpoint takes no more, while what it said is still on its way down.
@@ -75,8 +87,15 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
     // MARK: the endpoint
 
     private func connect() {
-        guard let next = cluster.next(avoiding: endpoint) else { return end(.noHealthyUpstream) }
+        guard let next = cluster.next(tried: tried) else {
+            cluster.breaker.leave(place)
+            return end(.noHealthyUpstream)
+        }
+        guard cluster.breaker.isTurn(of: place), next.takeConnection() else { return wait() }
+        cluster.breaker.leave(place)
         endpoint = next
+        tried.add(next.key)
+        holdsPermit = true
         attempts += 1
         do throws(Errno) {
             connector = try Connector(
@@ -89,6 +108,18 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
         } catch {
             connectFailed(next)
         }
+    }
+
+    /// The backend has as many connections as its circuit breaker allows: in line until one ends.
+    private func wait() {
+        if !place.isWaiting, !cluster.breaker.join(place) { return end(.upstreamOverflow) }
+        stillBusy()
+    }
+
+    private func givePermitBack() {
+        guard holdsPermit else { return }
+        holdsPermit = false
+        endpoint?.connectionEnded()
     }
 
     override func established(_ connector: Connector) {
@@ -115,6 +146,7 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
     /// Nothing was sent yet, so another endpoint may have it.
     private func connectFailed(_ failed: Endpoint) {
         worker.statistics.upstreamConnectFailed(endpoint: failed.slot)
+        givePermitBack()
         if attempts < min(cluster.endpoints.count, ExchangeLimits.connectAttempts) { return connect() }
         end(.upstreamConnectionFailure)
     }
@@ -187,6 +219,7 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
         let wasConnected = phase == .relaying
         phase = .over
         worker.loop.clearDeadline(self)
+        cluster.breaker.leave(place)
         if let connector, let endpoint {
             connector.cancel()
             worker.liveState.requestEnded(endpoint.slot)
@@ -199,6 +232,7 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
             worker.statistics.relayed(
                 received: up.octets, sent: down.octets, route: choice.routeSlot, endpoint: endpoint.slot)
         }
+        givePermitBack()
         if reason == .none {
             downstream?.close()
             upstream?.close()

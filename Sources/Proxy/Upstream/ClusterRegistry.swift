@@ -16,6 +16,7 @@ final class ClusterRegistry: Timed {
     private var endpoints: [UInt64: Endpoint] = [:]
     /// Of hosts that requests named; at most ``DynamicHosts/hostLimit``.
     private var dynamic: [Int: Cluster] = [:]
+    private let hashTables = RendezvousTables()
     private let worker: Worker
 
     init(worker: Worker) { self.worker = worker }
@@ -25,19 +26,21 @@ final class ClusterRegistry: Timed {
         if let known, known.revision == configuration.revision { return known }
         let snapshot = configuration.snapshot
         let transport = UpstreamTransport(config, in: snapshot, worker.tlsContexts)
-        let cluster =
-            known ?? Cluster(turn: Int(truncatingIfNeeded: worker.random.next() >> 33), transport: transport)
+        let cluster = known ?? Cluster(config, transport: transport, tables: hashTables, worker: worker)
         clusters[config.identity] = cluster
         cluster.revision = configuration.revision
         cluster.transport = transport
         cluster.outliers = ClusterOutliers(config, in: snapshot, worker: worker)
-        cluster.endpoints = (0..<Int(config.endpoints.count)).map {
-            endpoint(snapshot[config.endpoints, $0].pointee, transport, in: snapshot)
+        let endpoints = (0..<Int(config.endpoints.count)).map {
+            endpoint(snapshot[config.endpoints, $0].pointee, transport, cluster, in: snapshot)
         }
+        cluster.adopt(config, endpoints, in: snapshot)
         return cluster
     }
 
-    private func endpoint(_ config: EndpointConfig, _ transport: UpstreamTransport, in snapshot: Snapshot) -> Endpoint {
+    private func endpoint(
+        _ config: EndpointConfig, _ transport: UpstreamTransport, _ cluster: Cluster, in snapshot: Snapshot
+    ) -> Endpoint {
         let transport = transport.named(snapshot.text(config.hostname).string)
         if let known = endpoints[config.identity] {
             known.isRetired = false
@@ -47,7 +50,7 @@ final class ClusterRegistry: Timed {
         }
         let endpoint = Endpoint(
             address: config.address, unixPath: snapshot.text(config.unixPath).string, slot: config.slot,
-            identity: config.identity, transport: transport, worker: worker)
+            identity: config.identity, transport: transport, breaker: cluster.breaker, worker: worker)
         endpoint.call(snapshot.text(config.hostname))
         endpoints[config.identity] = endpoint
         return endpoint
@@ -74,27 +77,25 @@ final class ClusterRegistry: Timed {
             known?.revision == configuration.revision
             ? known?.transport : UpstreamTransport(config, in: configuration.snapshot, worker.tlsContexts).named(name)
         guard let transport else { preconditionFailure("a cluster without transport") }
-        let cluster =
-            known ?? Cluster(turn: Int(truncatingIfNeeded: worker.random.next() >> 33), transport: transport)
+        let cluster = known ?? Cluster(config, transport: transport, tables: hashTables, worker: worker)
         if known == nil {
             if dynamic.count >= DynamicHosts.hostLimit { forgetOldest() }
             dynamic[key] = cluster
         }
         cluster.usedAt = worker.loop.now
-        if cluster.revision != configuration.revision {
-            cluster.revision = configuration.revision
-            cluster.transport = transport
-            for endpoint in cluster.endpoints { endpoint.adopt(transport) }
+        let isSame = cluster.endpoints.map(\.address.ip) == addresses
+        if isSame, cluster.revision == configuration.revision { return cluster }
+        for endpoint in cluster.endpoints where cluster.revision != configuration.revision { endpoint.adopt(transport) }
+        cluster.revision = configuration.revision
+        cluster.transport = transport
+        for gone in cluster.endpoints where !addresses.contains(gone.address.ip) { gone.retire() }
+        let endpoints = addresses.map { ip in
+            cluster.endpoints.first { $0.address.ip == ip }
+                ?? Endpoint(
+                    address: SocketAddress(ip: ip, port: port), slot: 0, identity: 0, transport: transport,
+                    breaker: cluster.breaker, worker: worker)
         }
-        if cluster.endpoints.map(\.address.ip) != addresses {
-            for gone in cluster.endpoints where !addresses.contains(gone.address.ip) { gone.retire() }
-            cluster.endpoints = addresses.map { ip in
-                cluster.endpoints.first { $0.address.ip == ip }
-                    ?? Endpoint(
-                        address: SocketAddress(ip: ip, port: port), slot: 0, identity: 0, transport: transport,
-                        worker: worker)
-            }
-        }
+        cluster.adopt(config, endpoints, in: configuration.snapshot)
         return cluster
     }
 
@@ -132,43 +133,5 @@ final class ClusterRegistry: Timed {
     func closeIdle() {
         for endpoint in endpoints.values { endpoint.closeIdle() }
         for cluster in dynamic.values { for endpoint in cluster.endpoints { endpoint.closeIdle() } }
-    }
-}
-
-/// The endpoints under one policy, and whose turn it is.
-final class Cluster {
-    var revision: UInt64 = 0
-    var endpoints: [Endpoint] = []
-    /// How connections to the endpoints are made, as of the revision.
-    var transport: UpstreamTransport
-    /// Of a host that requests name: when one did so last.
-    var usedAt = Instant(nanoseconds: 0)
-    /// Nil: no policy looks at outcomes.
-    var outliers: ClusterOutliers?
-    private var turn: Int
-
-    /// - Parameter turn: where to begin; random, so that the workers do not all begin with the first endpoint.
-    init(turn: Int, transport: UpstreamTransport) {
-        self.turn = turn
-        self.transport = transport
-    }
-
-    /// The endpoint of this identity, when it is one of the cluster's and may serve.
-    func usableEndpoint(_ identity: UInt64) -> Endpoint? {
-        guard let found = endpoints.first(where: { $0.identity == identity }) else { return nil }
-        return found.isUsable ? found : nil
-    }
-
-    /// The next usable endpoint in turn, another one than `avoided` where there is one. Nil: the cluster has none.
-    func next(avoiding avoided: Endpoint?) -> Endpoint? {
-        var last: Endpoint?
-        for _ in endpoints.indices {
-            turn = (turn &+ 1) % endpoints.count
-            let endpoint = endpoints[turn]
-            guard endpoint.isUsable else { continue }
-            if endpoint !== avoided { return endpoint }
-            last = endpoint
-        }
-        return last
     }
 }

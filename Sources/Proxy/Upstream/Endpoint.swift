@@ -1,6 +1,7 @@
 import Config
 import Connection
 import Core
+import Glibc
 import HTTP
 import IO
 import TLS
@@ -31,6 +32,14 @@ final class Endpoint: ConnectionOwner {
     let slot: UInt32
     /// ``EndpointConfig/identity``.
     let identity: UInt64
+    /// What balancers know it by.
+    let key: UInt64
+    /// Of its cluster: whose permits its connections need.
+    private let breaker: Breaker
+    /// Permits for connections that are held: one for each that is open or being made.
+    private var permits = 0
+    /// Of those, what ``prepare(alone:)`` took for a connection that is about to be made.
+    private var prepared = 0
     /// How connections to it are made; the cluster's, as of the newest snapshot.
     private(set) var transport: UpstreamTransport
     /// No snapshot names it any more: connections that come back are closed.
@@ -59,15 +68,21 @@ final class Endpoint: ConnectionOwner {
 
     init(
         address: SocketAddress, unixPath: String = "", slot: UInt32, identity: UInt64, transport: UpstreamTransport,
-        worker: Worker
+        breaker: Breaker, worker: Worker
     ) {
         self.identity = identity
+        key = unixPath.isEmpty ? Candidate.key(of: address) : unixPath.withView { HashMix.hash($0) }
+        self.breaker = breaker
         self.unixPath = unixPath
         if !unixPath.isEmpty { unixName.append(string: "unix:\(unixPath)") }
         self.address = address
         self.slot = slot
         self.transport = transport
         self.worker = worker
+    }
+
+    deinit {
+        while permits > 0 { connectionEnded() }
     }
 
     /// As people are shown it.
@@ -119,9 +134,9 @@ final class Endpoint: ConnectionOwner {
         guard let connection = multiplexed.last(where: { $0.freeLanes > 0 }) else { return nil }
         // With others on it, it is alive as far as anybody can know.
         if !canBeRepeated, connection.lanesInUse == 0, !connection.confirm() {
-            return multiplexed.last { $0.freeLanes > 0 }?.openStream(owner: owner)
+            return multiplexed.last { $0.freeLanes > 0 }.map { openStream(on: $0, owner) }
         }
-        return connection.openStream(owner: owner)
+        return openStream(on: connection, owner)
     }
 
     /// What is spoken for a request of this version (BackendTrafficPolicy `useClientProtocol`).
@@ -143,6 +158,72 @@ final class Endpoint: ConnectionOwner {
         return nil
     }
 
+    /// A connection that has carried as many requests as it may takes no more (`maxRequestsPerConnection`).
+    private func openStream(on connection: HTTP2ClientConnection, _ owner: ConnectionOwner) -> ClientStream {
+        let stream = connection.openStream(owner: owner)
+        let limit = breaker.limits.maxRequestsPerConnection
+        if limit > 0, connection.served >= Int(limit) { connection.retire() }
+        return stream
+    }
+
+    /// Sees to it that a stream can be had at once: on a connection that exists, or is being made for several; else on a
+    /// new one, for which the permits are taken now. False: the cluster, or this endpoint, has as many connections as its
+    /// circuit breaker allows.
+    /// - Parameters:
+    ///   - alone: on a new connection.
+    ///   - version: as for ``lease(for:version:canBeRepeated:)``; likewise `canBeRepeated`.
+    func prepare(alone: Bool, version: UInt8 = 0, canBeRepeated: Bool = true) -> Bool {
+        if !alone, transport.proxyProtocol == .none {
+            let wanted = self.wanted(version)
+            if wanted != .http2, canBeRepeated ? !idle.isEmpty : confirmedIdle() != nil { return true }
+            if wanted != .http1, multiplexed.contains(where: { $0.freeLanes > 0 }) { return true }
+            if placeToJoin(wanted) != nil { return true }
+        }
+        guard takeConnection() else { return false }
+        prepared += 1
+        return true
+    }
+
+    /// Takes the permits for one connection; each is given back by ``connectionEnded()``.
+    func takeConnection() -> Bool {
+        guard breaker.takeConnection() else { return false }
+        if let limit = breaker.limits.maxConnectionsPerEndpoint {
+            guard
+                worker.liveState.takeConnection(slot, limit: limit)
+                    || closeOneIdle() && worker.liveState.takeConnection(slot, limit: limit)
+            else {
+                breaker.putBackConnection()
+                return false
+            }
+        } else {
+            worker.liveState.connectionBegan(slot)
+        }
+        permits += 1
+        return true
+    }
+
+    func connectionEnded() {
+        precondition(permits > 0, "a connection ended that was not counted")
+        permits -= 1
+        worker.liveState.connectionEnded(slot)
+        breaker.giveConnection()
+    }
+
+    /// False: there is none.
+    func closeOneIdle() -> Bool {
+        guard let connection = idle.first else { return false }
+        idle.removeFirst()
+        worker.statistics.decrement(.upstreamPooledNow)
+        connection.close()
+        return true
+    }
+
+    /// Where others wait for a connection that will carry several streams.
+    private func placeToJoin(_ wanted: BackendProtocol) -> Int? {
+        guard speaksHTTP2(wanted) else { return nil }
+        return waiting.firstIndex { $0.isShared && $0.wanted == wanted && $0.owners.count < Self.waitersLimit }
+    }
+
     /// Makes a connection; `owner` is told by `connected` or `connectFailed`, never within this call.
     /// - Parameters:
     ///   - alone: not on a connection that others wait for too.
@@ -153,21 +234,33 @@ final class Endpoint: ConnectionOwner {
     ) throws(Errno) {
         let wanted = self.wanted(version)
         let isShared = speaksHTTP2(wanted) && !alone && preamble.isEmpty
-        if isShared,
-            let place = waiting.firstIndex(where: {
-                $0.isShared && $0.wanted == wanted && $0.owners.count < Self.waitersLimit
-            })
-        {
+        if isShared, let place = placeToJoin(wanted) {
             waiting[place].owners.append(owner)
             return
         }
-        let connector = try Connector(
-            to: address, unixPath: unixPath, timeout: transport.connectTimeout ?? worker.limits.connect,
-            security: try transport.security(
-                resuming: resumption, only: transport.usesClientProtocol ? wanted : nil),
-            preamble: preamble, options: transport.terms.socket, owner: self, resources: worker.resources)
+        if prepared > 0 {
+            prepared -= 1
+        } else {
+            guard takeConnection() else { throw Errno(EBUSY) }
+        }
+        let connector: Connector
+        do throws(Errno) {
+            connector = try makeConnector(wanted, preamble)
+        } catch {
+            connectionEnded()
+            throw error
+        }
         if resumption?.isSingleUse == true { resumption = nil }
         waiting.append(Waiting(connector: connector, wanted: wanted, isShared: isShared, owners: [owner]))
+    }
+
+    private func makeConnector(
+        _ wanted: BackendProtocol, _ preamble: consuming ByteBuffer
+    ) throws(Errno) -> Connector {
+        try Connector(
+            to: address, unixPath: unixPath, timeout: transport.connectTimeout ?? worker.limits.connect,
+            security: try transport.security(resuming: resumption, only: transport.usesClientProtocol ? wanted : nil),
+            preamble: preamble, options: transport.terms.socket, owner: self, resources: worker.resources)
     }
 
     /// Whether a new connection is expected to carry several streams.
@@ -184,7 +277,10 @@ final class Endpoint: ConnectionOwner {
         for i in waiting.indices {
             guard let place = waiting[i].owners.firstIndex(where: { $0 === owner }) else { continue }
             waiting[i].owners.remove(at: place)
-            if waiting[i].owners.isEmpty { waiting.remove(at: i).connector.cancel() }
+            if waiting[i].owners.isEmpty {
+                waiting.remove(at: i).connector.cancel()
+                connectionEnded()
+            }
             return
         }
     }
@@ -202,7 +298,7 @@ final class Endpoint: ConnectionOwner {
             multiplexed.append(connection)
             forEach(of: connector) { owner in
                 guard connection.freeLanes > 0 else { return connectAgain(for: owner, wanted) }
-                owner.connected(connection.openStream(owner: owner))
+                owner.connected(openStream(on: connection, owner))
             }
             // Made for one client's PROXY header, or under settings that are not in force any more.
             if !mayBeKept(connection.tls) { connection.retire() }
@@ -264,6 +360,7 @@ final class Endpoint: ConnectionOwner {
         }
         // A ticket that made it fail must not do so for ever.
         resumption = nil
+        connectionEnded()
         forEach(of: connector) { $0.connectFailed(failure) }
     }
 
@@ -271,11 +368,20 @@ final class Endpoint: ConnectionOwner {
 
     override func returned(_ connection: HTTP1ClientConnection) -> Bool {
         keep(connection.tls?.session.takeResumption())
-        guard idle.count < Self.idleLimit, mayBeKept(connection.tls) else { return false }
+        guard idle.count < min(Self.idleLimit, breaker.idleLimit), mayBeKept(connection.tls),
+            !breaker.isWantedElsewhere
+        else { return false }
+        let limit = breaker.limits.maxRequestsPerConnection
+        if limit > 0, connection.served + 1 >= Int(limit) { return false }
         idle.append(connection)
         worker.statistics.increment(.upstreamPooledNow)
+        breaker.wakeLine()
         return true
     }
+
+    override func ended(_ connection: HTTP1ClientConnection) { connectionEnded() }
+
+    override func lanesFreed(_ connection: HTTP2ClientConnection) { breaker.wakeLine() }
 
     override func closed(_ connection: HTTP1ClientConnection) {
         guard let index = idle.lastIndex(where: { $0 === connection }) else { return }
@@ -286,7 +392,9 @@ final class Endpoint: ConnectionOwner {
 
     override func closed(_ connection: HTTP2ClientConnection) {
         keep(connection.tls?.session.takeResumption())
-        multiplexed.removeAll { $0 === connection }
+        guard let place = multiplexed.firstIndex(where: { $0 === connection }) else { return }
+        multiplexed.remove(at: place)
+        connectionEnded()
     }
 
     /// Whether a connection may carry the requests of others, later.

@@ -181,6 +181,15 @@ public struct MetricFamily: Sendable {
             "sluice_upstream_requests_active", .gauge, [], .counter(.upstreamRequestsNow),
             "Requests that endpoints are working on now."),
         MetricFamily(
+            "sluice_circuit_breaker_pending", .gauge, [], .counter(.breakerPendingNow),
+            "Requests and TCP connections that wait for a permit of their backend's circuit breaker."),
+        MetricFamily(
+            "sluice_circuit_breaker_overflows_total", .counter, [], .counter(.breakerOverflows),
+            "Requests and TCP connections that were refused, because as many waited already as may (UO)."),
+        MetricFamily(
+            "sluice_circuit_breaker_retry_overflows_total", .counter, [], .counter(.breakerRetryOverflows),
+            "Retries that were not made, because as many were under way already as may be."),
+        MetricFamily(
             "sluice_mirrored_requests_total", .counter, [], .counter(.mirroredRequests),
             "Copies of requests sent to mirrors."),
         MetricFamily(

@@ -70,13 +70,17 @@ public enum Counter: Int, BitwiseCopyable, Sendable, CaseIterable {
     case overloadRefusals  // Refused because memory, descriptors or connections were short.
     case overloadLevelNow  // 0: none, 1: idle connections go, 2: new ones are refused.
     case memoryNow  // Octets that are this worker's alone.
+    // Circuit breakers.
+    case breakerPendingNow  // Requests that wait for a permit.
+    case breakerOverflows  // Refused: as many waited already as may.
+    case breakerRetryOverflows  // Retries that were not made.
 
     /// A gauge: the value is a level, not a sum over time.
     public var isLevel: Bool {
         switch self {
         case .downstreamConnectionsNow, .requestsNow, .upgradesNow, .upstreamPooledNow, .upstreamRequestsNow,
             .generationNow, .overloadLevelNow, .memoryNow, .relaysNow, .arrivalsNow, .datagramSessionsNow,
-            .rateLimitServiceNow:
+            .rateLimitServiceNow, .breakerPendingNow:
             true
         default: false
         }

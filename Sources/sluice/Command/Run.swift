@@ -24,6 +24,7 @@ extension Command {
               --dns-server IP:PORT    ask this server for backends' names (default: those of resolv.conf)
               --rate-limit-redis ADDR count global rate limits in this Redis server, with other gateways:
                                       HOST:PORT or redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]
+              --zone NAME             the zone that this gateway runs in (default: SLUICE_ZONE of the environment)
               --watch                 reload when the files change
               --upgrade-timeout D     taken, without effect in this version
               --state-dir DIR         keep rollouts and the key of sessions there, over a restart
@@ -48,7 +49,7 @@ extension RunOptions {
 
     private static let known = [
         "--workers", "--admin", "--pid-file", "--log-level", "--access-log", "--drain-timeout", "--drain-delay",
-        "--upgrade-timeout", "--user", "--state-dir", "--dns-server", "--rate-limit-redis", "--watch",
+        "--upgrade-timeout", "--user", "--state-dir", "--dns-server", "--rate-limit-redis", "--zone", "--watch",
         "--memory-limit",
     ]
 
@@ -56,6 +57,7 @@ extension RunOptions {
     init(arguments: [String]) throws(UsageError) {
         self.init()
         workers = min(RunOptions.usableCores, Self.workerLimit)
+        zone = getenv("SLUICE_ZONE").map { String(cString: $0) } ?? ""
         var operands: [String] = []
         var reader = ArgumentReader(arguments)
         while let argument = try reader.next() {
@@ -90,6 +92,7 @@ extension RunOptions {
                     throw UsageError("--rate-limit-redis '\(text)': \(error.text)")
                 }
                 rateLimitRedis = text
+            case .option("--zone"): zone = try reader.value("NAME")
             case .option("--watch"): watch = true
             case .option("--memory-limit"):
                 let text = try reader.value("SIZE")

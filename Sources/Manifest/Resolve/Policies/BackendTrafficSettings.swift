@@ -15,6 +15,8 @@ struct BackendTrafficSettings {
     /// - Parameter spec: `spec` of the policies, the nearest first.
     init(_ spec: PolicyNode, _ index: ResourceIndex) {
         var reading = PolicyReading(index: index)
+        cluster.loadBalancer = LoadBalancerPlan(spec, &reading)
+        cluster.circuitBreaker = CircuitBreakerPlan(spec[FieldKey("circuitBreaker")], &reading)
         cluster.healthCheck = HealthCheckPlan(spec[.healthCheck], &reading)
         name = spec.layers.map { "\(index.resources[$0.policy].name)" }.joined(separator: " + ")
         switch spec[.proxyProtocol][.version].string {
