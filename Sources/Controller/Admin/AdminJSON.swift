@@ -114,6 +114,9 @@ enum AdminJSON {
         case .negotiated: json.field("protocol", "http1 or http2")
         case .opaque: json.field("protocol", "tcp or udp")
         }
+        // As Envoy counts: a Backend with `fallback` is of the second priority.
+        json.field("priority", cluster.isFallback ? 1 : 0)
+        write(liveState.cluster(cluster.slot), cluster, snapshot, to: &json)
         json.key("endpoints")
         json.beginArray()
         for number in 0..<Int(cluster.endpoints.count) {
@@ -121,8 +124,9 @@ enum AdminJSON {
             let slot = reader.slot(.endpoint, endpoint.slot)
             json.beginObject()
             json.field("address", snapshot.name(of: endpoint))
-            // Endpoints of a backend take turns, each as often as another.
-            json.field("weight", 1)
+            json.field("weight", Int(endpoint.weight))
+            json.field("zone", snapshot.text(endpoint.zone))
+            json.field("connectionsNow", liveState.connectionCount(endpoint.slot))
             write(EndpointReport(endpoint.slot, watch), to: &json)
             json.field("requestsInFlight", liveState.inFlight(endpoint.slot))
             json.field("requests", slot.requests)
@@ -134,6 +138,25 @@ enum AdminJSON {
             json.endObject()
         }
         json.endArray()
+        json.endObject()
+    }
+
+    /// What of the backend is in use, of all workers, and how much may be.
+    private static func write(
+        _ cell: ClusterCell, _ cluster: ClusterConfig, _ snapshot: Snapshot, to json: inout JSONWriter
+    ) {
+        let limits =
+            cluster.traffic.isEmpty ? CircuitBreakerPlan() : snapshot[cluster.traffic, 0].pointee.circuitBreaker
+        json.key("circuitBreaker")
+        json.beginObject()
+        json.field("requests", cell.sum(.requests))
+        json.field("maxParallelRequests", Int(limits.maxParallelRequests))
+        json.field("connections", cell.sum(.connections))
+        json.field("maxConnections", Int(limits.maxConnections))
+        json.field("pending", cell.sum(.pending))
+        json.field("maxPendingRequests", Int(limits.maxPendingRequests))
+        json.field("retries", cell.sum(.retries))
+        json.field("maxParallelRetries", Int(limits.maxParallelRetries))
         json.endObject()
     }
 

@@ -199,9 +199,11 @@ private struct SnapshotReading {
             var endpoints: [String] = []
             var answer: UInt16?
             var dnsName: String?
+            var balancing: String?
             switch backend.target {
             case .cluster(let number):
                 endpoints = plan.clusters[number].endpoints.map(\.address.description)
+                balancing = BalancingWords.text(plan.clusters[number])
                 let names = plan.clusters[number].dnsNames.map(\.name)
                 dnsName = names.isEmpty ? nil : names.joined(separator: ", ")
             case .answer(let status): answer = status
@@ -211,7 +213,7 @@ private struct SnapshotReading {
                     name: backend.name, weight: backend.weight,
                     share: total == 0 ? 0 : Double(backend.weight) / Double(total), endpoints: endpoints,
                     dnsName: dnsName, answer: answer, filters: FilterWords.lines(backend.filters, plan),
-                    place: placeOfPlan(backend.position)))
+                    balancing: balancing, place: placeOfPlan(backend.position)))
         }
         return rule
     }

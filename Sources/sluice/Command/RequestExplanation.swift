@@ -33,6 +33,8 @@ struct RequestExplanation {
         /// The reference is invalid, and its share is answered so.
         var answer: UInt16?
         var filters: [String]
+        /// How its endpoints are chosen, and how much is used at once; nil: as without a policy.
+        var balancing: String?
         var place: Place
     }
 
@@ -153,6 +155,7 @@ extension RequestExplanation {
             }
             row(number == 0 ? "backends" : "", "\(percent)  \(backend.name) → \(target)", backend.place, &lines)
             for filter in backend.filters { row("", "  \(filter)", nil, &lines) }
+            if let balancing = backend.balancing { row("", "  \(balancing)", nil, &lines) }
         }
         for release in rule.releases { row(release.title, release.text, release.place, &lines) }
         var times: [String] = []
@@ -292,6 +295,8 @@ extension RequestExplanation {
             json.key("answer")
             if let answer = backend.answer { json.value(Int(answer)) } else { json.null() }
             strings("filters", backend.filters, &json)
+            json.key("balancing")
+            if let balancing = backend.balancing { json.value(balancing) } else { json.null() }
             write(backend.place, &json)
             json.endObject()
         }
