@@ -71,6 +71,9 @@ struct BackendTable {
         var resolved = Resolved(name: resource.name, protocols: backend.protocols)
         resolved.isFallback = backend.isFallback
         let spec = resource.node[.spec]
+        if let field = FieldSupport.unsupported(resource).first(where: { $0.state == .refused }) {
+            resolved.problem = .init(reason: .unsupportedValue, message: field.message, node: field.node)
+        }
         if backend.isDynamicResolver {
             resolved.dynamicResolver = DynamicResolverPlan(resource, &findings)
         }

@@ -16,7 +16,7 @@ package enum Resolver {
     ) -> Resolution {
         var findings = FindingLog()
         let index = ResourceIndex(set, findings: &findings)
-        AppliedFields.warn(index, findings: &findings)
+        FieldSupport.tell(index, findings: &findings)
         let grants = GrantTable(index)
         tellClasses(index, findings: &findings)
         let namespaces = NamespaceTable(index)

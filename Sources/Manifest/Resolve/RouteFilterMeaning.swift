@@ -48,7 +48,6 @@ extension FilterPlan {
     /// What cannot stand beside a direct response; nil: nothing does.
     var rivalOfDirectResponse: String? {
         if redirect != nil { return "RequestRedirect" }
-        if rewrite != nil { return "URLRewrite" }
         return mirrors.isEmpty ? nil : "RequestMirror"
     }
 }

@@ -116,7 +116,6 @@ struct RouteResolution {
             return versions.count - 1
         }
 
-        let signatures = kind.hasMatches ? route.rules.flatMap { $0.matches.map(RuleOverlap.signature) } : []
         var status: [RouteParentStatus] = []
         status.reserveCapacity(parents.count)
         for (position, parent) in parents.enumerated() {
@@ -133,6 +132,9 @@ struct RouteResolution {
                 self.hostnames.add(hostnames, of: kind, on: listener)
                 if !isRefused {
                     let place = RuleOverlap.Place(route: UInt32(number), parent: UInt32(position))
+                    let signatures =
+                        kind.hasMatches
+                        ? versions[chosen].rules.flatMap { $0.matches.map(RuleOverlap.signature) } : []
                     overlap.add(signatures, listener: listener, hostnames: hostnames, place: place)
                 }
             }

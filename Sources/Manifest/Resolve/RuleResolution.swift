@@ -16,6 +16,8 @@ struct RuleResolution {
     var refusedParts: [ReleaseAnnotations.Problem] = []
     /// References that lead nowhere: their share of the requests is answered 500.
     var unresolved: [Problem] = []
+    /// One of ``unresolved`` breaks the whole rule: its requests are answered 500, though it is well in itself.
+    var isBroken = false
     /// Backends without endpoints: their share is answered 503.
     var unavailable: [Problem] = []
 }
@@ -66,11 +68,14 @@ struct RuleResolver {
         for backend in rule.backendRefs {
             result.plan.backends.append(resolve(backend, of: user, into: &result, findings: &findings))
         }
+        result.checkDynamicResolver(clusters.clusters, setting.use, rule.node)
         if let invalid = result.invalid {
             result.refuse("invalid rule", setting.noBackendStatus, invalid.node.position(in: resource.file))
         } else if traffic.refusal != nil {
             // The route's own conditions tell nothing of it; the policy's do.
             result.refuse("refused by a policy", Self.policyRefusal, result.plan.position)
+        } else if result.isBroken {
+            result.refuse("unresolved rule", setting.noBackendStatus, result.plan.position)
         }
         return result
     }
@@ -97,13 +102,6 @@ struct RuleResolver {
             return refused()
         case .cluster(let cluster, let hasEndpoints):
             let name = clusters.backendNames[cluster]
-            if clusters.clusters[cluster].dynamicResolver != nil,
-                case .pathRegex = result.plan.filters.rewrite?.hostSource
-            {
-                let message = "a backend of type DynamicResolver goes to the request's host, which a path cannot change"
-                result.unresolved.append(.init(reason: .unsupportedValue, message: message, node: reference.node))
-                return refused()
-            }
             if !hasEndpoints { result.noEndpoints(name, reference.node) }
             let filters = filters(backend.filters, of: user, into: &result, findings: &findings)
             return BackendPlan(
@@ -147,12 +145,21 @@ struct RuleResolver {
                 let name = ResourceName(namespace: user.resource.name.namespace, name: reference.name)
                 switch routeFilters.plan(name, findings: &findings) {
                 case .success(let more): plan.take(more, filter.node, user.kind, of: &result)
+                case .failure(let refusal) where refusal.isMissing:
+                    result.unresolved.append(
+                        .init(reason: .unsupportedValue, message: refusal.message, node: filter.node))
+                    result.isBroken = true
                 case .failure(let refusal): result.note(.unsupportedValue, refusal.message, filter.node)
                 }
             case .unsupported(let what):
                 // A filter that is skipped could have been the one that keeps strangers out: the rule is not served.
                 result.note(.unsupportedValue, "\(what) is not supported", filter.node)
             }
+        }
+        if plan.redirect != nil, !plan.mirrors.isEmpty {
+            result.note(
+                .incompatibleFilters, "a redirect asks no backend, so it cannot stand beside RequestMirror",
+                filters.first?.node ?? user.resource.node)
         }
         if plan.directResponse != nil, let other = plan.rivalOfDirectResponse {
             result.note(

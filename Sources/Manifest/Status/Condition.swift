@@ -41,7 +41,7 @@ package enum ConditionReason: UInt8, Sendable {
     // Routes.
     case noMatchingParent, notAllowedByListeners, noMatchingListenerHostname, unsupportedValue
     case backendNotFound, invalidKind, portNotFound, unsupportedRefValue, endpointsNotFound, routeRulesOverlap
-    case conflicted, incompatibleFilters
+    case conflicted, incompatibleFilters, invalidBackendRef
     // Rollouts.
     case progressing, holding, completed, rolledBack
     // Policies.
@@ -94,6 +94,7 @@ package enum ConditionReason: UInt8, Sendable {
         case .completed: "Completed"
         case .rolledBack: "RolledBack"
         case .incompatibleFilters: "IncompatibleFilters"
+        case .invalidBackendRef: "InvalidBackendRef"
         case .invalidBackendTLS: "InvalidBackendTLS"
         case .targetNotFound: "TargetNotFound"
         case .aggregated: "Aggregated"

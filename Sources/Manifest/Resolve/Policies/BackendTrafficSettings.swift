@@ -15,6 +15,7 @@ struct BackendTrafficSettings {
     /// - Parameter spec: `spec` of the policies, the nearest first.
     init(_ spec: PolicyNode, _ index: ResourceIndex) {
         var reading = PolicyReading(index: index)
+        reading.refuseUnsupported(spec)
         cluster.loadBalancer = LoadBalancerPlan(spec, &reading)
         cluster.circuitBreaker = CircuitBreakerPlan(spec[FieldKey("circuitBreaker")], &reading)
         cluster.healthCheck = HealthCheckPlan(spec[.healthCheck], &reading)

@@ -33,6 +33,7 @@ struct ClientTrafficSettings {
         }
         forwardedClientCert = ForwardedClientCertPlan(spec[.headers][.xForwardedClientCert])
         var reading = PolicyReading(index: index)
+        reading.refuseUnsupported(PolicyNode(spec, policy: number))
         plan = ClientTrafficPlan(PolicyNode(spec, policy: number), &reading)
         if let first = reading.problems.first {
             plan.isInvalid = true

@@ -17,7 +17,7 @@ struct HTTPRouteFilterTable {
         _ name: ResourceName, findings: inout FindingLog
     ) -> Result<HTTPRouteFilterPlan, HTTPRouteFilterPlan.Refusal> {
         guard let number = index[.httpRouteFilter, name] else {
-            return .failure(.init(message: "there is no HTTPRouteFilter '\(name)'"))
+            return .failure(.init(message: "there is no HTTPRouteFilter '\(name)'", isMissing: true))
         }
         let known = plans[number]
         let plan = known ?? HTTPRouteFilterPlan(number, index, grants)

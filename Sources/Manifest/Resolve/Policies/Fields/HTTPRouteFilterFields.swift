@@ -8,7 +8,11 @@ struct HTTPRouteFilterPlan {
     static let credentialKey = "credential"
 
     /// Why a rule cannot have the filter.
-    struct Refusal: Error { var message: String }
+    struct Refusal: Error {
+        var message: String
+        /// There is no such filter, so the reference is not resolved; else it is there and cannot be used.
+        var isMissing = false
+    }
 
     /// Each entry a set of cookies that must all match; one entry must hold. Empty: nothing is asked.
     var cookieMatches: [[ValueMatchPlan]] = []
@@ -29,6 +33,7 @@ struct HTTPRouteFilterPlan {
     init(_ number: Int, _ index: ResourceIndex, _ grants: GrantTable) {
         let spec = PolicyNode(index.resources[number].node[.spec], policy: number)
         var reading = PolicyReading(index: index)
+        reading.refuseUnsupported(spec)
         for match in spec[.matches].items { cookieMatches.append(Self.cookies(match[.cookies], &reading)) }
         if spec[.directResponse].exists {
             var response = CustomResponsePlan(spec[.directResponse], &reading)
