@@ -10,8 +10,6 @@ final class GatewayState {
     var listenerSets: [ListenerSetState] = []
     /// Where its listeners are bound; `::` when it names no address.
     private(set) var addresses: [IPAddress] = []
-    /// Whether the user chose them.
-    private(set) var hasOwnAddresses = false
     private(set) var addressProblem: ListenerState.Problem?
     /// What it shows to backends that ask for a certificate (`spec.tls.backend.clientCertificateRef`); nil: nothing, either
     /// because nothing is written or because of ``clientCertificateProblem``.
@@ -56,7 +54,6 @@ final class GatewayState {
                 continue
             }
             addresses.append(ip)
-            hasOwnAddresses = true
         }
         if gateway.addresses.isEmpty { addresses = [.any] }
         var seen = Set<IPAddress>()

@@ -47,6 +47,7 @@ enum ListenerSockets {
         if group.isListenerSet { plan.listenerSet = group.name.description }
         plan.listenerProtocol = kind
         plan.tls = listener.tls
+        plan.policies = listener.clientPolicy.map { [$0] } ?? []
         plan.forwardedClientCert = listener.clientTraffic?.forwardedClientCert ?? ForwardedClientCertPlan()
         plan.client = listener.clientTraffic?.plan ?? ClientTrafficPlan()
         precondition(!kind.terminatesTLS || plan.tls != nil, "a valid listener that ends TLS has a certificate")

@@ -35,6 +35,8 @@ final class ListenerState {
     var clientValidation: ClientValidationPlan?
     /// The ClientTrafficPolicy that is in force on it.
     var clientTraffic: ClientTrafficSettings?
+    /// The same for `explain`.
+    var clientPolicy: AppliedPolicyPlan?
 
     private(set) var attachedRoutes = 0
     private(set) var attachments: [ListenerPlan.Attachment] = []
@@ -46,24 +48,22 @@ final class ListenerState {
         self.isOfListenerSet = isOfListenerSet
         protocolKind = ListenerProtocol(name: listener.protocolName, isPassthrough: listener.isPassthrough)
         let possible = protocolKind?.routeKinds ?? []
-        let served = possible.filter(ServedProtocols.routeKinds.contains)
         if listener.kinds.isEmpty {
-            routeKinds = served
+            routeKinds = possible
         } else {
-            routeKinds = served.filter { kind in
+            routeKinds = possible.filter { kind in
                 listener.kinds.contains { $0.group == APIGroup.gateway && $0.kind == kind }
             }
-            // A kind that fits but comes with a later version is no mistake of the user's, as long as another is left.
             let wrong = listener.kinds.filter { $0.group != APIGroup.gateway || !possible.contains($0.kind) }
             if let first = wrong.first ?? (routeKinds.isEmpty ? listener.kinds.first : nil), protocolKind != nil {
-                let takes = served.isEmpty ? "" : "; it takes \(served.joined(separator: ", "))"
+                let takes = possible.isEmpty ? "" : "; it takes \(possible.joined(separator: ", "))"
                 unresolvedRefs = (
                     .invalidRouteKinds,
                     "allowedRoutes.kinds: a listener of protocol \(listener.protocolName) takes no \(first.kind)\(takes)"
                 )
             }
         }
-        if protocolKind == nil || !ServedProtocols.listeners.contains(where: { $0 == protocolKind }) {
+        if protocolKind == nil {
             refusal = (
                 .unsupportedProtocol,
                 "protocol '\(listener.protocolName)' is not supported; \(ListenerProtocol.names.joined(separator: ", ")) are"

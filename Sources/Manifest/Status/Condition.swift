@@ -32,7 +32,7 @@ package enum ConditionType: UInt8, Sendable {
 package enum ConditionReason: UInt8, Sendable {
     case accepted, programmed, resolvedRefs, noConflicts, supportedVersion, invalid
     // Gateways and their listeners.
-    case listenersNotValid, unsupportedAddress, addressNotAssigned, addressNotUsable, portUnavailable
+    case listenersNotValid, unsupportedAddress, addressNotUsable, portUnavailable
     case unsupportedProtocol, protocolConflict, hostnameConflict
     case invalidRouteKinds, invalidCertificateRef, partiallyInvalidCertificateRef, refNotPermitted
     case invalidCACertificateRef, invalidCACertificateKind, noValidCACertificate
@@ -57,7 +57,6 @@ package enum ConditionReason: UInt8, Sendable {
         case .invalid: "Invalid"
         case .listenersNotValid: "ListenersNotValid"
         case .unsupportedAddress: "UnsupportedAddress"
-        case .addressNotAssigned: "AddressNotAssigned"
         case .addressNotUsable: "AddressNotUsable"
         case .portUnavailable: "PortUnavailable"
         case .unsupportedProtocol: "UnsupportedProtocol"

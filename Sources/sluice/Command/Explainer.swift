@@ -172,7 +172,7 @@ private struct SnapshotReading {
         return .init(
             gateway: snapshot.text(record.gatewayNamespace).string + "/" + snapshot.text(record.gatewayName).string,
             name: snapshot.text(record.name).string, hostname: snapshot.text(record.hostname).string,
-            place: place(record.position))
+            place: place(record.position), policies: policies(ofListener: Int(index)))
     }
 
     private func route(_ index: UInt32) -> RequestExplanation.Route {
@@ -193,6 +193,7 @@ private struct SnapshotReading {
         if let time = planned.requestTimeout, time > .zero { rule.requestTimeout = time }
         if let time = planned.backendRequestTimeout, time > .zero { rule.backendRequestTimeout = time }
         rule.retry = planned.retry
+        rule.policies = planned.policies.map(policy)
         rule.releases = ReleaseWords.lines(planned).map { ($0.title, $0.text, place($0.position)) }
         let total = planned.backends.reduce(0) { $0 + UInt64($1.weight) }
         for backend in planned.backends {
@@ -216,6 +217,27 @@ private struct SnapshotReading {
                     balancing: balancing, place: placeOfPlan(backend.position)))
         }
         return rule
+    }
+
+    /// Listeners stand in the snapshot in the order of the plan's sockets.
+    private func policies(ofListener index: Int) -> [RequestExplanation.Policy] {
+        var left = index
+        for socket in plan.sockets {
+            if left < socket.listeners.count { return socket.listeners[left].policies.map(policy) }
+            left -= socket.listeners.count
+        }
+        return []
+    }
+
+    private func policy(_ plan: AppliedPolicyPlan) -> RequestExplanation.Policy {
+        var problem = ""
+        let role: String
+        switch plan.role {
+        case .effective: role = "effective"
+        case .base: role = "base"
+        case .refused(let why): (role, problem) = ("refused", why)
+        }
+        return .init(kind: plan.kind, name: plan.name, role: role, problem: problem, place: place(plan.position))
     }
 
     private func placeOfPlan(_ position: SourcePosition) -> RequestExplanation.Place { place(position) }

@@ -10,12 +10,24 @@ struct RequestExplanation {
         var text: String { line == 0 ? file : "\(file):\(line):\(column)" }
     }
 
+    /// A policy that is in force.
+    struct Policy {
+        var kind: String
+        var name: String
+        /// "effective", "base" (the effective one is merged into it) or "refused".
+        var role: String
+        /// Why it is refused; else empty.
+        var problem: String
+        var place: Place
+    }
+
     struct Listener {
         var gateway: String
         var name: String
         /// Empty: every host.
         var hostname: String
         var place: Place
+        var policies: [Policy] = []
     }
 
     struct Route {
@@ -49,6 +61,7 @@ struct RequestExplanation {
         var requestTimeout: TimeAmount?
         var backendRequestTimeout: TimeAmount?
         var retry: RetryPlan?
+        var policies: [Policy] = []
         var backends: [Backend] = []
 
         init(route: Route, index: Int, name: String, place: Place) {
@@ -125,9 +138,15 @@ extension RequestExplanation {
         } else {
             row("answer", (status.map { "\($0): " } ?? "") + verdict, nil, &lines)
         }
+        for (number, policy) in policies.enumerated() {
+            row(number == 0 ? "policies" : "", policy.words, policy.place, &lines)
+        }
         listCandidates(&lines)
         return lines.joined(separator: "\n")
     }
+
+    /// Of the listener and of the rule.
+    var policies: [Policy] { (listener?.policies ?? []) + (rule?.policies ?? []) }
 
     private func row(_ title: String, _ text: String, _ place: Place?, _ lines: inout [String]) {
         let padding = String(repeating: " ", count: max(1, 11 - title.count))
@@ -189,6 +208,16 @@ extension RequestExplanation {
     }
 }
 
+extension RequestExplanation.Policy {
+    fileprivate var words: String {
+        switch role {
+        case "base": "\(kind) \(name), which the one above is merged into"
+        case "refused": "\(kind) \(name), which cannot be used: \(problem)"
+        default: "\(kind) \(name)"
+        }
+    }
+}
+
 // MARK: for programs
 
 extension RequestExplanation {
@@ -221,6 +250,10 @@ extension RequestExplanation {
             json.null()
         }
         write(rule, &json)
+        json.key("policies")
+        json.beginArray()
+        for policy in policies { write(policy, &json) }
+        json.endArray()
         json.key("candidates")
         json.beginArray()
         for candidate in candidates { write(candidate, &json) }
@@ -244,6 +277,16 @@ extension RequestExplanation {
         json.field("file", place.file)
         json.field("line", place.line)
         json.field("column", place.column)
+    }
+
+    private func write(_ policy: Policy, _ json: inout JSONWriter) {
+        json.beginObject()
+        json.field("kind", policy.kind)
+        json.field("name", policy.name)
+        json.field("role", policy.role)
+        json.field("problem", policy.problem)
+        write(policy.place, &json)
+        json.endObject()
     }
 
     private func write(_ route: Route, _ json: inout JSONWriter) {

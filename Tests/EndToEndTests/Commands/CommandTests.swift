@@ -181,6 +181,41 @@ struct CommandTests {
         #expect(json.output.contains(#""served":true"#))
     }
 
+    @Test func explainTellsThePoliciesInForceAndWhereTheyAreWritten() throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write("a.yaml", Self.site)
+        func policy(_ kind: String, _ name: String, on target: String, _ spec: String) -> String {
+            "apiVersion: gateway.envoyproxy.io/v1alpha1\nkind: \(kind)\nmetadata: {name: \(name)}\n"
+                + "spec: {targetRefs: [{group: gateway.networking.k8s.io, \(target)}], \(spec)}\n---\n"
+        }
+        let policies = try folder.write(
+            "policies.yaml",
+            policy(
+                "ClientTrafficPolicy", "edge", on: "kind: Gateway, name: front", "headers: {enableEnvoyHeaders: true}")
+                + policy("BackendTrafficPolicy", "all", on: "kind: Gateway, name: front", "retry: {numRetries: 1}")
+                + policy(
+                    "BackendTrafficPolicy", "own", on: "kind: HTTPRoute, name: exact",
+                    "mergeType: StrategicMerge, retry: {numRetries: 2}")
+                + policy(
+                    "SecurityPolicy", "locked", on: "kind: HTTPRoute, name: versions",
+                    "basicAuth: {users: {name: staff}}"))
+        let merged = try run(["explain", path, policies, "--url", "http://shop.example:8080/cart/1"])
+        #expect(
+            merged.output.contains(
+                """
+                policies   ClientTrafficPolicy default/edge  [\(policies):1:1]
+                           BackendTrafficPolicy default/own  [\(policies):11:1]
+                           BackendTrafficPolicy default/all, which the one above is merged into  [\(policies):6:1]
+
+                """))
+        let json = try run([
+            "explain", path, policies, "--url", "http://shop.example:8080/cart/1", "--header", "X-Version: v2", "-o",
+            "json",
+        ])
+        #expect(json.output.contains(#""kind":"SecurityPolicy","name":"default/locked","role":"refused""#))
+        #expect(json.output.contains(#""kind":"BackendTrafficPolicy","name":"default/all","role":"effective""#))
+    }
+
     @Test func explainOfARequestThatNobodyTakes() throws {
         let folder = try TemporaryFolder()
         let path = try folder.write("a.yaml", Self.site)

@@ -1,7 +1,7 @@
 import Config
 
-/// What a ClientTrafficPolicy means for the listeners that it is attached to. Which of its fields count stands in
-/// ``AppliedFields``.
+/// What a ClientTrafficPolicy means for the listeners that it is attached to. What becomes of each of its fields stands in
+/// ``FieldSupport``.
 struct ClientTrafficSettings {
     /// Nil: the listener's own.
     var tls: WrittenTLS?
@@ -71,8 +71,26 @@ struct ClientTrafficSettings {
                 refusal = refusal ?? .init(reason: .invalid, message: why.message, node: item)
             }
         }
-        for item in node[.spkiHashes].items { plan.spkiHashes.append(item.string ?? "") }
-        for item in node[.certificateHashes].items { plan.certificateHashes.append(item.string ?? "") }
+        func refuse(_ item: WrittenNode, _ message: String) {
+            // Nobody would be let in by it, and whoever it meant would wonder why.
+            isUnsafe = true
+            refusal = refusal ?? .init(reason: .invalid, message: message, node: item)
+        }
+        for item in node[.spkiHashes].items {
+            let text = item.string ?? ""
+            plan.spkiHashes.append(text)
+            if text.withView({ Base64.decode($0) })?.count != Self.digestLength {
+                refuse(item, "'\(text)' is no SHA-256 of a key; right would be 32 octets in base64")
+            }
+        }
+        for item in node[.certificateHashes].items {
+            let text = item.string ?? ""
+            plan.certificateHashes.append(text)
+            let digits = text.utf8.filter { $0 != UInt8(ascii: ":") }
+            if digits.count != 2 * Self.digestLength || !digits.allSatisfy({ ASCII.hexValue($0) != nil }) {
+                refuse(item, "'\(text)' is no SHA-256 of a certificate; right would be 64 hexadecimal digits")
+            }
+        }
         let names = node[.subjectAltNames]
         let kinds: [(FieldKey, SubjectAltNameMatchPlan.NameType)] = [
             (.dnsNames, .dns), (.emailAddresses, .email), (.ipAddresses, .ipAddress), (.uris, .uri),
@@ -106,6 +124,9 @@ struct ClientTrafficSettings {
         problem = problem ?? refusal
         clientValidation = plan
     }
+
+    /// Octets of a SHA-256.
+    private static let digestLength = 32
 
     private static func mode(_ node: WrittenNode) -> ClientValidationPlan.Mode {
         switch node[.mode].string {

@@ -31,6 +31,7 @@ struct ClientTrafficTable {
     private let gateways: [GatewayState]
     private var settings: [Int: ClientTrafficSettings] = [:]
     private var ancestors: [Int: AncestorStatuses] = [:]
+    private var clearText: [SocketAddress: [ListenerState]] = [:]
     /// Listeners that a nearer policy has.
     private var covered: [ObjectIdentifier: Int] = [:]
     /// Under which ancestor.
@@ -44,6 +45,7 @@ struct ClientTrafficTable {
         self.gateways = gateways
         let policies = index.byAge(index.all(.clientTrafficPolicy))
         guard !policies.isEmpty else { return }
+        clearText = Self.clearText(gateways)
         var attachments: [Attachment] = []
         for policy in policies {
             let resource = index.resources[policy]
@@ -78,7 +80,7 @@ struct ClientTrafficTable {
         let ancestor = attachment.ancestor
         func refuse(_ reason: ConditionReason, _ message: String) {
             ancestors[attachment.policy]?.set(Condition(.accepted, false, reason, message), at: ancestor)
-            findings.unresolved(resource, resource.node[.spec], message)
+            findings.unresolved(resource, PolicyTargetTable.written(resource), message)
         }
         let listeners = attachment.listeners
         if let section = attachment.target.sectionName, listeners.isEmpty {
@@ -93,6 +95,7 @@ struct ClientTrafficTable {
         if let message = DeprecatedFields.message(of: resource) {
             note(Condition(.warning, true, .deprecatedField, message), attachment)
         }
+        let meant = Set(listeners.map { ObjectIdentifier($0) })
         let free = listeners.filter { covered[ObjectIdentifier($0)] == nil }
         let overriding = listeners.filter { covered[ObjectIdentifier($0)] != nil }.map { "'\($0.listener.name)'" }
         if !overriding.isEmpty {
@@ -107,15 +110,17 @@ struct ClientTrafficTable {
         for listener in free {
             covered[ObjectIdentifier(listener)] = attachment.policy
             places[ObjectIdentifier(listener)] = attachment.ancestor
-            if let other = neighbour(of: listener, attachment) {
-                problem =
-                    problem
-                    ?? "listener '\(other.listener.name)' has clear-text HTTP on the same port as "
+            if let other = neighbour(of: listener, besides: meant) {
+                let conflict =
+                    "listener '\(other.listener.name)' has clear-text HTTP on the same port as "
                     + "'\(listener.listener.name)', so they cannot differ"
-                findings.unresolved(resource, resource.node[.spec], problem ?? "")
+                findings.unresolved(resource, PolicyTargetTable.written(resource), conflict)
+                problem = problem ?? conflict
                 continue
             }
             listener.clientTraffic = settings
+            listener.clientPolicy = AppliedPolicyPlan(
+                resource, settings.problem.map { .refused("\($0.node.path): \($0.message)") } ?? .effective)
             if settings.isUnsafe, listener.protocolKind?.terminatesTLS ?? false, listener.specProblem == nil {
                 listener.specProblem = (
                     .invalid,
@@ -134,23 +139,27 @@ struct ClientTrafficTable {
         ancestors[attachment.policy]?.set(condition, at: attachment.ancestor)
     }
 
-    /// A listener beside `listener` that speaks clear-text HTTP on the same socket and that this attachment does not
-    /// mean: before the first request the two cannot be told apart.
-    private func neighbour(of listener: ListenerState, _ attachment: Attachment) -> ListenerState? {
+    /// A listener beside `listener` that speaks clear-text HTTP on the same socket and that the attachment does not mean:
+    /// before the first request the two cannot be told apart.
+    private func neighbour(of listener: ListenerState, besides meant: Set<ObjectIdentifier>) -> ListenerState? {
         guard listener.protocolKind == .http else { return nil }
-        let meant = attachment.listeners
+        for socket in listener.sockets {
+            for other in clearText[socket] ?? [] where !meant.contains(ObjectIdentifier(other)) { return other }
+        }
+        return nil
+    }
+
+    /// The listeners of clear-text HTTP on each socket.
+    private static func clearText(_ gateways: [GatewayState]) -> [SocketAddress: [ListenerState]] {
+        var found: [SocketAddress: [ListenerState]] = [:]
         for gateway in gateways {
             for group in gateway.groups where group.detachment == nil {
-                for other in group.listeners
-                where other !== listener && other.protocolKind == .http
-                    && other.sockets.contains(where: listener.sockets.contains)
-                    && !meant.contains(where: { $0 === other })
-                {
-                    return other
+                for listener in group.listeners where listener.protocolKind == .http {
+                    for socket in listener.sockets { found[socket, default: []].append(listener) }
                 }
             }
         }
-        return nil
+        return found
     }
 
     /// Finds the Host that HTTP/1.0 requests without one are given (`http1.http10.useDefaultHost`): the listener's, or that of

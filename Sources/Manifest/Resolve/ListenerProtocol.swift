@@ -1,13 +1,6 @@
 import Config
 import Core
 
-/// What this version can serve. The only place to change when the data plane learns more.
-enum ServedProtocols {
-    static let listeners: [ListenerProtocol] = [.http, .https, .tlsTerminate, .tlsPassthrough, .tcp, .udp]
-    static let backends: [BackendProtocol] = [.http1]
-    static let routeKinds = ["HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"]
-}
-
 /// What `listeners[].protocol` and `tls.mode` mean.
 extension ListenerProtocol {
     /// The names that `protocol` may have here.
@@ -25,7 +18,7 @@ extension ListenerProtocol {
         }
     }
 
-    /// The kinds of routes that make sense on it, served or not. A TCPRoute cannot look into TLS that is passed on, so
+    /// The kinds of routes that make sense on it. A TCPRoute cannot look into TLS that is passed on, so
     /// only a TLSRoute fits there; of TLS that ends here, either can take the octets.
     var routeKinds: [String] {
         switch self {
