@@ -18,6 +18,9 @@ final class WorkerHarness {
     private var backends: [RawSocket] = []
     let backendPorts: [UInt16]
     private var generation: UInt64 = 0
+    /// Places of backendRefs, given away in the order in which they are first named.
+    private let backendRefSlots: SlotTable
+    static func backendRefSlot(_ number: UInt32) -> UInt32 { number + 1 }
     /// The one listening socket, as the supervisor numbers it.
     static let socketID: UInt32 = 7
 
@@ -33,6 +36,7 @@ final class WorkerHarness {
         let liveSize = LiveState.size(workers: 1) + TicketKeyRing.size
         liveMemory = .allocate(byteCount: liveSize, alignment: 4096)
         memset(liveMemory, 0, liveSize)
+        backendRefSlots = LiveState(base: liveMemory, workers: 1, worker: 0).slots(.backendRef)
         let ticketKeys = TicketKeyRing(base: liveMemory + LiveState.size(workers: 1))
         ticketKeys.rotate(wallNow: SystemCalls.wallNow())
         let statistics = WorkerStatistics(base: statisticsMemory, worker: 0)
@@ -107,7 +111,9 @@ final class WorkerHarness {
         let octets = try SnapshotBuilder.build(
             plan, generation: generation, revision: generation, sourceHash: 0,
             socketIDs: plan.sockets.indices.map { Self.socketID + UInt32($0) },
-            slots: SnapshotSlots(endpoint: { _ in Self.slot }, listener: { _ in Self.slot }))
+            slots: SnapshotSlots(
+                endpoint: { _ in Self.slot }, backendRef: { [backendRefSlots] in backendRefSlots.slot(for: $0) },
+                listener: { _ in Self.slot }))
         let shared = try octets.withUnsafeBytes { try SealedBlock.make("test", $0) }
         #expect(worker.apply(try SealedBlock(shared.raw)))
     }
