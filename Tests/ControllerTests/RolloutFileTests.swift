@@ -47,18 +47,22 @@ import Upstream
         for length in 0..<(whole.count - 2) { #expect(RolloutFile.entries(Array(whole.prefix(length))) == nil) }
     }
 
+    private func write(_ text: String, to path: String) throws {
+        var buffer = ByteBuffer()
+        buffer.append(string: text)
+        try DurableFile.write(buffer.view, to: path)
+    }
+
     @Test func filesAreReplacedWhole() throws {
         let folder = try TemporaryFolder()
         let path = folder.path + "/state"
         #expect(try DurableFile.read(path, limit: 100) == nil)
         for text in ["first", "second, and longer", ""] {
-            try Array(text.utf8).withView { view throws(Errno) in try DurableFile.write(view, to: path) }
+            try write(text, to: path)
             #expect(try DurableFile.read(path, limit: 100) == Array(text.utf8))
         }
         #expect(throws: Errno.self) {
-            try Array("x".utf8).withView { view throws(Errno) in
-                try DurableFile.write(view, to: folder.path + "/none/state")
-            }
+            try write("x", to: folder.path + "/none/state")
         }
         try folder.write("large", String(repeating: "x", count: 101))
         #expect(throws: Errno.self) { try DurableFile.read(folder.path + "/large", limit: 100) }
