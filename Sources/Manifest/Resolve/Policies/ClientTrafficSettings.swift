@@ -1,4 +1,5 @@
 import Config
+import Core
 
 /// What a ClientTrafficPolicy means for the listeners that it is attached to. What becomes of each of its fields stands in
 /// ``FieldSupport``.
