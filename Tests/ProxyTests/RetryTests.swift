@@ -146,11 +146,11 @@ import Testing
     }
 
     /// The client gets the answer that says so, at once.
-    @Test(arguments: ["1", "31", "Fri, 31 Dec 9999 23:59:59 GMT"]) func whatWouldBeTooLateIsNotWaitedFor(wait: String)
+    @Test(arguments: ["10", "31", "Fri, 31 Dec 9999 23:59:59 GMT"]) func whatWouldBeTooLateIsNotWaitedFor(wait: String)
         throws
     {
         let harness = try WorkerHarness(
-            rules: [Self.rule(.serverError) { if wait == "1" { $0.requestTimeout = .milliseconds(800) } }])
+            rules: [Self.rule(.serverError) { if wait == "10" { $0.requestTimeout = .seconds(10) } }])
         let client = try harness.connect()
         let begun = harness.loop.now
         client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -158,7 +158,7 @@ import Testing
         harness.expect(backend, toReceive: "\r\n\r\n")
         backend.send(Self.answer(503, "Retry-After: \(wait)\r\n"))
         harness.expect(client, toReceive: "Retry-After: \(wait)\r\n")
-        #expect(harness.loop.now - begun < .milliseconds(700))
+        #expect(harness.loop.now - begun < .seconds(9))
         #expect(harness.total(.upstreamRetries) == 0)
     }
 

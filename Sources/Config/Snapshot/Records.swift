@@ -224,22 +224,19 @@ public struct RetryConfig: BitwiseCopyable, Sendable {
     public var triggers: RetryTriggers
     public var codes: Table<UInt16>
     public var backOff: RetryBackOff
-    public var attemptsPerPriority: UInt32
 
     @inlinable public static var none: RetryConfig {
         RetryConfig(
-            attempts: 0, triggers: [], codes: Table(), backOff: RetryBackOff(base: .zero), attemptsPerPriority: 0)
+            attempts: 0, triggers: [], codes: Table(), backOff: RetryBackOff(base: .zero))
     }
 
     @inlinable public init(
-        attempts: UInt32, triggers: RetryTriggers, codes: Table<UInt16>, backOff: RetryBackOff,
-        attemptsPerPriority: UInt32
+        attempts: UInt32, triggers: RetryTriggers, codes: Table<UInt16>, backOff: RetryBackOff
     ) {
         self.attempts = attempts
         self.triggers = triggers
         self.codes = codes
         self.backOff = backOff
-        self.attemptsPerPriority = attemptsPerPriority
     }
 }
 

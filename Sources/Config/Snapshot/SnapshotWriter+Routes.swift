@@ -127,8 +127,7 @@ extension SnapshotWriter {
         let retry = (plan.retry ?? plan.traffic.retry?.retry).map {
             RetryConfig(
                 attempts: UInt32(clamping: $0.attempts), triggers: $0.triggers,
-                codes: block.append(contentsOf: $0.codes), backOff: $0.backOff,
-                attemptsPerPriority: $0.attemptsPerPriority)
+                codes: block.append(contentsOf: $0.codes), backOff: $0.backOff)
         }
         var release = Table<ReleaseConfig>()
         if plan.traffic.decidesBackends, block.failure == nil {

@@ -102,10 +102,8 @@ extension Exchange {
         if phase == .resolving {
             return failed(status: 504, .dnsFailure, "the address of the request's host did not come in time")
         }
-        note(
-            rule.map { snapshot.text($0.pointee.backendRequestTimeoutOrigin) } ?? .empty,
-            after: rule?.pointee.backendRequestTimeout ?? .zero)
         guard phase == .connecting || phase == .awaitingHead else {
+            noteAttempt()
             return failed(status: 504, .upstreamTimeout)
         }
         if phase == .connecting, let endpoint {
@@ -115,11 +113,20 @@ extension Exchange {
         dropUpstream()
         endAttempt(.failed(.timedOut))
         if hedgeGoesOn() { return }
-        if !retries(.timedOut) { answer(504, .upstreamTimeout) }
+        if retries(.timedOut) { return }
+        noteAttempt()
+        answer(504, .upstreamTimeout)
+    }
+
+    private func noteAttempt() {
+        note(
+            rule.map { snapshot.text($0.pointee.backendRequestTimeoutOrigin) } ?? .empty,
+            after: rule?.pointee.backendRequestTimeout ?? .zero)
     }
 
     private func connectTimedOut() {
-        guard phase == .connecting, let endpoint else { return }
+        connectDeadline = .distantFuture
+        guard phase == .connecting, let endpoint else { return armDeadline() }
         worker.statistics.increment(.upstreamConnectTimeouts)
         dropUpstream()
         connectFailed(endpoint, timedOut: true)

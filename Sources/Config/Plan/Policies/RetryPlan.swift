@@ -78,18 +78,14 @@ public struct RetryPlan: Equatable, Sendable {
     /// `numRetries`: attempts beyond the first.
     public var attempts: Int
     public var backOff: RetryBackOff
-    /// `numAttemptsPerPriority`; 0: priorities follow health alone.
-    public var attemptsPerPriority: UInt32 = 0
 
     public init(
-        triggers: RetryTriggers, codes: [UInt16] = [], attempts: Int, backOff: RetryBackOff = .standard,
-        attemptsPerPriority: UInt32 = 0
+        triggers: RetryTriggers, codes: [UInt16] = [], attempts: Int, backOff: RetryBackOff = .standard
     ) {
         self.triggers = triggers
         self.codes = codes
         self.attempts = attempts
         self.backOff = backOff
-        self.attemptsPerPriority = attemptsPerPriority
     }
 
     /// Retry as HTTPRoute has it.

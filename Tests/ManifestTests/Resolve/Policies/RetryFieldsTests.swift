@@ -57,7 +57,6 @@ import Testing
                 """
                 retry:
                   numRetries: 5
-                  numAttemptsPerPriority: 1
                   retryOn:
                     triggers: [5xx, reset-before-request, internal]
                     httpStatusCodes: [429, 500]
@@ -68,7 +67,7 @@ import Testing
             ).retry)
         #expect(retry.retry.triggers == [.serverError, .resetBeforeRequest, .internalError])
         #expect(retry.retry.codes == [429, 500])
-        #expect(retry.retry.attempts == 5 && retry.retry.attemptsPerPriority == 1)
+        #expect(retry.retry.attempts == 5)
         #expect(retry.retry.backOff == RetryBackOff(base: .milliseconds(100), longest: .seconds(10)))
         #expect(retry.attemptTimeout?.amount == .milliseconds(250))
         #expect(
@@ -141,6 +140,7 @@ import Testing
         arguments: [
             ("timeout: {tcp: {connectTimeout: 0s}}", "", "must be longer than 0s"),
             ("retry: {perRetry: {backOff: {baseInterval: 2s, maxInterval: 1s}}}", "", "must not be shorter than"),
+            ("retry: {numAttemptsPerPriority: 1}", "", "numAttemptsPerPriority is not supported by Sluice"),
             ("connection: {preconnect: {perEndpointPercent: 150}}", "", "preconnect is not supported by Sluice"),
             ("http2: {onInvalidMessage: Whatever}", "", "'Whatever' is neither TerminateConnection nor"),
             ("http2: {initialStreamWindowSize: 1Ki}", "", "must be from 65535 to"),

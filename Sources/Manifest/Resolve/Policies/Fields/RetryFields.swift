@@ -17,12 +17,17 @@ extension PolicyRetryPlan {
             if let code = item.integer.flatMap({ UInt16(exactly: $0) }) { codes.append(code) }
         }
         if codes.isEmpty { codes = [503] }
+        let perPriority = node[Key.numAttemptsPerPriority]
+        if perPriority.exists, perPriority.integer != 0 {
+            reading.refuse(
+                perPriority,
+                "numAttemptsPerPriority is not supported by Sluice; retries prefer endpoints that were not tried")
+        }
         let each = node[Key.perRetry]
         let retry = RetryPlan(
             triggers: triggers, codes: codes,
             attempts: Int(node[Key.numRetries].integer ?? Int64(RetryPlan.standardAttempts)),
-            backOff: Self.backOff(each[Key.backOff], &reading),
-            attemptsPerPriority: UInt32(reading.count(node[Key.numAttemptsPerPriority]) ?? 0))
+            backOff: Self.backOff(each[Key.backOff], &reading))
         self.init(retry: retry, attemptTimeout: reading.limit(each[.timeout]))
     }
 
