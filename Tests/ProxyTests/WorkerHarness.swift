@@ -31,11 +31,9 @@ final class WorkerHarness {
     init(backends count: Int = 1, rules: [RulePlan]? = nil, clusters: [[Int]]? = nil) throws {
         // As every role of the family does: splice(2) has no MSG_NOSIGNAL.
         signal(SIGPIPE, SIG_IGN)
-        statisticsMemory = .allocate(byteCount: StatisticsRegion.size(workers: 1), alignment: 4096)
-        memset(statisticsMemory, 0, StatisticsRegion.size(workers: 1))
+        statisticsMemory = Self.zeroed(StatisticsRegion.size(workers: 1))
         let liveSize = LiveState.size(workers: 1) + TicketKeyRing.size
-        liveMemory = .allocate(byteCount: liveSize, alignment: 4096)
-        memset(liveMemory, 0, liveSize)
+        liveMemory = Self.zeroed(liveSize)
         backendRefSlots = LiveState(base: liveMemory, workers: 1, worker: 0).slots(.backendRef)
         let ticketKeys = TicketKeyRing(base: liveMemory + LiveState.size(workers: 1))
         ticketKeys.rotate(wallNow: SystemCalls.wallNow())
@@ -57,6 +55,14 @@ final class WorkerHarness {
             Listener(
                 id: Self.socketID, address: SocketAddress(ip: Self.loopback, port: port), fd: listening, worker: worker)
         )
+    }
+
+    /// As shared memory is: zero, and none of the machine's until it is written.
+    private static func zeroed(_ size: Int) -> UnsafeMutableRawPointer {
+        guard let base = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
+            base != MAP_FAILED
+        else { preconditionFailure("no memory") }
+        return base
     }
 
     static let loopback = IPAddress(v4: 127, 0, 0, 1)
