@@ -49,8 +49,6 @@ public struct RunOptions: Equatable, Sendable {
     public var memoryLimit: UInt64?
     /// The zone that the gateway runs in; empty: not told.
     public var zone = ""
-    /// The same server as it may be shown: without user and password.
-    public var rateLimitService: String?
     /// Reload when the files change.
     public var watch = false
 
