@@ -5,6 +5,7 @@ extension FieldKey {
     static let body = FieldKey("body")
     static let compression = FieldKey("compression")
     static let compressor = FieldKey("compressor")
+    static let connect = FieldKey("connect")
     static let contentType = FieldKey("contentType")
     static let cookies = FieldKey("cookies")
     static let credential = FieldKey("credential")
@@ -37,5 +38,6 @@ extension FieldKey {
     static let start = FieldKey("start")
     static let statusCodes = FieldKey("statusCodes")
     static let substitution = FieldKey("substitution")
+    static let terminate = FieldKey("terminate")
     static let valueRef = FieldKey("valueRef")
 }

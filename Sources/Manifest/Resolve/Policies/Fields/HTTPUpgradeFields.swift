@@ -9,8 +9,14 @@ extension HTTPUpgradePlan {
         var types: [String] = []
         for item in node.items {
             let type = (item[.type].string ?? "").lowercased()
-            // CONNECT is no upgrade of HTTP/1.1 and is answered 501 whatever a policy says; a warning tells it.
-            if type == "connect" { continue }
+            if type == "connect" {
+                // Answered 501 whatever a policy says. Envoy Gateway accepts a policy that ends CONNECT here, and so do
+                // we, with a warning about the field; passing CONNECT on to a backend is refused.
+                if item[.connect][.terminate].boolean != true {
+                    reading.refuse(item[.type], "CONNECT is not supported by Sluice; leave it out")
+                }
+                continue
+            }
             guard !type.isEmpty, type.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != ASCII.comma }) else {
                 reading.refuse(item[.type], "'\(type)' is no protocol's name; write one such as websocket")
                 continue
