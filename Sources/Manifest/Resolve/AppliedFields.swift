@@ -26,7 +26,8 @@ enum AppliedFields {
             ]
         case .backendTrafficPolicy:
             [
-                "proxyProtocol", "loadBalancer", "circuitBreaker", "dns", "healthCheck", "rateLimit", "bandwidthLimit", "admissionControl", "retry",
+                "proxyProtocol", "loadBalancer", "circuitBreaker", "dns", "healthCheck", "rateLimit", "bandwidthLimit",
+                "admissionControl", "retry",
                 "timeout", "connection", "tcpKeepalive", "http2", "useClientProtocol",
                 "faultInjection", "responseOverride", "compression", "compressor", "requestBuffer", "httpUpgrade.type",
             ]

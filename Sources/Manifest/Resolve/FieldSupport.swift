@@ -80,9 +80,8 @@ enum FieldSupport {
                     "loadBalancer.backendUtilization",
                     "reports of load are not read; the endpoints are used as they are while no backend reports"),
                 leftAlone("httpUpgrade.connect", "CONNECT is answered 501, whatever a policy says"),
-                refused("loadBalancer", ""),
-                refused("circuitBreaker", ""),
                 refused("loadBalancer.dynamicModule", "it loads code into Envoy"),
+                refused("retry.numAttemptsPerPriority", "each attempt prefers another endpoint, whatever its priority"),
                 refused(
                     "rateLimit.global.rules.limit.fromMetadata",
                     "nothing writes metadata of requests here; write the limit"),
@@ -106,9 +105,7 @@ enum FieldSupport {
             ]
         case .backend:
             return [
-                leftAlone("tls.fingerprints", "handshakes are not fingerprinted, and nothing here would use it"),
-                refused("fallback", ""),
-                refused("endpoints.zone", ""),
+                leftAlone("tls.fingerprints", "handshakes are not fingerprinted, and nothing here would use it")
             ]
         default: return []
         }
