@@ -21,7 +21,7 @@ import Testing
         apiVersion: v1
         kind: Service
         metadata: {name: v2}
-        spec: {ports: [{port: 80}, {port: 81, name: other}]}
+        spec: {ports: [{port: 80}]}
         ---
 
         """

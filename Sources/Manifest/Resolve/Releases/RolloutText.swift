@@ -85,6 +85,8 @@ struct RolloutText {
                 ?? "there are \(Self.fields.joined(separator: ", "))"
             refuse("no field is named '\(name.string)'; \(hint)", value.keyLocation)
         }
+        // What is missing then is most likely what was misspelt.
+        guard problems.count == before else { return nil }
         let canary = text(node, "canary", "the backendRef that is to take over, such as 'shop-v2'")
         let stable = text(node, "stable", "the backendRef that serves now, such as 'shop-v1'")
         let steps = steps(node)
