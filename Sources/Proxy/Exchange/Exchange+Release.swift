@@ -157,7 +157,9 @@ extension Exchange {
         var hash = SipHash(key)
         for _ in 0..<2 {
             let word = worker.random.next()
-            for shift in stride(from: UInt64(60), through: 0, by: -4) {
+            var shift: UInt64 = 64
+            while shift > 0 {
+                shift -= 4
                 let digit = ASCII.hexDigit(UInt8(truncatingIfNeeded: word >> shift) & 15)
                 hash.add(digit)
                 addedResponseFields.append(byte: digit)
