@@ -77,6 +77,17 @@ extension Exchange {
         return choice
     }
 
+    /// What looked like a connection was none, and there may be no other.
+    func waitAfterAll(_ fresh: Bool) -> EndpointChoice {
+        guard let cluster else { return .none }
+        permit?.putBackRequest()
+        permit = nil
+        nextRetryPermit = retryPermit
+        retryPermit = nil
+        waitsForFresh = fresh
+        return cluster.wait(waitingPlace)
+    }
+
     /// A permit may be free. True: the exchange waits for none any more.
     func permitMayBeFree() -> Bool {
         precondition(phase == .queued, "an exchange is woken that does not wait")

@@ -49,7 +49,13 @@ extension Exchange {
         connectDeadline = .distantFuture
         // A replay goes to the endpoint whose connection died: it is the connection that was stale.
         let target: Endpoint
-        switch chooseEndpoint(fresh: fresh) {
+        var stream: ClientStream?
+        var choice = chooseEndpoint(fresh: fresh)
+        if case .endpoint(let chosen) = choice {
+            if !fresh { stream = chosen.lease(for: self, version: clientVersion, canBeRepeated: canBeRepeated) }
+            if stream == nil, !chosen.mayConnect(version: clientVersion, alone: fresh) { choice = waitAfterAll(fresh) }
+        }
+        switch choice {
         case .endpoint(let chosen): target = chosen
         case .queued:
             phase = .queued
@@ -70,10 +76,7 @@ extension Exchange {
         }
         worker.liveState.requestBegan(target.slot)
         worker.statistics.increment(.upstreamRequestsNow)
-        if !fresh,
-            let stream = target.lease(
-                for: self, version: clientVersion, canBeRepeated: canBeRepeated)
-        {
+        if let stream {
             worker.statistics.increment(.upstreamReuses)
             upstream = stream
             phase = .awaitingHead

@@ -91,7 +91,8 @@ final class Cluster {
         }
     }
 
-    private func wait(_ place: WaitingPlace) -> EndpointChoice {
+    /// Joins the line, or stays there.
+    func wait(_ place: WaitingPlace) -> EndpointChoice {
         if place.isWaiting { return .queued }
         return breaker.join(place) ? .queued : .overflow
     }

@@ -123,7 +123,7 @@ final class Endpoint: ConnectionOwner {
     func lease(for owner: ConnectionOwner, version: UInt8 = 0, canBeRepeated: Bool = true) -> ClientStream? {
         guard transport.proxyProtocol == .none else { return nil }
         let wanted = self.wanted(version)
-        if wanted != .http2, let connection = canBeRepeated ? idle.last : confirmedIdle() {
+        if wanted != .http2, let connection = canBeRepeated ? newestIdle : confirmedIdle() {
             idle.removeLast()
             worker.statistics.decrement(.upstreamPooledNow)
             connection.becomeBusy(owner: owner)
@@ -147,9 +147,12 @@ final class Endpoint: ConnectionOwner {
         return version == 2 ? .http2 : .http1
     }
 
+    /// By its place: `last` of an array allocates in builds without optimisation, where tests count.
+    private var newestIdle: HTTP1ClientConnection? { idle.isEmpty ? nil : idle[idle.count - 1] }
+
     /// The most recently used idle connection of HTTP/1.1, if it is safe to use.
     private func confirmedIdle() -> HTTP1ClientConnection? {
-        while let connection = idle.last {
+        while let connection = newestIdle {
             let age = worker.loop.now - connection.idleSince
             // The others have been idle for longer.
             if patience.isRunningOut(at: age) { return nil }
@@ -179,6 +182,17 @@ final class Endpoint: ConnectionOwner {
             if wanted != .http1, multiplexed.contains(where: { $0.freeLanes > 0 }) { return true }
             if placeToJoin(wanted) != nil { return true }
         }
+        return prepareConnection()
+    }
+
+    /// Sees to it that ``connect(for:version:alone:preamble:)`` has its permits: what looked like a connection was none.
+    func mayConnect(version: UInt8, alone: Bool) -> Bool {
+        if prepared > 0 { return true }
+        if !alone, transport.proxyProtocol == .none, placeToJoin(wanted(version)) != nil { return true }
+        return prepareConnection()
+    }
+
+    private func prepareConnection() -> Bool {
         guard takeConnection() else { return false }
         prepared += 1
         return true

@@ -277,7 +277,7 @@ public final class Balancer {
     private func refresh(_ live: LiveState, _ now: Instant) {
         validUntil = now + Self.refreshPause
         usableCount = 0
-        for index in candidates.indices {
+        for index in 0..<candidates.count {
             isUsable[index] = live.endpoint(candidates[index].slot).isUsable
             if isUsable[index] { usableCount += 1 }
         }
@@ -359,7 +359,10 @@ public final class Balancer {
         var group = Group(start: order.count)
         var sum: UInt64 = 0
         var first: UInt64?
-        for (index, each) in candidates.enumerated() where (isUsable[index] || isPanicking) && belongs(each) {
+        // By their places: sequences allocate in builds without optimisation, where tests count.
+        for index in 0..<candidates.count where isUsable[index] || isPanicking {
+            let each = candidates[index]
+            guard belongs(each) else { continue }
             let since = policy.slowStart > .zero ? live.endpoint(each.slot).usableSince.value : 0
             let own = UInt64(each.weight) * SlowStart.factor(since: since, window: policy.slowStart, now: now)
             if let first, first != own { group.isEven = false }
