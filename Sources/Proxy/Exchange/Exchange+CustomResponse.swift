@@ -122,8 +122,8 @@ extension Exchange {
         case .responseCode: text.append(decimal: UInt64(status))
         case .responseFlags: text.append(reason.text)
         case .protocol: text.append(downstream.majorVersion == 2 ? "HTTP/2" : "HTTP/1.1")
-        case .clientAddress: downstream.peer.ip.write(to: &text)
-        case .clientAddressAndPort: downstream.peer.write(to: &text)
+        case .clientAddress: clientAddress.ip.write(to: &text)
+        case .clientAddressAndPort: clientAddress.write(to: &text)
         case .routeName:
             guard let rule else { return }
             text.append(

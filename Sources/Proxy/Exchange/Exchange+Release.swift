@@ -143,7 +143,7 @@ extension Exchange {
             if let value = cookie(name, message, bytes), !value.isEmpty { return SipHash.of(value, key: key) }
             return newUser(name, key)
         case .clientAddress:
-            guard let ip = downstream?.peer.ip else { return nil }
+            let ip = clientAddress.ip
             var hash = SipHash(key)
             hash.add(word: ip.high)
             hash.add(word: ip.low)
