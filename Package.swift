@@ -111,7 +111,8 @@ let package = Package(
         tests(
             of: "Controller",
             [
-                "Core", "IO", "Connection", "Config", "Routing", "Upstream", "Telemetry", "Proxy", "Manifest", "Support",
+                "Core", "IO", "Connection", "Config", "Routing", "Upstream", "Telemetry", "Proxy", "Manifest",
+                "Support",
             ]),
         tests(of: "TLS", ["Core", "COpenSSL", "Support", "AllocationCount"], exclude: ["Corpus"]),
         tests(of: "Manifest", ["Core", "Config", "Support"], exclude: ["Corpus", "Golden"]),

@@ -52,6 +52,22 @@ import Testing
         #expect((5_940...6_060).contains(count), "\(count)")
     }
 
+    @Test("So do bunches with long gaps between them", arguments: 1...30 as ClosedRange<UInt64>)
+    func gaps(seed: UInt64) {
+        var random = SeededRandom(seed: seed)
+        var window = RateWindow(word: 0)
+        var count = 0
+        var time: Int64 = 0
+        while time < 60_000 {
+            for _ in 0..<220 where window.take(1, of: 100, unit: Self.second, now: Self.at(time)).isAllowed {
+                count += 1
+            }
+            time += Int64(1 + random.next() % 700)
+        }
+        // What the last bunch finds is up to a limit more or less.
+        #expect((5_850...6_110).contains(count), "\(count) with seed \(seed)")
+    }
+
     @Test func whoRestsHasAllOfTheLimitAgain() {
         var window = RateWindow(word: 0)
         for burst in [0, 1_010, 3_500, 5_000] as [Int64] {
@@ -121,6 +137,9 @@ import Testing
         // Paced from here on.
         #expect(!window.take(.max, of: .max, unit: Self.second, now: Self.at(1_400)).isAllowed)
         #expect(window.take(1 << 30, of: .max, unit: Self.second, now: Self.at(1_400)).isAllowed)
+        // What was left over of a paced window is there in the next, and no more than a limit of it.
+        #expect(!window.take(.max, of: .max, unit: Self.second, now: Self.at(1_500)).isAllowed)
+        #expect(window.take(1 << 31, of: .max, unit: Self.second, now: Self.at(2_010)).isAllowed)
     }
 
     @Test func aClockThatIsBehindAnothersTakesNothingBack() {
