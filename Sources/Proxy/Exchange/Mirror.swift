@@ -197,7 +197,11 @@ extension Exchange {
                 let mirror = Mirror(
                     to: endpoint, worker: worker, method: message.head.method, framing: requestFraming(message),
                     writeHead: { writeRequestHead(to: &$0) })
-                if let mirror, hasBody { tapForBody().mirrors.append(mirror) }
+                guard let mirror, hasBody else { continue }
+                let recorder = tapForBody()
+                // A request that was buffered is here already, and will not pass the tap again.
+                if !recorder.kept.isEmpty { mirror.append(recorder.kept) }
+                recorder.mirrors.append(mirror)
             }
         }
     }
