@@ -103,9 +103,9 @@ extension Exchange {
         retryPermit = nil
     }
 
-    /// Takes the permit for a retry, which the next attempt holds (`maxParallelRetries`).
+    /// Takes the permit for a retry, which the next attempt holds (`maxParallelRetries`, or `retryBudget` where it is written).
     func takeRetryPermit() -> Bool {
-        guard let breaker = cluster?.breaker, breaker.takeRetry() else { return false }
+        guard let breaker = cluster?.breaker, breaker.takeRetry(limit: breaker.writtenRetryLimit) else { return false }
         nextRetryPermit = breaker
         return true
     }

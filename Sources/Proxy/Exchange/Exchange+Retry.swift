@@ -189,7 +189,8 @@ extension Exchange {
         let pause = max(max(drawn, wait), ExchangeLimits.leastBackoff)
         guard worker.loop.now + pause < min(requestDeadline, streamDeadline) else { return nil }
         guard takeRetryPermit() else { return nil }
-        guard budget.takeRetry(now: worker.loop.now) else {
+        // A budget that somebody has written is in the place of ours.
+        guard cluster?.breaker.writtenRetryLimit != nil || budget.takeRetry(now: worker.loop.now) else {
             giveRetryPermitBack()
             worker.statistics.increment(.retryBudgetExhausted)
             return nil

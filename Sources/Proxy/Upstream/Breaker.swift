@@ -102,6 +102,9 @@ final class Breaker: EventSource {
 
     func giveRetry() { cell.give(.retries) }
 
+    /// Retries at once as `circuitBreaker.retryBudget` has them now; nil: none is written.
+    var writtenRetryLimit: UInt32? { limits.retryBudget.map { UInt32(clamping: $0.allowed(requests: activeRequests)) } }
+
     /// Requests under way or waiting, of all workers: what a retry budget is a share of.
     var activeRequests: Int { cell.sum(.requests) + cell.sum(.pending) }
 
