@@ -19,6 +19,7 @@ import Testing
         ("retry-after", .retryAfter), ("access-control-request-method", .accessControlRequestMethod),
         ("access-control-request-headers", .accessControlRequestHeaders), ("sec-websocket-key", .secWebSocketKey),
         ("sec-websocket-version", .secWebSocketVersion), ("traceparent", .traceparent), ("forwarded", .forwarded),
+        ("x-envoy-attempt-count", .xEnvoyAttemptCount),
     ]
 
     @Test func everyNameIsListed() {

@@ -29,7 +29,7 @@ struct AdminTests {
                 "/api/backends",
                 [
                     #"{"backends":[{"name":"default/shop:80""#, #""address":"127.0.0.1:\#(backend.port)""#,
-                    #""weight":1,"health":"unknown","healthReason":"","usable":true,"stale":false,"ejections":0,"ejectedUntil":null"#,
+                    #""weight":1,"zone":"","connectionsNow":1,"health":"unknown","healthReason":"","usable":true,"stale":false,"ejections":0,"ejectedUntil":null"#,
                     #""requestsInFlight":0,"requests":1,"errors":0"#,
                     #""connections":1,"connectFailures":0,"latencyMs":"#,
                 ]
