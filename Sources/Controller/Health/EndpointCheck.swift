@@ -37,8 +37,10 @@ final class EndpointCheck: Timed {
 
     func end() {
         loop.clearDeadline(self)
-        probe?.abandon()
-        probe = nil
+        guard let probe else { return }
+        probe.abandon()
+        self.probe = nil
+        watch.probesNow -= 1
     }
 
     /// The time for the next probe, or the end of the one under way.
@@ -48,6 +50,7 @@ final class EndpointCheck: Timed {
         // Its connection may be in an event of its own no more: this is the timers' part of the turn.
         probe.abandon()
         self.probe = nil
+        watch.probesNow -= 1
         loop.setDeadline(self, now + target.plan.interval)
         let wasFailing = series.standing == .failing || !problem.isEmpty
         problem = outcome.result == .passed ? "" : outcome.reason
@@ -56,6 +59,10 @@ final class EndpointCheck: Timed {
     }
 
     private func start() {
+        guard watch.probesNow < HealthWatch.probesAtOnce else {
+            return loop.setDeadline(self, loop.now + HealthWatch.probePause)
+        }
+        watch.probesNow += 1
         let probe = Probe(target, check: self, resources: watch.resources)
         self.probe = probe
         probe.begin()

@@ -26,6 +26,9 @@ final class HealthWatch {
     }
     /// What leaves the set is forgotten so long after: workers may still serve by the last one.
     static let forgetAfter = TimeAmount.seconds(1)
+    /// Probes under way; each has a descriptor. One that finds so many waits for ``probePause``, and asks again.
+    static let probesAtOnce = 256
+    static let probePause = TimeAmount.milliseconds(5)
 
     let loop: EventLoop
     let resources: ConnectionResources
@@ -45,9 +48,13 @@ final class HealthWatch {
     /// Slots of the last set, whatever is done with them.
     private var named: Set<UInt32> = []
     private var forgetting: Alarm?
-    /// Endpoints that are kept although they were taken away are to be counted again: ``Controller/endpointsChanged()``.
+    /// An endpoint that was kept although it was taken away fails its checks: the set is to be published without it. Called
+    /// when nothing else is under way here.
     var onStaleEnd: (() -> Void)?
+    private var staleEnded: Alarm?
     private let statistics: ControllerStatistics
+    /// Probes under way.
+    var probesNow = 0
 
     init(loop: EventLoop, liveState: LiveState, statistics: ControllerStatistics, log: Log) {
         self.statistics = statistics
@@ -273,7 +280,11 @@ final class HealthWatch {
             log.info("an endpoint passes its health checks", facts(slot, reason))
         case .pending: cell.faults.value = 0
         }
-        if standing == .failing, before.isStale { onStaleEnd?() }
+        if standing == .failing, before.isStale {
+            let alarm = staleEnded ?? Alarm(loop) { [unowned self] in onStaleEnd?() }
+            staleEnded = alarm
+            alarm.set(after: .zero)
+        }
     }
 
     /// Why the last probe of an endpoint failed; empty: none did.

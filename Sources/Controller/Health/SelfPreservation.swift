@@ -81,6 +81,8 @@ extension EndpointPlan {
         self.init(address: config.address)
         unixPath = snapshot.text(config.unixPath).string
         hostname = snapshot.text(config.hostname).string
+        zone = snapshot.text(config.zone).string
+        weight = config.weight
     }
 }
 

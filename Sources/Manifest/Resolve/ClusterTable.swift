@@ -256,6 +256,8 @@ struct ClusterTable {
         }
         if setting.policies != nil {
             plan.traffic = setting.traffic
+            // Whether datagrams arrive, nobody can be asked; Envoy Gateway leaves UDPRoutes unchecked, too.
+            if setting.use == .datagrams { plan.traffic.healthCheck = HealthCheckPlan() }
             for name in plan.dnsNames.indices { plan.dnsNames[name].dns = setting.traffic.dns }
             labels.append("policy \(setting.policyNames)")
         }

@@ -40,6 +40,7 @@ extension Exchange {
     func responseReceived(_ response: ResponseMessage, from upstream: ClientStream) {
         guard let downstream, let message = downstream.request else { return }
         if retriesLeft > 0 || retriesMade > 0, retries(response, from: upstream) { return }
+        noteHead(response.head.status)
         endHedge()
         if overridesResponse(response) { return }
         beginResponse(response, on: downstream, from: upstream, to: message)
@@ -131,6 +132,7 @@ extension Exchange {
         }
         status = 101
         headAt = worker.loop.now
+        noteHead(101)
         worker.resources.buffers.supply(&downstream.output)
         writeResponseHead(response, upstream.headBytes, framing: .none, to: &downstream.output)
         downstream.headWritten(framing: .untilClose)

@@ -212,7 +212,7 @@ extension Exchange {
     /// An attempt at an endpoint is over: counted, and told to whoever judges the endpoint. Once for each attempt.
     func endAttempt(_ outcome: AttemptEnd) {
         guard let endpoint else { return }
-        noteOutcome(AttemptOutcome(outcome), at: endpoint)
+        noteEnd(AttemptOutcome(outcome), at: endpoint)
         worker.liveState.requestEnded(endpoint.slot)
         givePermitBack()
         noteLatency(of: endpoint, status: outcome.status)

@@ -132,6 +132,8 @@ final class Exchange: ConnectionOwner {
     var sentBefore: UInt64 = 0
     var receivedBefore: UInt64 = 0
     var attemptStarted = Instant(nanoseconds: 0)
+    /// What the present attempt's response says of its endpoint has been told, at its head.
+    var outcomeIsTold = false
 
     // For the record.
     var startedAt = Instant(nanoseconds: 0)

@@ -87,7 +87,9 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
     // MARK: the endpoint
 
     private func connect() {
-        guard let next = cluster.next(tried: tried) else {
+        // Whose ejection is over is tried by one connection, at its first attempt.
+        let probation = attempts == 0 ? cluster.outliers?.probation(of: cluster.endpoints) : nil
+        guard let next = probation ?? cluster.next(tried: tried) else {
             cluster.breaker.leave(place)
             return end(.noHealthyUpstream)
         }
@@ -126,6 +128,7 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
         guard let endpoint else { preconditionFailure("a connection to nowhere") }
         self.connector = nil
         worker.statistics.upstreamConnected(endpoint: endpoint.slot)
+        cluster.outliers?.note(.success, at: endpoint, of: cluster.endpoints)
         let connection = RawConnection(connector, owner: self, resources: worker.resources)
         upstream = connection
         phase = .relaying
@@ -147,6 +150,7 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
     private func connectFailed(_ failed: Endpoint) {
         worker.statistics.upstreamConnectFailed(endpoint: failed.slot)
         givePermitBack()
+        cluster.outliers?.note(.localOrigin, at: failed, of: cluster.endpoints)
         if attempts < min(cluster.endpoints.count, ExchangeLimits.connectAttempts) { return connect() }
         end(.upstreamConnectionFailure)
     }

@@ -79,6 +79,21 @@ extension Exchange {
             outliers.note(outcome, at: endpoint, of: cluster.endpoints)
         }
     }
+
+    /// A final response's head has come. A response may last for hours: what its status says is told now. A call of gRPC says
+    /// it at its end.
+    @inline(__always) func noteHead(_ status: UInt16) {
+        guard let cluster, let outliers = cluster.outliers, !isGRPC, let endpoint else { return }
+        outcomeIsTold = true
+        outliers.note(AttemptOutcome(status: status), at: endpoint, of: cluster.endpoints)
+    }
+
+    /// An attempt is over: what its head has not told. One that breaks within its response counts for that, too.
+    @inline(__always) func noteEnd(_ outcome: AttemptOutcome, at endpoint: Endpoint) {
+        let isTold = outcomeIsTold
+        outcomeIsTold = false
+        if !isTold || outcome == .localOrigin { noteOutcome(outcome, at: endpoint) }
+    }
 }
 
 extension AttemptOutcome {

@@ -91,6 +91,33 @@ struct OutlierTests {
         #expect(try gateway.endpoint(backends[0].port).contains("\"health\":\"healthy\""))
     }
 
+    @Test("an answer counts when its head is there, however long its body takes")
+    func atTheHead() throws {
+        let slow = try Backend("slow") { backend, connection, number in
+            guard try backend.readRequest(connection, number) != nil else { return }
+            try connection.send("HTTP/1.1 500 Sorry\r\nContent-Length: 100\r\n\r\nSo")
+            _ = try connection.readToEnd()
+        }
+        let other = try Backend("other")
+        let port = try Ports.free()
+        let gateway = try Gateway(
+            HealthSite(
+                port: port, healthCheck: "{passive: {baseEjectionTime: 60s, maxEjectionPercent: 50}}",
+                // Who has most under way is asked least, otherwise.
+                more: "loadBalancer: {type: RoundRobin}", places: [.init(slow.port), .init(other.port)]
+            ).text, workers: 2)
+        var clients: [Client] = []
+        try Wait.until("five answers to have begun") {
+            let client = try Client(port: port)
+            try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            _ = try client.readHead()
+            clients.append(client)
+            return slow.requests.count == 5
+        }
+        try gateway.waitFor(slow.port, toBe: "ejected")
+        #expect(slow.open == 5, "none of them has ended")
+    }
+
     @Test("no more are out than maxEjectionPercent allows")
     func atMost() throws {
         let backends = try (0..<4).map { try Failing("\($0)") }
