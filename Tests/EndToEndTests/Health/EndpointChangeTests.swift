@@ -109,7 +109,7 @@ struct EndpointChangeTests {
             try load.waitForMore(Int(random.next() % 400))
         }
         let tally = try load.stop()
-        #expect(tally.wrong == [] && tally.broken == 0 && tally.refused == 0, "of \(tally.answered), \(deaths) deaths")
+        #expect(tally.wrong == [] && tally.broken == 0 && tally.refused == 0, "\(tally), \(deaths) deaths")
         #expect(tally.answered > 1000 && deaths > 3)
         _ = try gateway.stop()
     }

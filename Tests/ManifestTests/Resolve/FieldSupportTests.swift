@@ -26,7 +26,10 @@ import Testing
 
     static let written: [(spec: String, refused: [String], leftAlone: [String])] = [
         ("proxyProtocol: {version: V1}", [], []),
-        ("loadBalancer: {type: DynamicModule, dynamicModule: {name: a}}", ["spec.loadBalancer.dynamicModule"], []),
+        (
+            "loadBalancer: {type: DynamicModule, dynamicModule: {name: a, lbPolicyName: b}}",
+            ["spec.loadBalancer.dynamicModule"], []
+        ),
         ("telemetry: {metrics: {routeStatName: a}}", [], ["spec.telemetry"]),
         (
             "rateLimit: {global: {rules: [{limit: {requests: 1, unit: Hour}}, "

@@ -37,7 +37,9 @@ extension LoadBalancerPlan {
         case "ConsistentHash":
             algorithm = .consistentHash
             hash = HashKeyPlan(node[Keys.consistentHash], &reading)
-        case "BackendUtilization", "DynamicModule":
+        // Load reports are not read; without any Envoy's policy takes turns, too.
+        case "BackendUtilization": algorithm = .roundRobin
+        case "DynamicModule":
             reading.refuse(
                 type,
                 "'\(type.string ?? "")' is not supported by Sluice; use LeastRequest, RoundRobin, Random or ConsistentHash"
