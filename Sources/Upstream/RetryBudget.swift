@@ -12,9 +12,9 @@ import Core
 public struct RetryBudget: @unchecked Sendable {
     /// Of the requests in the window, as a percentage.
     public static let share: UInt64 = 20
-    /// Retries in the window that are always allowed, three for each of its seconds: a backend that is hardly asked may be
+    /// Retries in the window that are always allowed, ten for each of its seconds: a backend that is hardly asked may be
     /// asked again, too, as often as its route says.
-    public static let least: UInt64 = 3 * UInt64(window)
+    public static let least: UInt64 = 10 * UInt64(window)
     /// Seconds.
     public static let window = 10
 

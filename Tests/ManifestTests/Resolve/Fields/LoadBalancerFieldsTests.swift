@@ -121,7 +121,6 @@ import Testing
     }
 
     static let refused: [(fields: String, annotations: String, words: String)] = [
-        ("loadBalancer: {type: BackendUtilization, backendUtilization: {}}", "{}", "is not supported by Sluice"),
         (
             "loadBalancer: {type: DynamicModule, dynamicModule: {name: a, lbPolicyName: b}}", "{}",
             "is not supported by Sluice"
