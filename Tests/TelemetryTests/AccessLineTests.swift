@@ -41,7 +41,8 @@ struct AccessLineTests {
         #expect(
             line(.text)
                 == #"[2026-11-21T14:07:39.123Z] GET "/a?b=c" HTTP/1.1 200 - 7 1234 12.345 0.001 "-" "curl/8" "id-1" "#
-                + #""shop.example" 10.0.0.2:8080 127.0.0.1:5555 http default/shop 0 default/v1:80 1 "-" "/a" "-""# + "\n")
+                + #""shop.example" 10.0.0.2:8080 127.0.0.1:5555 http default/shop 0 default/v1:80 1 "-" "/a" "-""#
+                + "\n")
     }
 
     @Test func textWithoutBackend() {

@@ -49,7 +49,8 @@ extension SnapshotWriter {
         var config = ActiveCheckConfig(
             kind: .tcp, timeout: plan.timeout, interval: plan.interval, initialJitter: plan.initialJitter,
             unhealthyThreshold: plan.unhealthyThreshold, healthyThreshold: plan.healthyThreshold, port: plan.port,
-            hostname: TextRef(), routeHostname: TextRef(), path: TextRef(), method: TextRef(), sent: TextRef(), expected: TextRef(),
+            hostname: TextRef(), routeHostname: TextRef(), path: TextRef(), method: TextRef(), sent: TextRef(),
+            expected: TextRef(),
             expectedStatuses: Table(), retriableStatuses: Table(), logPath: text(plan.log?.path ?? ""),
             logEvents: plan.log?.events ?? [])
         switch plan.probe {
