@@ -23,6 +23,9 @@ public final class NameResolver {
     private static let timeoutMilliseconds: Int32 = 2000
     private static let tries: Int32 = 3
     private static let readsPerEvent = 64
+    /// Names below it are this machine, and no server is asked (RFC 6761, section 6.3).
+    private static let localhost = ".localhost"
+    private static let localhostLife = TimeAmount.seconds(300)
 
     private let loop: EventLoop
     private var channel: ares_channel?
@@ -62,6 +65,10 @@ public final class NameResolver {
 
     /// `done` is called once, perhaps before this returns (the hosts file).
     public func lookUp(_ name: String, _ family: Family = .any, _ done: @escaping (Answer) -> Void) {
+        if name.hasSuffix(Self.localhost) || name.hasSuffix(Self.localhost + ".") {
+            let address = family == .v6 ? IPAddress(high: 0, low: 1) : IPAddress(v4: 127, 0, 0, 1)
+            return done(.addresses([address], life: Self.localhostLife))
+        }
         guard let channel else { return done(.failed("no resolver")) }
         var hints = ares_addrinfo_hints()
         hints.ai_family =

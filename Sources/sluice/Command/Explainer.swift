@@ -190,9 +190,15 @@ private struct SnapshotReading {
         // What was decided stands in the plan too, in plain values.
         let planned = plan.routes[Int(record.route)].rules[Int(record.index)]
         rule.filters = FilterWords.lines(planned.filters, plan) + FilterWords.lines(planned.traffic)
-        if let time = planned.requestTimeout, time > .zero { rule.requestTimeout = time }
-        if let time = planned.backendRequestTimeout, time > .zero { rule.backendRequestTimeout = time }
-        rule.retry = planned.retry
+        // The route's own word goes before a policy's.
+        let traffic = planned.traffic
+        if let time = planned.requestTimeout ?? traffic.timeouts.request?.amount, time > .zero {
+            rule.requestTimeout = time
+        }
+        if let time = planned.backendRequestTimeout ?? traffic.retry?.attemptTimeout?.amount, time > .zero {
+            rule.backendRequestTimeout = time
+        }
+        rule.retry = planned.retry ?? traffic.retry?.retry
         rule.policies = planned.policies.map(policy)
         rule.releases = ReleaseWords.lines(planned).map { ($0.title, $0.text, place($0.position)) }
         let total = planned.backends.reduce(0) { $0 + UInt64($1.weight) }
@@ -203,7 +209,10 @@ private struct SnapshotReading {
             var balancing: String?
             switch backend.target {
             case .cluster(let number):
-                endpoints = plan.clusters[number].endpoints.map(\.address.description)
+                endpoints = plan.clusters[number].endpoints.map {
+                    $0.unixPath.isEmpty ? $0.address.description : "unix:\($0.unixPath)"
+                }
+                if plan.clusters[number].dynamicResolver != nil { endpoints = ["the request's own host"] }
                 balancing = BalancingWords.text(plan.clusters[number])
                 let names = plan.clusters[number].dnsNames.map(\.name)
                 dnsName = names.isEmpty ? nil : names.joined(separator: ", ")

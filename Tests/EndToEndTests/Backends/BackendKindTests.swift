@@ -62,6 +62,7 @@ struct BackendKindTests {
         func ask(_ host: String) throws -> Response { try client.request(host: host) }
         #expect(try ask("app.test:\(one.port)").text == "one")
         #expect(try ask("APP.test:\(one.port)").text == "one")
+        #expect(try ask("any.localhost:\(one.port)").text == "one", "RFC 6761, section 6.3: no server is asked")
         #expect(try ask("app.test:\(other.port)").text == "other")
         #expect(try ask("127.0.0.1:\(other.port)").text == "other")
         #expect(try ask("unknown.test").status == 503)
@@ -73,7 +74,9 @@ struct BackendKindTests {
         #expect(try gateway.admin("/readyz").status == 200)
     }
 
-    @Test(arguments: ["127.0.0.1:1", "[::1]:1", "169.254.169.254", "[fe80::1]", "0.0.0.0", "local.test"])
+    @Test(arguments: [
+        "127.0.0.1:1", "[::1]:1", "169.254.169.254", "[fe80::1]", "0.0.0.0", "local.test", "any.localhost",
+    ])
     func thisMachineIsNoTarget(_ host: String) throws {
         let dns = try FakeDNS()
         defer { dns.stop() }
