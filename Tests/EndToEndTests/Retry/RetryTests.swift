@@ -20,8 +20,7 @@ import Testing
         """
     }
 
-    /// However many workers there are, a backend that fails is asked a fifth more often than its clients ask, and three times
-    /// in each ten seconds.
+    /// However many workers there are, a backend that fails is asked a fifth more often than its clients ask.
     @Test(arguments: [1, 4]) func aFailingBackendIsSpared(workers: Int) throws {
         let backend = try Backend { _ in .response(status: 503, body: "busy") }
         let port = try Ports.free()
