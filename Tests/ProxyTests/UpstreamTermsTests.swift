@@ -24,7 +24,8 @@ import Testing
     }
 
     @Test func aConnectionCarriesSoManyRequests() throws {
-        let harness = try harness { $0.settings.maxRequests = 2 }
+        let harness = try WorkerHarness()
+        try harness.publish { $0.clusters[0].traffic.circuitBreaker.maxRequestsPerConnection = 2 }
         let client = try harness.connect()
         for _ in 0..<2 {
             client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")

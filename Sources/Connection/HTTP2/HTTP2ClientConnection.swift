@@ -148,7 +148,10 @@ public final class HTTP2ClientConnection: HTTP2Connection {
             guard lastHeard > keepaliveAsked else { return lost() }
             keepaliveAnswerBy = .distantFuture
         }
-        if now >= keepaliveAt {
+        if now >= keepaliveAt, keepaliveAnswerBy < .distantFuture, lastHeard <= keepaliveAsked {
+            // The last question is still open: a further one would put off its end.
+            keepaliveAt = keepaliveAnswerBy
+        } else if now >= keepaliveAt {
             keepaliveAsked = now
             keepaliveAnswerBy = now + terms.http2Keepalive.timeout
             session.ping(0)

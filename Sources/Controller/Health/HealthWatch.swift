@@ -238,9 +238,6 @@ final class HealthWatch {
         }
     }
 
-    /// Endpoints in use that only self-preservation keeps.
-    var staleCount: Int { named.count { cell($0).probeState.isStale } }
-
     // MARK: probes
 
     func probed(_ check: EndpointCheck, _ outcome: ProbeOutcome, isFirstFailure: Bool, change: ProbeSeries.Standing?) {

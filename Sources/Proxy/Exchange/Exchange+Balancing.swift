@@ -64,6 +64,8 @@ extension Exchange {
         guard let cluster else { return .none }
         var wish = cluster.looksAtRequests ? wish(of: cluster) : EndpointWish()
         if let persistent = persistentEndpoint() { wish.endpoint = persistent }
+        wish.version = clientVersion
+        wish.canBeRepeated = canBeRepeated
         let choice = cluster.choose(waitingPlace, wish: wish, tried: tried, fresh: fresh ? endpoint : nil)
         switch choice {
         case .endpoint(let target):

@@ -207,15 +207,15 @@ extension Exchange {
         let fields = addedResponseFields.isEmpty ? fields : addedResponseFields.view
         if isGRPC || grpcWeb != nil, status >= 400 {
             // What the client's library reads (gRPC over HTTP/2, "Trailers-Only"); a status of HTTP it would only guess at.
-            var fields = ByteBuffer()
-            fields.append(addedResponseFields.view)
+            var lines = ByteBuffer()
+            lines.append(fields)
             // A browser shows a page of another origin nothing without these.
             if grpcWeb != nil, let message = downstream.request {
-                corsFilter?.writeActual(message.head, downstream.headBytes, to: &fields)
+                corsFilter?.writeActual(message.head, downstream.headBytes, to: &lines)
             }
-            if downstream.closesAfterResponse { fields.append("connection: close\r\n") }
+            if downstream.closesAfterResponse { lines.append("connection: close\r\n") }
             GRPCStatus(answering: status, isTimeout: reason == .upstreamTimeout).writeAnswer(
-                text, in: grpcWeb?.form, fields: fields.view, date: &worker.date, unixSeconds: seconds,
+                text, in: grpcWeb?.form, fields: lines.view, date: &worker.date, unixSeconds: seconds,
                 to: &downstream.output)
             self.status = 200
         } else if status == CORSFilter.preflightStatus {

@@ -140,7 +140,7 @@ extension Exchange {
     }
 
     /// A connection that dies under the request, before an answer, costs nothing but time: see ``upstreamLost()``.
-    private var canBeRepeated: Bool {
+    var canBeRepeated: Bool {
         guard let message = downstream?.request else { return false }
         return message.head.method.isIdempotent && (message.head.framing == .none || recorder?.isWhole == true)
     }

@@ -103,22 +103,32 @@ final class Cluster {
     }
 
     private func find(_ wish: EndpointWish, _ tried: TriedEndpoints, _ fresh: Endpoint?) -> Finding {
-        if let fresh { return fresh.prepare(alone: true) ? .found(fresh) : .full }
+        let (version, canBeRepeated) = (wish.version, wish.canBeRepeated)
+        if let fresh {
+            return fresh.prepare(alone: true, version: version, canBeRepeated: canBeRepeated) ? .found(fresh) : .full
+        }
         // Whose ejection is over is tried by one request, at its first attempt.
         if tried.isEmpty, let probation = outliers?.probation(of: endpoints) {
-            return probation.prepare(alone: false) ? .found(probation) : .full
+            return probation.prepare(alone: false, version: version, canBeRepeated: canBeRepeated)
+                ? .found(probation) : .full
         }
-        if let named = wish.endpoint, !tried.contains(named.key), named.prepare(alone: false) { return .found(named) }
+        if let named = wish.endpoint, !tried.contains(named.key),
+            named.prepare(alone: false, version: version, canBeRepeated: canBeRepeated)
+        {
+            return .found(named)
+        }
         guard
             let index = balancer.choose(
                 worker.liveState, now: worker.loop.now, hash: wish.hash, tried: tried, using: &worker.random)
         else { return .none }
         let chosen = endpoints[index]
-        if chosen.prepare(alone: false) { return .found(chosen) }
+        if chosen.prepare(alone: false, version: version, canBeRepeated: canBeRepeated) { return .found(chosen) }
         // Its connections are all in use, and it may have no more. A request with a hash waits for its own endpoint.
         if wish.hash != nil { return .full }
         for other in endpoints.indices where other != index && balancer.mayServe(other, worker.liveState) {
-            if endpoints[other].prepare(alone: false) { return .found(endpoints[other]) }
+            if endpoints[other].prepare(alone: false, version: version, canBeRepeated: canBeRepeated) {
+                return .found(endpoints[other])
+            }
         }
         return .full
     }
@@ -162,4 +172,7 @@ struct EndpointWish {
     var hash: UInt64?
     /// Whom a header names (`endpointOverride`).
     var endpoint: Endpoint?
+    /// As for ``Endpoint/lease(for:version:canBeRepeated:)``: what is prepared must be what is leased.
+    var version: UInt8 = 0
+    var canBeRepeated = true
 }

@@ -85,7 +85,7 @@ final class DynamicHosts {
         let key = hasher.finalize()
         if let known = hosts[key] { return known }
         if hosts.count >= Self.hostLimit,
-            let oldest = hosts.filter({ !$0.value.isAsking }).min(by: { $0.value.askedAt < $1.value.askedAt })
+            let oldest = hosts.lazy.filter({ !$0.value.isAsking }).min(by: { $0.value.askedAt < $1.value.askedAt })
         {
             hosts[oldest.key] = nil
         }

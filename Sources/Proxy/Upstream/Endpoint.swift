@@ -34,12 +34,10 @@ final class Endpoint: ConnectionOwner {
     let identity: UInt64
     /// What balancers know it by.
     let key: UInt64
-    /// Of its cluster: whose permits its connections need.
+    /// Of its cluster: whose line waits for its connections.
     private let breaker: Breaker
-    /// Permits for connections that are held: one for each that is open or being made.
-    private var permits = 0
-    /// Of those, what ``prepare(alone:)`` took for a connection that is about to be made.
-    private var prepared = 0
+    /// Of its connections.
+    private let permits: ConnectionPermits
     /// How connections to it are made; the cluster's, as of the newest snapshot.
     private(set) var transport: UpstreamTransport
     /// No snapshot names it any more: connections that come back are closed.
@@ -63,6 +61,8 @@ final class Endpoint: ConnectionOwner {
         let wanted: BackendProtocol
         /// Others may join: it will be of HTTP/2, as far as is known.
         var isShared: Bool
+        /// The connector's end is known: what happens to its permit is not this entry's to say any more.
+        var isSettled = false
         var owners: [ConnectionOwner]
     }
 
@@ -73,16 +73,13 @@ final class Endpoint: ConnectionOwner {
         self.identity = identity
         key = unixPath.isEmpty ? Candidate.key(of: address) : unixPath.withView { HashMix.hash($0) }
         self.breaker = breaker
+        permits = ConnectionPermits(breaker, worker.liveState, slot: slot)
         self.unixPath = unixPath
         if !unixPath.isEmpty { unixName.append(string: "unix:\(unixPath)") }
         self.address = address
         self.slot = slot
         self.transport = transport
         self.worker = worker
-    }
-
-    deinit {
-        while permits > 0 { connectionEnded() }
     }
 
     /// As people are shown it.
@@ -98,9 +95,6 @@ final class Endpoint: ConnectionOwner {
         self.hostname.clear()
         self.hostname.append(hostname)
     }
-
-    /// Whether new requests may go there, as far as checks and outcomes tell.
-    var isUsable: Bool { worker.liveState.endpoint(slot).isUsable }
 
     /// The newest snapshot's word. Connections made under other settings serve what is on them, and no more.
     func adopt(_ transport: UpstreamTransport) {
@@ -134,9 +128,9 @@ final class Endpoint: ConnectionOwner {
         guard let connection = multiplexed.last(where: { $0.freeLanes > 0 }) else { return nil }
         // With others on it, it is alive as far as anybody can know.
         if !canBeRepeated, connection.lanesInUse == 0, !connection.confirm() {
-            return multiplexed.last { $0.freeLanes > 0 }.map { openStream(on: $0, owner) }
+            return multiplexed.last { $0.freeLanes > 0 }.map { $0.openStream(owner: owner) }
         }
-        return openStream(on: connection, owner)
+        return connection.openStream(owner: owner)
     }
 
     /// What is spoken for a request of this version (BackendTrafficPolicy `useClientProtocol`).
@@ -161,21 +155,13 @@ final class Endpoint: ConnectionOwner {
         return nil
     }
 
-    /// A connection that has carried as many requests as it may takes no more (`maxRequestsPerConnection`).
-    private func openStream(on connection: HTTP2ClientConnection, _ owner: ConnectionOwner) -> ClientStream {
-        let stream = connection.openStream(owner: owner)
-        let limit = breaker.limits.maxRequestsPerConnection
-        if limit > 0, connection.served >= Int(limit) { connection.retire() }
-        return stream
-    }
-
     /// Sees to it that a stream can be had at once: on a connection that exists, or is being made for several; else on a
     /// new one, for which the permits are taken now. False: the cluster, or this endpoint, has as many connections as its
     /// circuit breaker allows.
     /// - Parameters:
     ///   - alone: on a new connection.
     ///   - version: as for ``lease(for:version:canBeRepeated:)``; likewise `canBeRepeated`.
-    func prepare(alone: Bool, version: UInt8 = 0, canBeRepeated: Bool = true) -> Bool {
+    func prepare(alone: Bool, version: UInt8, canBeRepeated: Bool) -> Bool {
         if !alone, transport.proxyProtocol == .none {
             let wanted = self.wanted(version)
             if wanted != .http2, canBeRepeated ? !idle.isEmpty : confirmedIdle() != nil { return true }
@@ -187,41 +173,17 @@ final class Endpoint: ConnectionOwner {
 
     /// Sees to it that ``connect(for:version:alone:preamble:)`` has its permits: what looked like a connection was none.
     func mayConnect(version: UInt8, alone: Bool) -> Bool {
-        if prepared > 0 { return true }
+        if permits.isPrepared { return true }
         if !alone, transport.proxyProtocol == .none, placeToJoin(wanted(version)) != nil { return true }
         return prepareConnection()
     }
 
-    private func prepareConnection() -> Bool {
-        guard takeConnection() else { return false }
-        prepared += 1
-        return true
-    }
+    private func prepareConnection() -> Bool { permits.prepare(orAfter: closeOneIdle) }
 
     /// Takes the permits for one connection; each is given back by ``connectionEnded()``.
-    func takeConnection() -> Bool {
-        guard breaker.takeConnection() else { return false }
-        if let limit = breaker.limits.maxConnectionsPerEndpoint {
-            guard
-                worker.liveState.takeConnection(slot, limit: limit)
-                    || closeOneIdle() && worker.liveState.takeConnection(slot, limit: limit)
-            else {
-                breaker.putBackConnection()
-                return false
-            }
-        } else {
-            worker.liveState.connectionBegan(slot)
-        }
-        permits += 1
-        return true
-    }
+    func takeConnection() -> Bool { permits.take(orAfter: closeOneIdle) }
 
-    func connectionEnded() {
-        precondition(permits > 0, "a connection ended that was not counted")
-        permits -= 1
-        worker.liveState.connectionEnded(slot)
-        breaker.giveConnection()
-    }
+    func connectionEnded() { permits.giveBack() }
 
     /// False: there is none.
     func closeOneIdle() -> Bool {
@@ -252,11 +214,7 @@ final class Endpoint: ConnectionOwner {
             waiting[place].owners.append(owner)
             return
         }
-        if prepared > 0 {
-            prepared -= 1
-        } else {
-            guard takeConnection() else { throw Errno(EBUSY) }
-        }
+        guard permits.use(orAfter: closeOneIdle) else { throw Errno(EBUSY) }
         let connector: Connector
         do throws(Errno) {
             connector = try makeConnector(wanted, preamble)
@@ -291,7 +249,7 @@ final class Endpoint: ConnectionOwner {
         for i in waiting.indices {
             guard let place = waiting[i].owners.firstIndex(where: { $0 === owner }) else { continue }
             waiting[i].owners.remove(at: place)
-            if waiting[i].owners.isEmpty {
+            if waiting[i].owners.isEmpty, !waiting[i].isSettled {
                 waiting.remove(at: i).connector.cancel()
                 connectionEnded()
             }
@@ -312,7 +270,7 @@ final class Endpoint: ConnectionOwner {
             multiplexed.append(connection)
             forEach(of: connector) { owner in
                 guard connection.freeLanes > 0 else { return connectAgain(for: owner, wanted) }
-                owner.connected(openStream(on: connection, owner))
+                owner.connected(connection.openStream(owner: owner))
             }
             // Made for one client's PROXY header, or under settings that are not in force any more.
             if !mayBeKept(connection.tls) { connection.retire() }
@@ -337,6 +295,7 @@ final class Endpoint: ConnectionOwner {
         }
         // Nobody joins it any more.
         waiting[index].isShared = false
+        waiting[index].isSettled = true
         while let place = waiting.firstIndex(where: { $0.connector === connector }) {
             guard !waiting[place].owners.isEmpty else {
                 waiting.remove(at: place)
@@ -385,8 +344,6 @@ final class Endpoint: ConnectionOwner {
         guard idle.count < min(Self.idleLimit, breaker.idleLimit), mayBeKept(connection.tls),
             !breaker.isWantedElsewhere
         else { return false }
-        let limit = breaker.limits.maxRequestsPerConnection
-        if limit > 0, connection.served + 1 >= Int(limit) { return false }
         idle.append(connection)
         worker.statistics.increment(.upstreamPooledNow)
         breaker.wakeLine()

@@ -31,7 +31,9 @@ struct UpstreamTransport {
         if !config.traffic.isEmpty {
             let traffic = snapshot[config.traffic, 0]
             if traffic.pointee.connectTimeout.isWritten { connectTimeout = traffic.pointee.connectTimeout.amount }
-            terms = UpstreamTerms(traffic.pointee.connection)
+            terms = UpstreamTerms(
+                traffic.pointee.connection,
+                maxRequests: traffic.pointee.circuitBreaker.maxRequestsPerConnection)
             usesClientProtocol = traffic.pointee.connection.usesClientProtocol
         }
         if isSecure {
@@ -91,11 +93,12 @@ struct UpstreamTransport {
 
 extension UpstreamTerms {
     /// As a policy has them.
-    init(_ settings: UpstreamConnectionSettings) {
+    /// - Parameter maxRequests: `circuitBreaker.maxRequestsPerConnection`; 0: no limit.
+    init(_ settings: UpstreamConnectionSettings, maxRequests: UInt32) {
         self.init()
         idle = settings.idleTimeout
         if settings.maxDuration > .zero { duration = settings.maxDuration }
-        if settings.maxRequests > 0 { requests = settings.maxRequests }
+        if maxRequests > 0 { requests = maxRequests }
         socket.buffer = CInt(clamping: settings.socketBufferLimit)
         socket.keepsAlive = settings.tcpKeepalive.isOn
         socket.keepaliveIdle = CInt(clamping: settings.tcpKeepalive.idleTime)

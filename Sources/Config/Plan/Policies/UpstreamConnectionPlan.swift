@@ -1,7 +1,7 @@
 import Core
 
 /// How connections to endpoints are made and kept: BackendTrafficPolicy `timeout.tcp`, `connection`, `tcpKeepalive`, `http2`,
-/// `useClientProtocol`, what of `timeout.http` concerns connections, and `circuitBreaker.maxRequestsPerConnection`.
+/// `useClientProtocol`, and what of `timeout.http` concerns connections.
 public struct UpstreamConnectionPlan: Equatable, Sendable {
     /// `timeout.tcp.connectTimeout`: TCP and TLS together. Never zero.
     public var connectTimeout: TimeLimit?
@@ -16,8 +16,6 @@ public struct UpstreamConnectionSettings: Equatable, BitwiseCopyable, Sendable {
     public var idleTimeout = TimeAmount(nanoseconds: -1)
     /// `timeout.http.maxConnectionDuration`: older connections serve no further request; zero: no limit.
     public var maxDuration = TimeAmount.zero
-    /// `circuitBreaker.maxRequestsPerConnection`; 0: no limit.
-    public var maxRequests: UInt32 = 0
     /// `connection.bufferLimit`, in octets; 0: not written.
     public var bufferLimit: UInt32 = 0
     /// `connection.socketBufferLimit`, in octets; 0: the kernel's own.

@@ -6,7 +6,7 @@ extension RuleResolution {
     mutating func readRelease(
         _ rule: Route.Rule, _ annotations: ReleaseAnnotations?, of resource: LoadedResource, _ kind: RouteKind
     ) {
-        guard invalid == nil else { return }
+        guard invalid == nil, !isBroken else { return }
         if rule.sessionPersistence.exists {
             plan.traffic.sessionPersistence = SessionPersistencePlan(
                 rule.sessionPersistence, idleTimeout: annotations?.idleTimeout(of: rule) ?? 0,
@@ -53,14 +53,5 @@ extension SessionPersistencePlan {
         hash.add(1, owner)
         let digits = String(hash.value, radix: 16)
         return "sluice-session-" + String(repeating: "0", count: 16 - digits.count) + digits
-    }
-}
-
-extension RouteTrafficPlan {
-    /// What the route itself says, when a policy says the rest.
-    mutating func takeRelease(of own: RouteTrafficPlan) {
-        sessionPersistence = own.sessionPersistence
-        splitKey = own.splitKey
-        rollout = own.rollout
     }
 }

@@ -108,14 +108,15 @@ import Testing
               connectionKeepalive: {interval: 30s, timeout: 5s, intervalJitter: 0, idleInterval: 10s}
             """)
         #expect(resolution.findings.map(\.description) == [])
-        let plan = try #require(resolution.plan.clusters.first).traffic.connection
+        let traffic = try #require(resolution.plan.clusters.first).traffic
+        #expect(traffic.circuitBreaker.maxRequestsPerConnection == 9)
+        let plan = traffic.connection
         #expect(plan.connectTimeout?.amount == .seconds(3))
         var expected = UpstreamConnectionSettings()
         expected.idleTimeout = .seconds(5)
         expected.maxDuration = .seconds(60)
         expected.bufferLimit = 1 << 20
         expected.socketBufferLimit = 65536
-        expected.maxRequests = 9
         expected.tcpKeepalive.isOn = true
         expected.tcpKeepalive.probes = 3
         expected.tcpKeepalive.idleTime = 20

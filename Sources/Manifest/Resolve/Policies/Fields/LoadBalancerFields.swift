@@ -109,7 +109,7 @@ extension HashKeyPlan {
             text += "; Max-Age=\(max(1, (ttl.milliseconds + 999) / 1000))"
         }
         let written = cookie[Keys.attributes]
-        let pairs = written.nearest.fields.map { ($0.name.string, $0.value.text.string) }.sorted { $0.0 < $1.0 }
+        let pairs = written.fields.map { ($0.name, $0.value.text.string) }.sorted { $0.0 < $1.0 }
         for (name, value) in pairs {
             guard (name + value).utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F && $0 != ASCII.semicolon }), !name.isEmpty
             else {

@@ -18,7 +18,6 @@ extension UpstreamConnectionPlan {
             settings.idleTimeout = .seconds(3600)
         }
         settings.maxDuration = reading.duration(http[Key.maxConnectionDuration]) ?? .zero
-        settings.maxRequests = UInt32(clamping: spec[Key.circuitBreaker][Key.maxRequestsPerConnection].integer ?? 0)
         settings.usesClientProtocol = spec[Key.useClientProtocol].boolean ?? false
 
         let connection = spec[Key.connection]
@@ -41,7 +40,6 @@ extension UpstreamConnectionPlan {
 
     fileprivate enum Key {
         static let bufferLimit = FieldKey("bufferLimit")
-        static let circuitBreaker = FieldKey("circuitBreaker")
         static let connectTimeout = FieldKey("connectTimeout")
         static let connection = FieldKey("connection")
         static let connectionIdleTimeout = FieldKey("connectionIdleTimeout")
@@ -56,7 +54,6 @@ extension UpstreamConnectionPlan {
         static let intervalJitter = FieldKey("intervalJitter")
         static let maxConcurrentStreams = FieldKey("maxConcurrentStreams")
         static let maxConnectionDuration = FieldKey("maxConnectionDuration")
-        static let maxRequestsPerConnection = FieldKey("maxRequestsPerConnection")
         static let onInvalidMessage = FieldKey("onInvalidMessage")
         static let preconnect = FieldKey("preconnect")
         static let probes = FieldKey("probes")
