@@ -158,7 +158,13 @@ struct FilterTests {
         for version in ["--http1.1", "--http2-prior-knowledge"] {
             let status = ["--output", "/dev/null", "--write-out", "%{http_code}", version]
             #expect(try site.curl(status + ["--data-binary", String(large.dropLast())]) == "200")
-            #expect(try site.curl(status + ["--data-binary", large]).hasPrefix("413"))
+            // Over HTTP/2 a reset without error follows the answer (RFC 9113, section 8.1), for which curl 7.88 may give the
+            // answer up when both come at once: it says 000 then.
+            try Wait.until("a 413") {
+                let answer = try site.curl(status + ["--data-binary", large])
+                #expect(answer.hasPrefix("413") || (answer.hasPrefix("000") && version != "--http1.1"), "\(answer)")
+                return answer.hasPrefix("413")
+            }
             #expect(
                 try site.curl(status + ["--header", "Transfer-Encoding: chunked", "--data-binary", large])
                     .hasPrefix("413"))
