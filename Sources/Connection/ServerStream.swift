@@ -80,6 +80,11 @@ public struct ConnectionOrigin {
     /// The place in the shared live state where it counts as one of its listener's connections; 0: it does not count.
     public var countedIn: UInt32 = 0
 
+    /// Where it was going before it was sent here; nil: nobody said, so what is written on it tells.
+    public var destination: CallDestination?
+    /// Who calls, on the listeners of a group's gateway; nil: unknown.
+    public var caller: Caller?
+
     /// Everything on it came over TLS.
     public var isSecure: Bool { listenerIdentity != 0 }
 

@@ -1,5 +1,5 @@
 /// An IPv4 or IPv6 address, in one fixed 16-octet form. IPv4 is kept as an IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2).
-public struct IPAddress: Hashable, BitwiseCopyable, Sendable {
+public struct IPAddress: Hashable, Comparable, BitwiseCopyable, Sendable {
     /// Network order: `high` holds octets 0–7, `low` octets 8–15, each as a big-endian number.
     public var high: UInt64
     public var low: UInt64
@@ -16,6 +16,9 @@ public struct IPAddress: Hashable, BitwiseCopyable, Sendable {
 
     /// `::`, which stands for every address of the host, IPv4 included.
     @inlinable public static var any: IPAddress { IPAddress(high: 0, low: 0) }
+    @inlinable public static func < (a: IPAddress, b: IPAddress) -> Bool {
+        a.high != b.high ? a.high < b.high : a.low < b.low
+    }
     @inlinable public var isV4: Bool { high == 0 && low >> 32 == 0xFFFF }
     @inlinable public var v4: UInt32 { UInt32(truncatingIfNeeded: low) }
     @inlinable public var isAny: Bool { high == 0 && (low == 0 || low == 0xFFFF_0000_0000) }

@@ -34,6 +34,18 @@ extension RouteTable {
         return decision
     }
 
+    /// The same below one path index, whatever the host.
+    @inline(__always)
+    func search<Tracer: MatchTracer>(
+        _ paths: UnsafePointer<PathIndex>, listener: UInt32, head: borrowing RequestHead, bytes: ByteView,
+        path: ByteView, tracer: inout Tracer
+    ) -> RouteDecision {
+        var decision = RouteDecision.none(.noRoute, listener: listener)
+        let key = PathKey(path, longest: Int(header.pointee.longestPrefix), prefixes: pathPrefixes)
+        _ = scan(paths, head, bytes, path, key, &decision, &tracer)
+        return decision
+    }
+
     /// The matches under one hostname: exact path, expressions, prefixes from the longest.
     /// - Returns: true when the search is over.
     @inline(__always)

@@ -63,6 +63,20 @@ public final class RouteTable {
         return search(socket: socket, head: head, bytes: bytes, host: host, path: path, tracer: &tracer)
     }
 
+    /// Which rule serves a request to a port of a group's member (``MemberPortConfig/pathIndex``). Hosts play no part:
+    /// HTTPRouteSpec.hostnames does not count for routes of Services.
+    /// - Parameters:
+    ///   - memberPathIndex: index into ``SnapshotHeader/memberPathIndexes``.
+    ///   - listener: that which took the request, for the decision.
+    public func decide(
+        memberPathIndex: UInt32, listener: UInt32, head: borrowing RequestHead, bytes: ByteView, path: ByteView
+    ) -> RouteDecision {
+        var tracer = NoTrace()
+        return search(
+            snapshot[header.pointee.memberPathIndexes, Int(memberPathIndex)], listener: listener, head: head,
+            bytes: bytes, path: path, tracer: &tracer)
+    }
+
     /// What the same decision costs, for tests and for `explain`.
     public func effort(
         socket: UInt32, head: borrowing RequestHead, bytes: ByteView, host: ByteView, path: ByteView

@@ -9,6 +9,10 @@ public struct GatewayPlan: Equatable, Sendable {
     public var routes: [RoutePlan] = []
     /// One endpoint set under one policy; named by index from ``BackendPlan`` and ``MirrorPlan``.
     public var clusters: [ClusterPlan] = []
+    /// Gateways of groups of services; named by index from ``ListenerPlan/group``.
+    public var groups: [GroupPlan] = []
+    /// Who is at which address, as far as EndpointSlices tell; each address once.
+    public var workloads: [WorkloadPlan] = []
     /// The zone that this gateway runs in (`--zone`); empty: it was not told.
     public var zone = ""
     /// The paths that ``SourcePosition/file`` indexes.
@@ -51,9 +55,13 @@ public struct SocketPlan: Equatable, Sendable {
 /// `listeners[].protocol`; of TLS, what becomes of it (`tls.mode`).
 public enum ListenerProtocol: UInt8, BitwiseCopyable, Sendable {
     case http, https, tlsTerminate, tlsPassthrough, tcp, udp
+    /// Mutual TLS, inside of it HTTP/2 with CONNECT requests, inside of these the connections of a group's services.
+    case hbone
 
     /// Its connections begin with a TLS handshake, which this gateway answers or passes on.
-    @inlinable public var beginsWithTLS: Bool { self == .https || self == .tlsTerminate || self == .tlsPassthrough }
+    @inlinable public var beginsWithTLS: Bool {
+        self == .https || self == .tlsTerminate || self == .tlsPassthrough || self == .hbone
+    }
     /// Its routes are HTTPRoutes and GRPCRoutes; all others lead from a connection (or datagram) to a rule directly.
     @inlinable public var isHTTP: Bool { self == .http || self == .https }
 }
@@ -65,10 +73,12 @@ public struct ListenerPlan: Equatable, Sendable {
     /// `namespace/name` of the ListenerSet that wrote it; empty: the Gateway itself.
     public var listenerSet = ""
     public var listenerProtocol = ListenerProtocol.http
-    /// Of `https` and `tlsTerminate`, always; nil for all others.
+    /// Of `https`, `tlsTerminate` and `hbone`, always; nil for all others.
     public var tls: ServerTLSPlan?
     public var forwardedClientCert = ForwardedClientCertPlan()
     public var client = ClientTrafficPlan()
+    /// The group whose calls it takes: index into ``GatewayPlan/groups``. Its attachments are then of all kinds of routes.
+    public var group: Int?
     /// What is in force on it, for `explain`.
     public var policies: [AppliedPolicyPlan] = []
     public var name: String

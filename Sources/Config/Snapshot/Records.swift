@@ -32,7 +32,7 @@ public struct TextRef: BitwiseCopyable, Sendable {
 
 public struct SnapshotHeader: BitwiseCopyable, Sendable {
     public static let magic: UInt64 = 0x534C_5549_4345_0001
-    public static let currentFormat: UInt32 = 3
+    public static let currentFormat: UInt32 = 4
 
     public var magic: UInt64 = SnapshotHeader.magic
     public var format: UInt32 = SnapshotHeader.currentFormat
@@ -53,6 +53,11 @@ public struct SnapshotHeader: BitwiseCopyable, Sendable {
     /// Regular expressions, each once; a worker compiles one when it first meets it.
     public var patterns = Table<TextRef>()
     public var files = Table<TextRef>()
+    public var groups = Table<GroupConfig>()
+    /// Of the ports of all members, and of their consumers.
+    public var memberPathIndexes = Table<PathIndex>()
+    /// Ordered by address, each once.
+    public var workloads = Table<WorkloadConfig>()
     /// The zone that this gateway runs in; empty: it was not told.
     public var zone = TextRef()
     /// Segments of the longest prefix of any ``PathIndex``: how much memory a ``PathKey`` needs.
@@ -107,7 +112,7 @@ public struct ListenerConfig: BitwiseCopyable, Sendable {
     public var listenerProtocol: ListenerProtocol
     /// Of namespace, Gateway (or ListenerSet) and name: under which TLS sessions resume.
     public var identity: UInt64
-    /// One for `https` and `tlsTerminate`, else none.
+    /// One for `https`, `tlsTerminate` and `hbone`, else none.
     public var tls: Table<ServerTLSConfig>
     public var forwardedClientCert: ForwardedClientCertPlan
     /// None or one.
@@ -118,7 +123,16 @@ public struct ListenerConfig: BitwiseCopyable, Sendable {
     /// `SnapshotHeader.rules`, the rule that serves. All hits are tried, the most specific name first (HTTPRouteSpec.hostnames).
     public var hosts: HostIndex
     public var pathIndexes: Table<PathIndex>
+    /// Index into ``SnapshotHeader/groups`` of the group whose calls it takes; ``noGroup``: it is an ordinary listener.
+    public var group = ListenerConfig.noGroup
+    /// Of a group's listener, whose `hosts` are those of requests: server name or host → index into
+    /// `SnapshotHeader.rules`, the rule that serves connections.
+    public var streamHosts = HostIndex(buckets: Table(), anyHost: HostIndex.none, wildcardDepths: 0)
     public var position: SourcePosition
+
+    public static let noGroup: UInt32 = .max
+    /// Calls of a group's services come here.
+    @inlinable public var isOfGroup: Bool { group != Self.noGroup }
 }
 
 /// The matches in force for one host of one listener.

@@ -39,13 +39,14 @@ public enum SnapshotBuilder {
         writer.header.zone = writer.text(plan.zone)
         writer.write(clusters: plan.clusters, slots)
         writer.write(routes: plan.routes, clusters: plan.clusters, slots)
+        writer.write(groups: plan.groups, workloads: plan.workloads)
         writer.write(sockets: plan.sockets, ids: socketIDs, slots)
         return try writer.finish()
     }
 }
 
 /// A block under construction. Its parts lie in files by topic: `SnapshotWriter+Routes`, `+Filters`, `+Listeners`,
-/// `+TLS`.
+/// `+TLS`, `+Groups`.
 struct SnapshotWriter: ~Copyable {
     var block: SnapshotBlock
     var interner: TextInterner
@@ -62,6 +63,10 @@ struct SnapshotWriter: ~Copyable {
     /// Where each route's rules begin in `header.rules`; one more entry than routes.
     var firstRule: [Int] = [0]
     var pathIndexMemo = PathIndexMemo()
+    /// ``RoutePlan/isBelowHTTP`` of each route.
+    var isBelowHTTP: [Bool] = []
+    /// ``SnapshotHeader/memberPathIndexes`` as they come.
+    var memberPathIndexes: [PathIndex] = []
 
     init(expecting routes: Int, limits: SnapshotLimits) {
         // A plain route of one rule and one backend takes some 600 octets.

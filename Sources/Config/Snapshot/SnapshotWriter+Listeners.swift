@@ -47,7 +47,11 @@ extension SnapshotWriter {
             }
         }
         served.sort { $0.order < $1.order }
-        if !plan.listenerProtocol.isHTTP {
+        if let group = plan.group {
+            config.group = UInt32(group)
+            config.streamHosts = hostIndex(streamRules(of: served.filter { isBelowHTTP[Int($0.route)] }))
+            served.removeAll { isBelowHTTP[Int($0.route)] }
+        } else if !plan.listenerProtocol.isHTTP {
             config.hosts = hostIndex(streamRules(of: served))
             return config
         }
@@ -84,7 +88,7 @@ extension SnapshotWriter {
     }
 
     /// `*.example.com` is entered as `.example.com`, every host as the empty text.
-    private mutating func hostText(_ hostname: String) -> TextRef {
+    mutating func hostText(_ hostname: String) -> TextRef {
         var hostname = hostname
         return hostname.withUTF8 {
             let view = ByteView($0.baseAddress, count: $0.count)
@@ -93,7 +97,7 @@ extension SnapshotWriter {
     }
 
     /// Of equal names the first counts; conflicts have been settled before.
-    private mutating func hostIndex(_ entries: [HostEntry]) -> HostIndex {
+    mutating func hostIndex(_ entries: [HostEntry]) -> HostIndex {
         var index = HostIndex(buckets: Table(), anyHost: HostIndex.none, wildcardDepths: 0)
         var named = 0
         for entry in entries {
@@ -127,7 +131,7 @@ extension SnapshotWriter {
     }
 }
 
-private struct HostEntry {
+struct HostEntry {
     var name: TextRef
     var value: UInt32
 }

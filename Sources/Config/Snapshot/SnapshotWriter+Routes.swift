@@ -47,6 +47,7 @@ extension SnapshotWriter {
 
     mutating func write(routes: [RoutePlan], clusters: [ClusterPlan], _ slots: SnapshotSlots) {
         header.routes = block.allocate(RouteConfig.self, count: routes.count)
+        isBelowHTTP = routes.map(\.isBelowHTTP)
         var ruleCount = 0
         var backendCount = 0
         for i in routes.indices {

@@ -4,7 +4,7 @@ import Core
 /// What `listeners[].protocol` and `tls.mode` mean.
 extension ListenerProtocol {
     /// The names that `protocol` may have here.
-    static let names = ["HTTP", "HTTPS", "TLS", "TCP", "UDP"]
+    static let names = ["HTTP", "HTTPS", "TLS", "TCP", "UDP", "HBONE"]
 
     /// Nil when Gateway API knows no such protocol.
     init?(name: String, isPassthrough: Bool) {
@@ -14,6 +14,7 @@ extension ListenerProtocol {
         case "TLS": self = isPassthrough ? .tlsPassthrough : .tlsTerminate
         case "TCP": self = .tcp
         case "UDP": self = .udp
+        case "HBONE": self = .hbone
         default: return nil
         }
     }
@@ -27,6 +28,7 @@ extension ListenerProtocol {
         case .tlsPassthrough: ["TLSRoute"]
         case .tcp: ["TCPRoute"]
         case .udp: ["UDPRoute"]
+        case .hbone: ["HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute"]
         }
     }
 
@@ -34,7 +36,7 @@ extension ListenerProtocol {
     var family: Family {
         switch self {
         case .http: .clearText
-        case .https, .tlsTerminate, .tlsPassthrough: .encrypted
+        case .https, .tlsTerminate, .tlsPassthrough, .hbone: .encrypted
         case .tcp: .tcp
         case .udp: .udp
         }
@@ -42,6 +44,6 @@ extension ListenerProtocol {
     enum Family { case clearText, encrypted, tcp, udp }
 
     var hasHostnames: Bool { family == .clearText || family == .encrypted }
-    var terminatesTLS: Bool { self == .https || self == .tlsTerminate }
+    var terminatesTLS: Bool { self == .https || self == .tlsTerminate || self == .hbone }
     var transport: SocketTransport { self == .udp ? .udp : .tcp }
 }

@@ -164,7 +164,7 @@ final class Arrival: EventSource, DownstreamConnection, Awaited {
         switch socket.pointee.listenerProtocol {
         case .http: worker.beginHTTP(self)
         case .tcp: worker.relays.begin(.tcp, .empty, self, listener, configuration)
-        case .https, .tlsTerminate, .tlsPassthrough:
+        case .https, .tlsTerminate, .tlsPassthrough, .hbone:
             if listener?.pointee.listenerProtocol == .tlsPassthrough {
                 worker.relays.begin(.tls, serverName, self, listener, configuration)
             } else if listener == nil, socket.pointee.isChosenByName, !socket.pointee.answersUnknownNames {
