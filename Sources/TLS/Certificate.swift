@@ -33,6 +33,14 @@ package struct Certificate: Equatable, Sendable {
     package var names: [String]
     /// The DNS names of subjectAltName alone, lower case: clients of today look at nothing else (RFC 9110, 4.3.4).
     package var alternativeNames: [String]
+    /// The workload that it is for; nil: none.
+    package var identity: SPIFFEID?
+    /// It may sign others (basicConstraints).
+    package var isAuthority: Bool
+    /// The trust domain whose authority it is, by its one SPIFFE id; nil: it says nothing of one.
+    package var authorityDomain: String?
+    /// As RFC 2253 writes names.
+    package var issuer: String
     /// Seconds since 1970.
     package var notBefore: Int64
     package var notAfter: Int64
@@ -78,6 +86,11 @@ package struct Certificate: Equatable, Sendable {
         notBefore = CertificateTime.seconds(X509_get0_notBefore(leaf)) ?? 0
         notAfter = CertificateTime.seconds(X509_get0_notAfter(leaf)) ?? 0
         subject = SubjectNames.text(X509_get_subject_name(leaf))
+        identity = WorkloadCertificate.identity(of: leaf)
+        isAuthority = X509_check_ca(leaf) > 0
+        let ids = SubjectNames.all(.uri, of: leaf).map { SPIFFEID($0) }
+        if isAuthority, ids.count == 1, let id = ids[0], id.path.isEmpty { authorityDomain = id.trustDomain }
+        issuer = SubjectNames.text(X509_get_issuer_name(leaf))
         keyType = KeyType(leaf)
         hash = CertificateHash.ofCertificate(leaf)
         keyHash = CertificateHash.ofKey(leaf)

@@ -16,6 +16,8 @@ public struct PeerCertificate: Equatable, Sendable {
     public var encodedChain: String
     /// Seconds since 1970.
     public var notAfter: Int64
+    /// The workload that it is for, by the rules of X.509-SVIDs; nil: it is no workload's.
+    public var identity: SPIFFEID?
     /// Why it is not to be believed; nil when it was verified.
     public var problem: String?
 
@@ -28,6 +30,7 @@ public struct PeerCertificate: Equatable, Sendable {
         uris = SubjectNames.all(.uri, of: leaf)
         dnsNames = SubjectNames.all(.dns, of: leaf)
         notAfter = CertificateTime.seconds(X509_get0_notAfter(leaf)) ?? 0
+        identity = WorkloadCertificate.identity(of: leaf)
         self.problem = problem
         encodedPEM = Self.encoded(Self.pem(leaf))
         encodedChain = encodedPEM

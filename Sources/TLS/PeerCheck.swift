@@ -16,6 +16,8 @@ struct PeerCheck {
     /// Of endpoints; empty: any.
     var hostname = ""
     var hostnameIsAddress = false
+    /// The certificate must be a workload's of this trust domain; empty: any will do.
+    var trustDomain = ""
 
     /// The certificate must be for `name`, unless nothing is verified or other names are asked for. A name that is empty is
     /// nobody's.
@@ -47,6 +49,10 @@ struct PeerCheck {
         guard fitsNames(leaf) else {
             X509_STORE_CTX_set_error(
                 store, hostname.isEmpty ? X509_V_ERR_APPLICATION_VERIFICATION : X509_V_ERR_HOSTNAME_MISMATCH)
+            return acceptsAnything
+        }
+        guard trustDomain.isEmpty || WorkloadCertificate.identity(of: leaf)?.trustDomain == trustDomain else {
+            X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION)
             return acceptsAnything
         }
         X509_STORE_CTX_set_error(store, X509_V_OK)

@@ -191,6 +191,7 @@ extension ServerTLSSettings {
             text += validation.spkiHashes.joined(separator: " ") + "\u{0}"
             text += validation.certificateHashes.joined(separator: " ") + "\u{0}"
             text += validation.subjectAltNames.map(\.identity).joined(separator: "\u{0}")
+            if !validation.trustDomain.isEmpty { text += "\u{0}\u{0}" + validation.trustDomain }
         }
         return Array(text.utf8)
     }
@@ -202,6 +203,7 @@ extension ClientValidation {
         check.verifiesChain = !authorities.isEmpty
         check.acceptsAnything = mode == .unverified || mode == .requireUnverified
         check.subjectAltNames = subjectAltNames
+        check.trustDomain = trustDomain
         for text in spkiHashes {
             guard let hash = Base64.decode(text), hash.count == 32 else {
                 throw TLSSettingsError("'\(text)' is no SHA-256 of a key; right would be 32 octets in base64")
@@ -244,6 +246,7 @@ extension ClientTLSSettings {
         case .authorities, .system:
             check.verifiesChain = true
             check.subjectAltNames = subjectAltNames
+            check.trustDomain = trustDomain
             check.hostname = hostname
             check.hostnameIsAddress = IPAddress(hostname) != nil
             check.acceptsWildcards = true

@@ -93,6 +93,8 @@ public struct ClientValidation {
     public var certificateHashes: [String] = []
     /// One of these must fit one of the leaf's names; empty: not looked at.
     public var subjectAltNames: [SubjectNameMatcher] = []
+    /// The leaf must be a workload's (X.509-SVID) of this trust domain; empty: not looked at.
+    public var trustDomain = ""
 
     public init(mode: Mode, authorities: String) {
         self.mode = mode
@@ -169,6 +171,8 @@ public struct ClientTLSSettings {
     /// Instead of ``hostname``: the certificate must have one of these names. A DNS name here is covered by a
     /// certificate's wildcard; it may be a wildcard itself, and then only that very name fits.
     public var subjectAltNames: [SubjectNameMatcher] = []
+    /// The certificate must be a workload's (X.509-SVID) of this trust domain; empty: not looked at.
+    public var trustDomain = ""
     /// What we show when asked.
     public var certificate: KeyPairSettings?
     public var parameters = ProtocolSettings()

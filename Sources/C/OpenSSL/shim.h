@@ -2,7 +2,9 @@
 #pragma once
 #include <openssl/asn1.h>
 #include <openssl/bio.h>
+#include <openssl/bn.h>
 #include <openssl/core_names.h>
+#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/ocsp.h>
@@ -121,4 +123,26 @@ static inline int sluice_ticket_mac(EVP_MAC_CTX *mac, unsigned char *key, size_t
   parameters[1] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)"SHA256", 0);
   parameters[2] = OSSL_PARAM_construct_end();
   return EVP_MAC_CTX_set_params(mac, parameters);
+}
+// A new key on P-256.
+static inline EVP_PKEY *sluice_new_key(void) { return EVP_EC_gen("P-256"); }
+// 159 random bits: positive, and at most 20 octets (RFC 5280, section 4.1.2.2).
+static inline int sluice_random_serial(X509 *certificate) {
+  BIGNUM *number = BN_new();
+  if (number == NULL) return 0;
+  int done = BN_rand(number, 159, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ANY) == 1 &&
+             BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != NULL;
+  BN_free(number);
+  return done;
+}
+// An extension by its text in OpenSSL's configuration language. 1 on success.
+static inline int sluice_add_extension(X509 *certificate, X509 *issuer, int nid, const char *value) {
+  X509V3_CTX context;
+  X509V3_set_ctx(&context, issuer, certificate, NULL, NULL, 0);
+  X509V3_set_ctx_nodb(&context);
+  X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &context, nid, value);
+  if (extension == NULL) return 0;
+  int done = X509_add_ext(certificate, extension, -1);
+  X509_EXTENSION_free(extension);
+  return done;
 }

@@ -1,0 +1,290 @@
+import Core
+import Glibc
+import IO
+import TLS
+
+/// What `sluice cert` does, with files. Nothing here outlives the command.
+enum CertCommand {
+    /// Seconds: ten years, thirty days.
+    static let authorityLifetime: Int64 = 87_600 * 3600
+    static let workloadLifetime: Int64 = 720 * 3600
+    /// Between two looks of `rotate --watch`, in seconds.
+    static let pause: UInt32 = 600
+    /// Octets of a certificate's or key's file at most.
+    static let sizeLimit = 1 << 20
+
+    static let authorityCertificate = "ca.crt"
+    static let authorityKey = "ca.key"
+    static let certificate = "tls.crt"
+    static let key = "tls.key"
+
+    private static var now: Int64 { SystemCalls.wallNow() / 1_000_000_000 }
+
+    // MARK: ca
+
+    static func makeAuthority(_ arguments: CertArguments) throws(CertFailure) {
+        let folder = try needed(arguments.out, "--out DIR")
+        try makeFolder(folder)
+        let (certificatePath, keyPath) = ("\(folder)/\(authorityCertificate)", "\(folder)/\(authorityKey)")
+        for path in [certificatePath, keyPath] where exists(path) {
+            throw .failed("\(path) is there already, and a CA is never written over; name another folder")
+        }
+        let pair = try made { () throws(CertificateMaker.Failure) in
+            try CertificateMaker.authority(
+                trustDomain: arguments.trustDomain, now: now, lifetime: arguments.lifetime ?? authorityLifetime)
+        }
+        // The key first, and only where there is none: two commands at once make one CA.
+        try create(pair.key, at: keyPath, mode: 0o600)
+        try create(pair.certificate, at: certificatePath, mode: 0o644)
+        Output.print(
+            "\(certificatePath): the CA of trust domain '\(arguments.trustDomain)'; keep \(keyPath) to yourself")
+    }
+
+    // MARK: workload
+
+    static func makeWorkload(_ arguments: CertArguments) throws(CertFailure) {
+        let folder = try needed(arguments.out, "--out DIR")
+        let authority = try Authority(folder: try needed(arguments.authority, "--ca DIR"))
+        let namespace = try needed(arguments.namespace, "--namespace NS")
+        let account = try needed(arguments.serviceAccount, "--service-account SA")
+        guard
+            let id = SPIFFEID(
+                trustDomain: authority.trustDomain, namespace: namespace, serviceAccount: account)
+        else { throw .failed("'\(namespace)' and '\(account)' make no SPIFFE id") }
+        try makeFolder(folder)
+        try issue(
+            id, arguments.dnsNames, by: authority, to: folder, lifetime: arguments.lifetime ?? workloadLifetime)
+    }
+
+    private static func issue(
+        _ id: SPIFFEID, _ dnsNames: [String], by authority: Authority, to folder: String, lifetime: Int64
+    ) throws(CertFailure) {
+        let pair = try made { () throws(CertificateMaker.Failure) in
+            try CertificateMaker.workload(
+                id, dnsNames: dnsNames, bundle: authority.bundle, authorityKey: authority.key, now: now,
+                lifetime: lifetime)
+        }
+        try replace(authority.bundle, at: "\(folder)/\(authorityCertificate)", mode: 0o644)
+        // Between the two renames the files are no pair; a gateway keeps the pair before it until they are one.
+        try replace(pair.key, at: "\(folder)/\(key)", mode: 0o600)
+        try replace(pair.certificate, at: "\(folder)/\(certificate)", mode: 0o644)
+        let facts = try facts(pair.certificate, "\(folder)/\(certificate)")
+        Output.print("\(folder)/\(certificate): \(id), until \(Self.time(facts.notAfter))")
+    }
+
+    // MARK: rotate
+
+    static func rotate(_ arguments: CertArguments) throws(CertFailure) {
+        guard !arguments.operands.isEmpty else { throw .usage(UsageError("which? write the folders: rotate DIR…")) }
+        while true {
+            var failures: [String] = []
+            for folder in arguments.operands {
+                do throws(CertFailure) {
+                    try rotate(folder, arguments)
+                } catch {
+                    guard case .failed(let text) = error else { throw error }
+                    failures.append(text)
+                }
+            }
+            guard arguments.watches else {
+                if !failures.isEmpty { throw .failed(failures.joined(separator: "\n")) }
+                return
+            }
+            for failure in failures { Output.error("sluice cert rotate: \(failure)") }
+            sleep(pause)
+        }
+    }
+
+    private static func rotate(_ root: String, _ arguments: CertArguments) throws(CertFailure) {
+        let folders = ([root] + entries(root).map { "\(root)/\($0)" }).filter { exists("\($0)/\(certificate)") }
+        guard !folders.isEmpty else { throw .failed("\(root): there is no \(certificate) in it or in its folders") }
+        let besides = ["\(root)/ca", "\(root)/../ca"].first { exists("\($0)/\(authorityKey)") }
+        guard let place = arguments.authority ?? besides else {
+            throw .failed("\(root): where is the CA? Write --ca DIR, of the folder with \(authorityKey)")
+        }
+        let authority = try Authority(folder: place)
+        for folder in folders {
+            let path = "\(folder)/\(certificate)"
+            let facts = try facts(try read(path), path)
+            guard let id = facts.identity else {
+                Output.print("\(path): no workload's certificate; left alone")
+                continue
+            }
+            guard id.trustDomain == authority.trustDomain else {
+                throw .failed(
+                    "\(path): of trust domain '\(id.trustDomain)', while the CA is '\(authority.trustDomain)''s")
+            }
+            let life = facts.notAfter - facts.notBefore - CertificateMaker.clockSkew
+            let left = facts.notAfter - now
+            if left > arguments.before ?? life / 3 {
+                if try read("\(folder)/\(authorityCertificate)") != authority.bundle {
+                    try replace(authority.bundle, at: "\(folder)/\(authorityCertificate)", mode: 0o644)
+                    Output.print("\(folder)/\(authorityCertificate): as the CA's is now")
+                }
+                continue
+            }
+            try issue(
+                id, facts.alternativeNames, by: authority, to: folder, lifetime: arguments.lifetime ?? max(60, life))
+        }
+    }
+
+    // MARK: show
+
+    static func show(_ arguments: CertArguments) throws(CertFailure) {
+        guard !arguments.operands.isEmpty else { throw .usage(UsageError("which? write the files: show FILE…")) }
+        for path in arguments.operands {
+            for block in try blocks(try read(path), path) {
+                let facts = try facts(block, path)
+                Output.print("\(path): \(facts.subject)\(facts.isAuthority ? " (a CA)" : "")")
+                if let identity = facts.identity { Output.print("  identity   \(identity)") }
+                if let domain = facts.authorityDomain { Output.print("  identity   spiffe://\(domain)") }
+                if !facts.alternativeNames.isEmpty {
+                    Output.print("  dns        \(facts.alternativeNames.joined(separator: " "))")
+                }
+                Output.print("  issuer     \(facts.issuer)")
+                let end = facts.notAfter < now ? "; it has ended" : ""
+                Output.print("  valid      \(time(facts.notBefore)) to \(time(facts.notAfter))\(end)")
+                Output.print("  key        \(facts.keyType.text)")
+            }
+        }
+    }
+
+    /// Each certificate of a file as a text of its own.
+    private static func blocks(_ text: String, _ path: String) throws(CertFailure) -> [String] {
+        var blocks: [String] = []
+        var block: [Substring]?
+        for line in text.split(separator: "\n") {
+            if line.hasPrefix("-----BEGIN CERTIFICATE-----") { block = [] }
+            block?.append(line)
+            if line.hasPrefix("-----END CERTIFICATE-----"), let whole = block {
+                blocks.append(whole.joined(separator: "\n") + "\n")
+                block = nil
+            }
+        }
+        guard !blocks.isEmpty else { throw .failed("\(path): there is no PEM certificate in it") }
+        return blocks
+    }
+
+    // MARK: the authority
+
+    private struct Authority {
+        let bundle: String
+        let key: String
+        let trustDomain: String
+
+        init(folder: String) throws(CertFailure) {
+            bundle = try CertCommand.read("\(folder)/\(authorityCertificate)")
+            key = try CertCommand.read("\(folder)/\(authorityKey)")
+            let path = "\(folder)/\(authorityCertificate)"
+            let names = try CertCommand.blocks(bundle, path).map { block throws(CertFailure) in
+                try CertCommand.facts(block, path).trustDomain
+            }
+            guard let first = names.first, let trustDomain = first, names.allSatisfy({ $0 == trustDomain }) else {
+                throw .failed("\(path): its certificates are not those of one trust domain; make it with 'cert ca'")
+            }
+            self.trustDomain = trustDomain
+        }
+    }
+
+    // MARK: files
+
+    private static func needed(_ value: String?, _ what: String) throws(CertFailure) -> String {
+        guard let value else { throw .usage(UsageError("needs \(what)")) }
+        return value
+    }
+
+    private static func made(
+        _ body: () throws(CertificateMaker.Failure) -> CertificateMaker.Pair
+    ) throws(CertFailure) -> CertificateMaker.Pair {
+        do { return try body() } catch { throw .failed(error.description) }
+    }
+
+    private static func facts(_ text: String, _ path: String) throws(CertFailure) -> Certificate {
+        let result: Result<Certificate, CertificateError> = text.withView { view in
+            Result { () throws(CertificateError) in try Certificate(chain: view, key: nil) }
+        }
+        switch result {
+        case .success(let facts): return facts
+        case .failure(let error): throw .failed("\(path): \(error.text)")
+        }
+    }
+
+    private static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+    private static func entries(_ path: String) -> [String] {
+        guard let folder = opendir(path) else { return [] }
+        defer { closedir(folder) }
+        var names: [String] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if !name.hasPrefix(".") { names.append(name) }
+        }
+        return names.sorted()
+    }
+
+    /// With the folders above it.
+    private static func makeFolder(_ path: String) throws(CertFailure) {
+        var at = path.startIndex
+        while at < path.endIndex {
+            let slash = path[path.index(after: at)...].firstIndex(of: "/") ?? path.endIndex
+            if mkdir(String(path[..<slash]), 0o755) != 0, errno != EEXIST {
+                throw .failed("\(path[..<slash]): \(Errno(errno))")
+            }
+            at = slash
+        }
+    }
+
+    fileprivate static func read(_ path: String) throws(CertFailure) -> String {
+        do throws(Errno) {
+            guard let octets = try DurableFile.read(path, limit: sizeLimit) else {
+                throw Errno(ENOENT)
+            }
+            return String(decoding: octets, as: UTF8.self)
+        } catch { throw .failed("\(path): \(error)") }
+    }
+
+    private static func replace(_ text: String, at path: String, mode: mode_t) throws(CertFailure) {
+        let result: Result<Void, Errno> = text.withView { view in
+            Result { () throws(Errno) in try DurableFile.write(view, to: path, mode: mode) }
+        }
+        if case .failure(let error) = result { throw .failed("\(path): \(error)") }
+    }
+
+    /// A file that must not be there yet.
+    private static func create(_ text: String, at path: String, mode: mode_t) throws(CertFailure) {
+        let raw = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+        guard raw >= 0 else { throw .failed("\(path): \(Errno(errno))") }
+        let fd = OwnedFD(adopting: raw)
+        let octets = Array(text.utf8)
+        guard write(fd.raw, octets, octets.count) == octets.count, fsync(fd.raw) == 0 else {
+            throw .failed("\(path): \(Errno(errno))")
+        }
+    }
+
+    /// In UTC, as RFC 3339 writes it.
+    private static func time(_ seconds: Int64) -> String {
+        var at = time_t(seconds)
+        var parts = tm()
+        gmtime_r(&at, &parts)
+        func two(_ number: Int32) -> String { (number < 10 ? "0" : "") + String(number) }
+        return "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))"
+            + "T\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))Z"
+    }
+}
+
+extension Certificate {
+    /// A workload's, or the one that an authority is for.
+    fileprivate var trustDomain: String? { authorityDomain ?? identity?.trustDomain }
+}
+
+extension Certificate.KeyType {
+    fileprivate var text: String {
+        switch self {
+        case .rsa(let bits): "RSA, \(bits) bits"
+        case .ecdsa(let bits): "ECDSA, \(bits) bits"
+        case .other: "of another kind"
+        }
+    }
+}
