@@ -19,7 +19,7 @@ extension FieldName {
         case 4: same(p, "host") ? .host : same(p, "date") ? .date : same(p, "vary") ? .vary : .other
         case 5: same(p, "range") ? .range : .other
         case 6: length6(p)
-        case 7: same(p, "referer") ? .referer : same(p, "upgrade") ? .upgrade : same(p, "trailer") ? .trailer : .other
+        case 7: length7(p)
         case 8: same(p, "location") ? .location : same(p, "if-range") ? .ifRange : .other
         case 9: same(p, "forwarded") ? .forwarded : .other
         case 10: length10(p)
@@ -48,6 +48,12 @@ extension FieldName {
         if same(p, "origin") { return .origin }
         if same(p, "server") { return .server }
         return same(p, "expect") ? .expect : .other
+    }
+
+    @inline(__always) private static func length7(_ p: UnsafePointer<UInt8>) -> FieldName {
+        if same(p, "referer") { return .referer }
+        if same(p, "upgrade") { return .upgrade }
+        return same(p, "trailer") ? .trailer : same(p, "baggage") ? .baggage : .other
     }
 
     @inline(__always) private static func length10(_ p: UnsafePointer<UInt8>) -> FieldName {

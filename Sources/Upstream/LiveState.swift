@@ -38,10 +38,12 @@ public struct LiveState: @unchecked Sendable {
     public let listeners: LiveArea
     /// What limits count.
     public let limits: LimitState
+    /// What calls of a trace carry on.
+    public let carried: CarriedValues
 
     /// Octets for so many workers.
     public static func size(workers: Int) -> Int {
-        offset(of: nil, workers: workers) + LimitState.size(workers: workers)
+        offset(of: nil, workers: workers) + LimitState.size(workers: workers) + CarriedValues.size
     }
 
     private static func offset(of kind: Kind?, workers: Int) -> Int {
@@ -71,6 +73,8 @@ public struct LiveState: @unchecked Sendable {
         backendRefs = area(.backendRef)
         listeners = area(.listener)
         limits = LimitState(base: base + Self.offset(of: nil, workers: workers), workers: workers, worker: worker)
+        carried = CarriedValues(
+            base: base + Self.offset(of: nil, workers: workers) + LimitState.size(workers: workers))
     }
 
     private func used(_ kind: Kind) -> UnsafeMutablePointer<UInt64> {

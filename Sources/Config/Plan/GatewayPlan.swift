@@ -41,6 +41,8 @@ public struct SocketPlan: Equatable, Sendable {
     public var address: SocketAddress
     /// What comes before everything else on a connection.
     public var proxyProtocol = ProxyProtocolAcceptance.off
+    /// Fields of requests that go on through their calls; of all Gateways that listen here.
+    public var carried: [CarriedFieldPlan] = []
     public var listeners: [ListenerPlan]
 
     public init(address: SocketAddress, listeners: [ListenerPlan]) {

@@ -80,6 +80,8 @@ public struct SocketConfig: BitwiseCopyable, Sendable {
     public var isChosenByName: Bool
     /// Whether a handshake for a name that no listener has is refused with an alert: HTTPS does, TLS alone closes.
     public var answersUnknownNames: Bool
+    /// Fields of requests that go on through their calls.
+    public var carried: Table<CarriedFieldConfig>
     /// What policies say of clients before it is known whose they are.
     public var client: SocketClientConfig
     /// Host → index into `SnapshotHeader.listeners` (listener isolation: the most specific name wins, alone).

@@ -22,7 +22,7 @@ extension SnapshotWriter {
                     $0.listenerProtocol == .tlsPassthrough || $0.listenerProtocol == .tlsTerminate
                 },
                 answersUnknownNames: socket.listeners.contains { $0.listenerProtocol == .https },
-                client: client, hosts: hostIndex(hosts))
+                carried: write(carried: socket.carried), client: client, hosts: hostIndex(hosts))
         }
     }
 

@@ -18,12 +18,15 @@ final class GatewayState {
     var clientCertificateProblem: ListenerState.Problem?
     /// `spec.tls.frontend`: references to authorities that lead nowhere.
     var refusedAuthorities: [(node: WrittenNode, message: String)] = []
+    /// What its requests carry on.
+    let carried: CarriedFields
     /// Addresses that cannot be used, as binding showed.
     private(set) var unusable: [(address: IPAddress, message: String)] = []
 
     init(_ resource: LoadedResource, number: Int) {
         gateway = Gateway(resource.node)
         group = ListenerGroup(resource, number: number, gateway.listeners)
+        carried = CarriedFields(resource)
         readAddresses()
         for listener in listeners {
             listener.sockets = addresses.map { SocketAddress(ip: $0, port: listener.listener.port) }

@@ -19,6 +19,9 @@ enum ListenerSockets {
                         let wanted = listener.clientTraffic?.proxyProtocol ?? .off
                         if let number = numbers[place] {
                             sockets[number].listeners.append(plan)
+                            for field in gateway.carried.fields where !sockets[number].carried.contains(field) {
+                                sockets[number].carried.append(field)
+                            }
                             if wanted.rawValue > sockets[number].proxyProtocol.rawValue {
                                 sockets[number].proxyProtocol = wanted
                             }
@@ -26,6 +29,7 @@ enum ListenerSockets {
                             numbers[place] = sockets.count
                             var socket = SocketPlan(address: address, listeners: [plan])
                             socket.transport = transport
+                            socket.carried = gateway.carried.fields
                             socket.proxyProtocol = transport == .tcp ? wanted : .off
                             sockets.append(socket)
                         }

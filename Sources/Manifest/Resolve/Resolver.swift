@@ -138,6 +138,7 @@ package enum Resolver {
         if let problem = gateway.clientCertificateProblem, let reference = gateway.gateway.clientCertificateRef {
             findings.unresolved(resource, reference.node, problem.message)
         }
+        for problem in gateway.carried.problems { findings.unresolved(resource, problem.node, problem.message) }
         for (node, message) in gateway.refusedAuthorities { findings.unresolved(resource, node, message) }
         for group in gateway.groups {
             if let problem = group.detachment {

@@ -48,6 +48,15 @@ struct HeadEditor: ~Copyable {
         head.length = octets.count
     }
 
+    /// Adds a line at the end; everything else stays as and where it is.
+    mutating func add(_ name: ByteView, _ value: ByteView, to head: inout RequestHead, _ bytes: ByteView) {
+        octets.clear()
+        octets.append(bytes.upTo(head.length - 2))
+        append(name, value, to: &head)
+        octets.append("\r\n")
+        head.length = octets.count
+    }
+
     private func setsHost(_ mutation: HeaderMutation, _ bytes: ByteView) -> Bool {
         for index in 0..<mutation.additionCount {
             guard let line = mutation.line(index), FieldName(line.name) == .host else { continue }

@@ -20,7 +20,10 @@ extension Exchange {
         out.append(" HTTP/1.1\r\n")
         writeHost(message, bytes, to: &out)
         let credential = credential(message.head.fields, bytes)
-        copyFields(message, bytes, edits, credential, to: &out)
+        let rewritesBaggage = rewritesBaggage(message, bytes, edits)
+        copyFields(message, bytes, edits, credential, rewritesBaggage, to: &out)
+        if rewritesBaggage { writeCarried(message, bytes, edits, to: &out) }
+        if !carried.isEmpty { noteCarried(message, bytes, edits) }
         if grpcWeb?.isTranslated == true, !edits.replaces(.contentType),
             let type = message.head.fields.first(.contentType)
         {
@@ -62,7 +65,7 @@ extension Exchange {
     /// Copies the lines that stay, neighbours in one piece.
     private func copyFields(
         _ message: RequestMessage, _ bytes: ByteView, _ edits: HeaderEdits,
-        _ credential: UnsafePointer<CredentialInjectionConfig>?, to out: inout ByteBuffer
+        _ credential: UnsafePointer<CredentialInjectionConfig>?, _ rewritesBaggage: Bool, to out: inout ByteBuffer
     ) {
         let count = message.head.fields.count
         let plain = edits.isEmpty && credential == nil && !message.head.connectionNamesFields
@@ -82,6 +85,7 @@ extension Exchange {
             case _ where credential.map { givesWay(line, bytes, to: $0) } == true: stays = false
             case .xForwardedClientCert: stays = keepsClientCertField
             case .xEnvoyAttemptCount where countsAttempts: stays = false
+            case .baggage where rewritesBaggage: stays = false
             // HTTP/2 has no such field (RFC 8441, section 5.1).
             case .secWebSocketKey:
                 stays = upstream?.majorVersion != 2 && (edits.isEmpty || !edits.drops(line, in: bytes))

@@ -21,6 +21,7 @@ extension Exchange {
         {
             return
         }
+        if !place.pointee.carried.isEmpty { inherit(place.pointee.carried, connection) }
         let bytes = connection.headBytes
         if message.head.method == .post { recogniseGRPC(message, bytes) }
         worker.trapIfAsked(message.head.target.of(bytes))

@@ -54,6 +54,8 @@ final class Exchange: ConnectionOwner {
     /// Whole lines that are added to the response's head, whoever makes it: what limits, persistence and the like have to say.
     var addedResponseFields = ByteBuffer()
 
+    /// Fields that go on through its calls; empty: none do.
+    var carried = Table<CarriedFieldConfig>()
     /// What the limits of its rule have to do with it.
     var limits = LimitUse()
     /// What the client has shown of a session that persists.

@@ -50,6 +50,25 @@ public struct HeaderEdits {
         return false
     }
 
+    /// What the edits make of a field.
+    public enum Outcome {
+        case untouched, removed
+        /// The last that is set or added.
+        case value(ByteView)
+    }
+
+    public func outcome(for known: FieldName, _ name: ByteView) -> Outcome {
+        var outcome = Outcome.untouched
+        for i in 0..<count {
+            let edit = edit(i)
+            guard edit.pointee.fieldName == known, snapshot.text(edit.pointee.name).equalsIgnoringCase(name) else {
+                continue
+            }
+            outcome = edit.pointee.action == .remove ? .removed : .value(snapshot.text(edit.pointee.value))
+        }
+        return outcome
+    }
+
     /// Appends the lines of `set` and `add`, names as written in the manifest, each with its CRLF.
     public func appendLines(to buffer: inout ByteBuffer) {
         for i in 0..<count {

@@ -64,6 +64,11 @@ public struct LimitState: @unchecked Sendable {
         _ = SharedWord(base + 8).replace(0, by: second | 1)
     }
 
+    /// What is known of `octets` in the matter of `identity` is known under this; nobody outside can choose it.
+    public func key(_ identity: UInt64, of octets: ByteView) -> UInt64 {
+        KeyedHash(SharedWord(base).value, SharedWord(base + 8).value)(identity, octets)
+    }
+
     // MARK: rate limits
 
     /// The bucket of a rule, or of one of its distinct values.
@@ -75,8 +80,7 @@ public struct LimitState: @unchecked Sendable {
     public func bucket(_ identity: UInt64) -> Bucket { Bucket(key: identity, isOfValue: false) }
 
     public func bucket(_ identity: UInt64, of values: ByteView) -> Bucket {
-        let hash = KeyedHash(SharedWord(base).value, SharedWord(base + 8).value)
-        return Bucket(key: hash(identity, values), isOfValue: true)
+        Bucket(key: key(identity, of: values), isOfValue: true)
     }
 
     private func word(_ bucket: Bucket, _ now: Instant) -> SharedWord {
