@@ -13,6 +13,8 @@ public struct GatewayPlan: Equatable, Sendable {
     public var groups: [GroupPlan] = []
     /// Who is at which address, as far as EndpointSlices tell; each address once.
     public var workloads: [WorkloadPlan] = []
+    /// Named by index from ``AuthorizationPlan/policies``.
+    public var authorizationPolicies: [AuthorizationPolicyPlan] = []
     /// The zone that this gateway runs in (`--zone`); empty: it was not told.
     public var zone = ""
     /// The paths that ``SourcePosition/file`` indexes.
@@ -81,6 +83,8 @@ public struct ListenerPlan: Equatable, Sendable {
     public var client = ClientTrafficPlan()
     /// The group whose calls it takes: index into ``GatewayPlan/groups``. Its attachments are then of all kinds of routes.
     public var group: Int?
+    /// Who may call here; of a group's listener, who may call what is no member.
+    public var authorization = AuthorizationPlan()
     /// What is in force on it, for `explain`.
     public var policies: [AppliedPolicyPlan] = []
     public var name: String

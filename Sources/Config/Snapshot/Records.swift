@@ -58,6 +58,7 @@ public struct SnapshotHeader: BitwiseCopyable, Sendable {
     public var memberPathIndexes = Table<PathIndex>()
     /// Ordered by address, each once.
     public var workloads = Table<WorkloadConfig>()
+    public var authorizationPolicies = Table<AuthorizationPolicyConfig>()
     /// The zone that this gateway runs in; empty: it was not told.
     public var zone = TextRef()
     /// Segments of the longest prefix of any ``PathIndex``: how much memory a ``PathKey`` needs.
@@ -130,6 +131,8 @@ public struct ListenerConfig: BitwiseCopyable, Sendable {
     /// Of a group's listener, whose `hosts` are those of requests: server name or host → index into
     /// `SnapshotHeader.rules`, the rule that serves connections.
     public var streamHosts = HostIndex(buckets: Table(), anyHost: HostIndex.none, wildcardDepths: 0)
+    /// None: everybody may call; else one.
+    public var authorization = Table<AuthorizationConfig>()
     public var position: SourcePosition
 
     public static let noGroup: UInt32 = .max

@@ -39,6 +39,7 @@ public enum SnapshotBuilder {
         writer.header.zone = writer.text(plan.zone)
         writer.write(clusters: plan.clusters, slots)
         writer.write(routes: plan.routes, clusters: plan.clusters, slots)
+        writer.write(authorizationPolicies: plan.authorizationPolicies)
         writer.write(groups: plan.groups, workloads: plan.workloads)
         writer.write(sockets: plan.sockets, ids: socketIDs, slots)
         return try writer.finish()
@@ -67,6 +68,8 @@ struct SnapshotWriter: ~Copyable {
     var isBelowHTTP: [Bool] = []
     /// ``SnapshotHeader/memberPathIndexes`` as they come.
     var memberPathIndexes: [PathIndex] = []
+    /// ``GatewayPlan/authorizationPolicies``.
+    var authorizationPolicies: [AuthorizationPolicyPlan] = []
 
     init(expecting routes: Int, limits: SnapshotLimits) {
         // A plain route of one rule and one backend takes some 600 octets.

@@ -40,6 +40,7 @@ extension SnapshotWriter {
             client: plan.client.isEmpty ? Table() : write(plan.client),
             slot: plan.client.isEmpty ? 0 : slots.listener(identity.value), hosts: hostIndex([]), pathIndexes: Table(),
             position: plan.position)
+        config.authorization = write(plan.authorization)
         var served: [HostedRoute] = []
         for attachment in plan.attachments {
             for hostname in attachment.hostnames {

@@ -32,6 +32,8 @@ public struct MemberPortPlan: Equatable, Sendable {
     public var streamRoutes: [Int] = []
     /// The endpoints of this port (address and target port), by which it is called, too.
     public var endpoints: [SocketAddress] = []
+    /// Who may call it.
+    public var authorization = AuthorizationPlan()
 
     public struct Consumer: Equatable, Sendable {
         public var namespace: String

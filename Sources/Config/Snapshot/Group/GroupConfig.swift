@@ -40,6 +40,8 @@ public struct MemberPortConfig: BitwiseCopyable, Sendable {
     public var streamRule: UInt32
     /// Ordered by namespace.
     public var consumers: Table<ConsumerConfig>
+    /// None: everybody may call it; else one.
+    public var authorization: Table<AuthorizationConfig>
 }
 
 /// What callers of one namespace have in the place of what everybody has.
