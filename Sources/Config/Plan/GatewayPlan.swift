@@ -125,14 +125,20 @@ public struct ListenerPlan: Equatable, Sendable {
 /// A TLSRoute, TCPRoute or UDPRoute has one rule without matches: its backends by weight. A GRPCRoute's matches are paths
 /// (`/package.Service/Method`), methods (POST) and headers, as an HTTPRoute's.
 public struct RoutePlan: Equatable, Sendable {
-    public var kind: String  // "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"
+    public var kind: String  // "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"; see ``serviceKind``
     public var namespace: String
     public var name: String
     public var rules: [RulePlan]
     public var position: SourcePosition
 
     /// It leads from a connection, or a datagram, to backends; there are no requests to be matched.
-    public var isBelowHTTP: Bool { kind == "TLSRoute" || kind == "TCPRoute" || kind == "UDPRoute" }
+    public var isBelowHTTP: Bool {
+        kind == "TLSRoute" || kind == "TCPRoute" || kind == "UDPRoute"
+            || kind == Self.serviceKind && rules.allSatisfy { $0.matches.isEmpty }
+    }
+
+    /// The kind of what stands for the routes of a group's member that has none: its own endpoints.
+    public static let serviceKind = "Service"
 
     public init(kind: String, namespace: String, name: String, rules: [RulePlan], position: SourcePosition) {
         self.kind = kind

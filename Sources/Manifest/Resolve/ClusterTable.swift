@@ -54,9 +54,10 @@ struct ClusterTable {
     }
 
     /// The cluster for `reference`, made by a `kind` in `home`.
+    /// - Parameter isReached: no grant is asked for.
     mutating func resolve(
         _ reference: ObjectReference, _ setting: BackendSetting, from kind: String, in home: String,
-        index: ResourceIndex, grants: GrantTable, findings: inout FindingLog
+        index: ResourceIndex, grants: GrantTable, isReached: Bool = false, findings: inout FindingLog
     ) -> Outcome {
         guard reference.isService || reference.isBackend else {
             let group = reference.group.isEmpty ? "core" : reference.group
@@ -67,7 +68,7 @@ struct ClusterTable {
         }
         let target = reference.target(from: home)
         // Before anything is said of the target: whether it exists is not for strangers to know.
-        guard grants.permits(kind: kind, in: home, to: reference) else {
+        guard isReached || grants.permits(kind: kind, in: home, to: reference) else {
             return .invalid(
                 .refNotPermitted,
                 "no ReferenceGrant in namespace '\(target.namespace)' lets \(kind)s of '\(home)' refer to "

@@ -11,6 +11,10 @@ final class GatewayState {
     /// Where its listeners are bound; `::` when it names no address.
     private(set) var addresses: [IPAddress] = []
     private(set) var addressProblem: ListenerState.Problem?
+    /// Its listeners take calls to members of its group by their names (`sluice.dev/group: by-name`).
+    let isByName: Bool
+    /// The group that it is the gateway of; nil: it is an ordinary one.
+    var groupNumber: Int?
     /// What it shows to backends that ask for a certificate (`spec.tls.backend.clientCertificateRef`); nil: nothing, either
     /// because nothing is written or because of ``clientCertificateProblem``.
     var clientCertificate: CertificatePlan?
@@ -25,7 +29,8 @@ final class GatewayState {
 
     init(_ resource: LoadedResource, number: Int) {
         gateway = Gateway(resource.node)
-        group = ListenerGroup(resource, number: number, gateway.listeners)
+        isByName = GroupAnnotations.isByName(resource)
+        group = ListenerGroup(resource, number: number, gateway.listeners, isByName: isByName)
         carried = CarriedFields(resource)
         readAddresses()
         for listener in listeners {

@@ -8,11 +8,12 @@ final class ListenerGroup {
     var detachment: ListenerState.Problem?
     private var byName: [String: Int] = [:]
 
-    init(_ resource: LoadedResource, number: Int, _ listeners: [Gateway.Listener]) {
+    /// - Parameter isByName: of its Gateway.
+    init(_ resource: LoadedResource, number: Int, _ listeners: [Gateway.Listener], isByName: Bool) {
         self.resource = resource
         self.number = number
         let isListenerSet = resource.kind == .listenerSet
-        self.listeners = listeners.map { ListenerState($0, isOfListenerSet: isListenerSet) }
+        self.listeners = listeners.map { ListenerState($0, isOfListenerSet: isListenerSet, isByName: isByName) }
         for (index, listener) in listeners.enumerated() { byName[listener.name] = index }
     }
 

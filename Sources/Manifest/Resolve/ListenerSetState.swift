@@ -8,7 +8,7 @@ final class ListenerSetState {
     let created: Int64
 
     init(_ resource: LoadedResource, number: Int, _ listenerSet: ListenerSet, gateway: GatewayState) {
-        group = ListenerGroup(resource, number: number, listenerSet.listeners)
+        group = ListenerGroup(resource, number: number, listenerSet.listeners, isByName: gateway.isByName)
         self.gateway = gateway
         created = Timestamp.nanoseconds(resource.node[.metadata][.creationTimestamp].text) ?? Timestamp.newest
         for listener in group.listeners {

@@ -10,6 +10,8 @@ final class ListenerState {
     let isOfListenerSet: Bool
     /// Nil: no protocol that Gateway API knows.
     let protocolKind: ListenerProtocol?
+    /// It takes the calls of a group's services.
+    let isOfGroup: Bool
     /// `allowedRoutes.kinds` as far as they are served here.
     let routeKinds: [String]
     var sockets: [SocketAddress] = []
@@ -43,11 +45,13 @@ final class ListenerState {
     private var lastRoute = -1
     private var allowedNamespaces: [String: Bool] = [:]
 
-    init(_ listener: Gateway.Listener, isOfListenerSet: Bool) {
+    init(_ listener: Gateway.Listener, isOfListenerSet: Bool, isByName: Bool) {
         self.listener = listener
         self.isOfListenerSet = isOfListenerSet
         protocolKind = ListenerProtocol(name: listener.protocolName, isPassthrough: listener.isPassthrough)
-        let possible = protocolKind?.routeKinds ?? []
+        isOfGroup = protocolKind == .hbone || isByName && protocolKind != .udp
+        // Whatever is called through a group's gateway may be requests or octets, in TLS or not.
+        let possible = (isOfGroup && protocolKind != nil ? .hbone : protocolKind)?.routeKinds ?? []
         if listener.kinds.isEmpty {
             routeKinds = possible
         } else {

@@ -26,6 +26,8 @@ package enum Resolver {
             index, gateways: gateways, namespaces: namespaces, foreign: foreign, findings: &findings)
         for listenerSet in listenerSets { listenerSet.gateway.listenerSets.append(listenerSet) }
 
+        let groups = GroupTable(index, gateways, foreign: foreign, findings: &findings)
+
         let files = FollowedFiles(readFile)
         let seconds = (now.withView { Timestamp.nanoseconds($0) } ?? 0) / 1_000_000_000
         var tls = ListenerTLS(
@@ -48,7 +50,7 @@ package enum Resolver {
             clientCertificates: clientCertificates)
         var routes = RouteResolution(
             gateways: gateways, listenerSets: listenerSets, foreignGateways: foreign, namespaces: namespaces,
-            rules: RuleResolver(index: index, grants: grants, clusters: clusters), tlsPolicies: tlsPolicies,
+            members: groups, rules: RuleResolver(index: index, grants: grants, clusters: clusters), tlsPolicies: tlsPolicies,
             backendTraffic: BackendTrafficTable(targets), security: SecurityPolicyTable(targets, findings: &findings))
         routes.resolveAll(index, findings: &findings)
         clientTraffic.settleDefaultHosts(routes.plans, findings: &findings)
@@ -58,6 +60,8 @@ package enum Resolver {
         plan.routes = routes.plans
         plan.clusters = routes.clusters
         plan.sockets = ListenerSockets.plans(gateways)
+        plan.groups = groups.plans(routes.clusters, routes.plans)
+        if !groups.isEmpty { plan.workloads = WorkloadTable.workloads(index) }
         plan.nameHostsOfHealthChecks()
 
         for gateway in gateways {

@@ -8,13 +8,16 @@ struct RouteResolution {
     private let foreignGateways: Set<ResourceName>
     private let defaultGateways: [GatewayState]
     private let namespaces: NamespaceTable
-    private var rules: RuleResolver
-    private(set) var tlsPolicies: BackendTLSPolicyTable
-    private(set) var backendTraffic: BackendTrafficTable
+    let members: GroupTable
+    /// Which kind of routes has each port of a member.
+    let kinds: MemberRouteKinds
+    var rules: RuleResolver
+    var tlsPolicies: BackendTLSPolicyTable
+    var backendTraffic: BackendTrafficTable
     private(set) var security: SecurityPolicyTable
     private var overlap = RuleOverlap()
     private var hostnames: RouteHostnames
-    private(set) var plans: [RoutePlan] = []
+    var plans: [RoutePlan] = []
     /// By number among the set's resources.
     private(set) var statuses: [Int: [RouteParentStatus]] = [:]
 
@@ -34,13 +37,15 @@ struct RouteResolution {
 
     init(
         gateways: [GatewayState], listenerSets: [ListenerSetState], foreignGateways: Set<ResourceName>,
-        namespaces: NamespaceTable, rules: RuleResolver, tlsPolicies: BackendTLSPolicyTable,
+        namespaces: NamespaceTable, members: GroupTable, rules: RuleResolver, tlsPolicies: BackendTLSPolicyTable,
         backendTraffic: BackendTrafficTable, security: SecurityPolicyTable
     ) {
         self.gateways = Dictionary(uniqueKeysWithValues: gateways.map { ($0.name, $0) })
         self.listenerSets = Dictionary(uniqueKeysWithValues: listenerSets.map { ($0.name, $0) })
         self.foreignGateways = foreignGateways
         self.namespaces = namespaces
+        self.members = members
+        kinds = MemberRouteKinds(rules.index, members)
         self.rules = rules
         hostnames = RouteHostnames(rules.index)
         self.tlsPolicies = tlsPolicies
@@ -59,8 +64,9 @@ struct RouteResolution {
         // In an order that every process has.
         let owners = gateways.values.sorted { $0.name < $1.name }
         let sets = listenerSets.values.sorted { $0.name < $1.name }
-        backendTraffic.finish(gateways: owners, listenerSets: sets, findings: &findings)
-        security.finish(gateways: owners, listenerSets: sets, findings: &findings)
+        makeDirectRoutes(findings: &findings)
+        backendTraffic.finish(gateways: owners, listenerSets: sets, members: members, findings: &findings)
+        security.finish(gateways: owners, listenerSets: sets, members: members, findings: &findings)
         tellOverlaps(order, index, findings: &findings)
     }
 
@@ -69,6 +75,8 @@ struct RouteResolution {
         var common: BackendSetting
         /// Of each rule; empty: no policy has to do with any.
         var policies: [RulePolicies] = []
+        /// For calls to members of this group, who can all be called without the route.
+        var group: Int?
     }
 
     /// What a route is where its backends are used in one way.
@@ -86,7 +94,8 @@ struct RouteResolution {
         guard let kind = RouteKind(resource.kind) else { preconditionFailure("not a route: \(resource.kind)") }
         let route = Route(resource.node, kind: kind, file: resource.file)
         var parents = parents(of: route, resource, findings: &findings)
-        guard !parents.isEmpty else { return }
+        let services = serviceParents(of: route, resource, findings: &findings)
+        guard !parents.isEmpty || !services.isEmpty else { return }
         for index in parents.indices { choose(&parents[index], route, resource, findings: &findings) }
 
         let annotations = ReleaseAnnotations(route, resource)
@@ -102,7 +111,8 @@ struct RouteResolution {
                     traffic = RuleTraffic(setting.policies[number], &backendTraffic, rules.index, findings: &findings)
                 }
                 var resolved = rules.resolve(
-                    rule, of: resource, kind, setting.common, traffic, findings: &findings)
+                    rule, of: resource, kind, setting.common, traffic,
+                    reach: setting.group.map { members.names(ofGroup: $0) } ?? [], findings: &findings)
                 if annotations != nil || rule.sessionPersistence.exists, traffic.refusal == nil {
                     resolved.readRelease(rule, annotations, of: resource, kind)
                 }
@@ -148,14 +158,41 @@ struct RouteResolution {
                     reference: parent.reference, identity: identity(of: parent),
                     conditions: versions[judged].verdict.conditions(refusal: parent.refusal)))
         }
+        for parent in services {
+            if let refusal = parent.refusal { findings.unresolved(resource, parent.node, refusal.message) }
+            for port in parent.ports {
+                let chosen = version(setting(of: route, resource, to: parent.member, port: port))
+                let plan = plan(&versions[chosen], of: resource, kind)
+                if !versions[chosen].touches.isEmpty {
+                    tlsPolicies.note(
+                        versions[chosen].touches, through: ancestor(of: parent), rules.index, findings: &findings)
+                }
+                parent.attach(plan, kind, of: resource, port: port)
+            }
+            let wanted = setting(of: route, resource, to: parent.member, port: parent.ports.first)
+            status.append(
+                RouteParentStatus(
+                    reference: parent.reference, identity: parent.identity,
+                    conditions: versions[version(wanted)].verdict.conditions(refusal: parent.refusal)))
+        }
+        if !services.isEmpty { status.sort { $0.reference.order < $1.reference.order } }
         statuses[number] = status
         guard !backendTraffic.isEmpty || !security.isEmpty else { return }
-        let places = parents.map { parent in
+        var places = parents.map { parent in
             var reference = ancestor(of: parent)
             reference.port = nil
             return PolicyAttachments.Parent(
                 reference: reference, group: parent.group, gateway: parent.gateway,
                 listeners: parent.listeners.map(\.listener))
+        }
+        for parent in services {
+            guard let member = parent.member else { continue }
+            places.append(
+                PolicyAttachments.Parent(
+                    reference: AncestorStatus.Reference(
+                        kind: "Service", name: member.name, sectionName: parent.sectionName),
+                    group: member.gateway.group, gateway: member.gateway, listeners: [],
+                    service: (member, parent.ports)))
         }
         let names = route.rules.map(\.name)
         backendTraffic.note(resource, rules: names, at: places, findings: &findings)
@@ -189,6 +226,29 @@ struct RouteResolution {
         return RouteSetting(common: common, policies: policies.allSatisfy(\.isEmpty) ? [] : policies)
     }
 
+    /// - Parameter port: nil: no port of the Service takes the route.
+    private func setting(
+        of route: Route, _ resource: LoadedResource, to member: MemberState?, port: Int?
+    ) -> RouteSetting {
+        // What clients encrypt for a Service is not encrypted again.
+        var common = BackendSetting(use: route.kind == .tls ? .passthrough : BackendSetting.Use(route.kind))
+        guard let member else { return RouteSetting(common: common) }
+        if common.use.isSecurable, member.gateway.clientCertificate != nil { common.gateway = member.gateway.name }
+        guard let port, !backendTraffic.isEmpty || !security.isEmpty else {
+            return RouteSetting(common: common, group: member.group)
+        }
+        let policies = route.rules.map { self.policies(resource, rule: $0.name, to: member, port: port) }
+        return RouteSetting(
+            common: common, policies: policies.allSatisfy(\.isEmpty) ? [] : policies, group: member.group)
+    }
+
+    /// The policies of a rule for calls to a port of a Service.
+    func policies(_ route: LoadedResource?, rule: String, to member: MemberState, port: Int) -> RulePolicies {
+        RulePolicies(
+            traffic: backendTraffic.attachments.inForce(route, rule: rule, to: member, port: port),
+            security: security.policy(route, rule: rule, to: member, port: port))
+    }
+
     /// The parent as policies name it that work through it.
     private func ancestor(of parent: Parent) -> AncestorStatus.Reference {
         AncestorStatus.Reference(
@@ -203,6 +263,8 @@ struct RouteResolution {
         var parents: [Parent] = []
         for (position, reference) in route.parentRefs.enumerated() {
             guard reference.isGateway || reference.isListenerSet else {
+                // Where there are groups, Services can be parents.
+                if reference.isService, !members.isEmpty { continue }
                 findings.warning(
                     resource, reference.node,
                     "a parent of kind '\(reference.kind)' is left alone; routes attach to Gateways and ListenerSets")

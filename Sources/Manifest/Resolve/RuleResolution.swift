@@ -44,16 +44,20 @@ struct RuleResolver {
         var resource: LoadedResource
         var kind: RouteKind
         var setting: BackendSetting
+        /// Services that need no grant.
+        var reach: Set<ResourceName>
     }
 
-    /// - Parameter traffic: what policies say of the rule where it is served.
+    /// - Parameters:
+    ///   - traffic: what policies say of the rule where it is served.
+    ///   - reach: Services to which the rule may refer without a ReferenceGrant: whoever it serves can call them anyway.
     mutating func resolve(
         _ rule: Route.Rule, of resource: LoadedResource, _ kind: RouteKind, _ common: BackendSetting,
-        _ traffic: RuleTraffic, findings: inout FindingLog
+        _ traffic: RuleTraffic, reach: Set<ResourceName> = [], findings: inout FindingLog
     ) -> RuleResolution {
         var setting = common
         setting.take(traffic)
-        let user = User(resource: resource, kind: kind, setting: setting)
+        let user = User(resource: resource, kind: kind, setting: setting, reach: reach)
         var result = RuleResolution(
             plan: RulePlan(
                 name: rule.name, matches: rule.matches, requestTimeout: rule.requestTimeout,
@@ -112,9 +116,10 @@ struct RuleResolver {
     private mutating func outcome(
         of reference: ObjectReference, _ user: User, _ findings: inout FindingLog
     ) -> ClusterTable.Outcome {
-        clusters.resolve(
-            reference, user.setting, from: user.kind.name, in: user.resource.name.namespace, index: index,
-            grants: grants, findings: &findings)
+        let home = user.resource.name.namespace
+        return clusters.resolve(
+            reference, user.setting, from: user.kind.name, in: home, index: index, grants: grants,
+            isReached: reference.isService && user.reach.contains(reference.target(from: home)), findings: &findings)
     }
 
     private mutating func filters(

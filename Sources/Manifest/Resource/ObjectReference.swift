@@ -17,6 +17,15 @@ struct ObjectReference {
         self.node = node
     }
 
+    /// A port of a Service in the namespace of who refers; `node` is what findings are about.
+    init(service name: String, port: UInt16, node: WrittenNode) {
+        group = APIGroup.core
+        kind = "Service"
+        self.name = name
+        self.port = port
+        self.node = node
+    }
+
     /// Who is meant, seen from a resource in `home`.
     func target(from home: String) -> ResourceName { ResourceName(namespace: namespace ?? home, name: name) }
 
@@ -48,5 +57,6 @@ struct ParentReference {
     }
 
     var isGateway: Bool { group == APIGroup.gateway && kind == "Gateway" }
+    var isService: Bool { group == APIGroup.core && kind == "Service" }
     var isListenerSet: Bool { group == APIGroup.gateway && kind == "ListenerSet" }
 }

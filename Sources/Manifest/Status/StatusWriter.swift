@@ -130,7 +130,7 @@ enum StatusWriter {
         json.beginObject()
         json.key("ancestorRef")
         json.beginObject()
-        json.field("group", APIGroup.gateway)
+        json.field("group", ancestor.reference.kind == "Service" ? APIGroup.core : APIGroup.gateway)
         json.field("kind", ancestor.reference.kind)
         json.field("namespace", ancestor.reference.name.namespace)
         json.field("name", ancestor.reference.name.name)

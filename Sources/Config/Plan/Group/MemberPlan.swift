@@ -32,6 +32,10 @@ public struct MemberPortPlan: Equatable, Sendable {
     public var streamRoutes: [Int] = []
     /// The endpoints of this port (address and target port), by which it is called, too.
     public var endpoints: [SocketAddress] = []
+    /// What stands for the Service itself, whatever its routes: who calls an endpoint by its address goes there without
+    /// them (GEP-1294, "Multiple routes for a Service"). One index, or none where requests or connections are not served.
+    public var directRoutes: [Int] = []
+    public var directStreamRoutes: [Int] = []
     /// Who may call it.
     public var authorization = AuthorizationPlan()
 

@@ -38,6 +38,9 @@ public struct MemberPortConfig: BitwiseCopyable, Sendable {
     public var pathIndex: UInt32
     /// Index into ``SnapshotHeader/rules``: the rule that serves connections; ``none``: there is none.
     public var streamRule: UInt32
+    /// The same for calls to the address of an endpoint, which go without the Service's routes.
+    public var directPathIndex: UInt32
+    public var directStreamRule: UInt32
     /// Ordered by namespace.
     public var consumers: Table<ConsumerConfig>
     /// None: everybody may call it; else one.
@@ -61,6 +64,9 @@ public struct MemberAddressConfig: BitwiseCopyable, Sendable {
     public var member: UInt32
     /// Index into the member's ports; meaningful unless ``port`` is 0.
     public var memberPort: UInt32
+
+    /// It is an endpoint's own.
+    @inlinable public var isEndpoint: Bool { port != 0 }
 }
 
 /// A ``WorkloadPlan`` as workers read it.

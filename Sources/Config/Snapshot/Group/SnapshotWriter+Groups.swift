@@ -61,7 +61,8 @@ extension SnapshotWriter {
         }
         return MemberPortConfig(
             number: plan.number, memberProtocol: plan.memberProtocol, pathIndex: memberPathIndex(of: plan.routes),
-            streamRule: streamRule(of: plan.streamRoutes), consumers: block.append(contentsOf: consumers),
+            streamRule: streamRule(of: plan.streamRoutes), directPathIndex: memberPathIndex(of: plan.directRoutes),
+            directStreamRule: streamRule(of: plan.directStreamRoutes), consumers: block.append(contentsOf: consumers),
             authorization: write(plan.authorization))
     }
 

@@ -4,7 +4,7 @@ import Core
 /// The BackendTrafficPolicies of a set: which are in force for a rule on a listener, and what they come to.
 struct BackendTrafficTable {
     static let targetKinds: [ResourceKind] = [
-        .gateway, .listenerSet, .httpRoute, .grpcRoute, .tlsRoute, .tcpRoute, .udpRoute,
+        .gateway, .listenerSet, .service, .httpRoute, .grpcRoute, .tlsRoute, .tcpRoute, .udpRoute,
     ]
     private(set) var attachments: PolicyAttachments
     private var known: [PolicyAttachments.InForce: BackendTrafficSettings] = [:]
@@ -58,11 +58,11 @@ struct BackendTrafficTable {
 
     /// Says of all other policies what becomes of them, once the routes are done.
     mutating func finish(
-        gateways: [GatewayState], listenerSets: [ListenerSetState], findings: inout FindingLog
+        gateways: [GatewayState], listenerSets: [ListenerSetState], members: GroupTable, findings: inout FindingLog
     ) {
         if isEmpty { return }
         for policies in attachments.outerPolicies { _ = settings(policies, findings: &findings) }
-        attachments.finish(gateways: gateways, listenerSets: listenerSets, judgement, findings: &findings)
+        attachments.finish(gateways: gateways, listenerSets: listenerSets, members: members, judgement, findings: &findings)
     }
 
     private var judgement: PolicyAttachments.Judgement {

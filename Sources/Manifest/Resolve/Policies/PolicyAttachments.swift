@@ -1,10 +1,11 @@
 import Config
 import Core
 
-/// Attaches the policies of one kind to Gateways, ListenerSets, listeners, routes and rules; says which are in force for a
-/// rule on a listener, and keeps what their statuses say. What such a policy means stands elsewhere.
+/// Attaches the policies of one kind to Gateways, ListenerSets, listeners, Services, routes and rules; says which are in force
+/// for a rule on a listener or of a Service, and keeps what their statuses say. What such a policy means stands elsewhere.
 ///
-/// The nearest policy counts: rule, route, listener, ListenerSet, Gateway. Of two with one target the older does. It counts
+/// The nearest policy counts: rule, route, listener, ListenerSet, Gateway; for calls to a Service rule, route, port, Service,
+/// Gateway. Of two with one target the older does. It counts
 /// whole, unless its `mergeType` merges it with the nearest one above the route; as in Envoy Gateway, policies of a rule and
 /// of its route are never merged with each other.
 struct PolicyAttachments {
@@ -15,6 +16,14 @@ struct PolicyAttachments {
         var group: ListenerGroup
         var gateway: GatewayState
         var listeners: [ListenerState]
+        /// The parent is a Service, of which these are the ports that took the route; nil: it is a Gateway or ListenerSet.
+        var service: (member: MemberState, ports: [Int])?
+
+        /// What policies of the route stand under.
+        fileprivate var target: PolicyTarget {
+            if let service { return PolicyAttachments.target(service.member, section: reference.sectionName) }
+            return PolicyAttachments.target(group, section: reference.sectionName)
+        }
     }
     /// The policies that are in force somewhere, by their numbers among the set's resources.
     struct InForce: Hashable {
@@ -72,6 +81,16 @@ struct PolicyAttachments {
         return outer.map { InForce(policy: $0.policy) }
     }
 
+    /// The policies of a rule for calls to a port of a Service.
+    /// - Parameter route: nil: the Service has none.
+    func inForce(_ route: LoadedResource?, rule: String, to member: MemberState, port: Int) -> InForce? {
+        let outer = winner(above: member, port)
+        guard let route else { return outer.map { InForce(policy: $0.policy) } }
+        if !rule.isEmpty, let policy = winners[Self.target(route, rule: rule)] { return merged(policy, outer) }
+        if let policy = winners[Self.target(route)] { return merged(policy, outer) }
+        return outer.map { InForce(policy: $0.policy) }
+    }
+
     /// Whether a policy's target is the route or one of its rules.
     func isAttached(_ policy: Int, to route: LoadedResource) -> Bool {
         targetsOfResource[Self.target(route)]?.contains { winners[$0] == policy } ?? false
@@ -86,6 +105,10 @@ struct PolicyAttachments {
             for parent in parents {
                 for listener in parent.listeners {
                     found.append(merged(policy, winner(above: listener, parent.group, parent.gateway)))
+                }
+                for port in parent.service?.ports ?? [] {
+                    guard let member = parent.service?.member else { break }
+                    found.append(merged(policy, winner(above: member, port)))
                 }
             }
         }
@@ -121,7 +144,21 @@ struct PolicyAttachments {
         return winners[above].map { (above, $0) }
     }
 
+    /// The nearest policy above the routes of a Service's port.
+    private func winner(above member: MemberState, _ port: Int) -> (target: PolicyTarget, policy: Int)? {
+        let section = Self.target(member, section: member.ports[port].written.name)
+        if let policy = winners[section] { return (section, policy) }
+        for whole in [Self.target(member), Self.target(member.gateway.group)] {
+            if let policy = winners[whole] { return (whole, policy) }
+        }
+        return nil
+    }
+
     // MARK: targets
+
+    private static func target(_ member: MemberState, section: String? = nil) -> PolicyTarget {
+        PolicyTarget(kind: .service, name: member.name, sectionName: section)
+    }
 
     private static func target(_ route: LoadedResource, rule: String? = nil) -> PolicyTarget {
         PolicyTarget(kind: route.kind, name: route.name, sectionName: rule)
@@ -172,7 +209,10 @@ struct PolicyAttachments {
 
     /// Notes that policies of a route come before those of what it is attached to.
     private mutating func place(_ route: PolicyTarget, under parent: Parent) {
-        overrides.add(route, under: Self.target(parent.group, section: parent.reference.sectionName))
+        overrides.add(route, under: parent.target)
+        if let member = parent.service?.member {
+            return overrides.add(listenerSet: Self.target(member), to: Self.target(parent.gateway.group))
+        }
         if parent.group.isListenerSet {
             overrides.add(listenerSet: Self.target(parent.group), to: Self.target(parent.gateway.group))
         }
@@ -188,19 +228,30 @@ struct PolicyAttachments {
         }
         // Each listener may have another policy to merge with, so each has an entry of its own.
         for parent in parents {
+            for port in parent.service?.ports ?? [] {
+                guard let member = parent.service?.member else { break }
+                note(policy, target, mergedInto: winner(above: member, port), at: parent.reference, judgement)
+            }
             for listener in parent.listeners {
                 let outer = winner(above: listener, parent.group, parent.gateway)
                 let reference = Self.reference(Self.target(parent.group, section: listener.listener.name))
-                if let problem = judgement(InForce(policy: policy, base: outer?.policy)) {
-                    refuse(policy, .invalid, problem, at: reference)
-                } else if let outer {
-                    merges.add(target.whole, under: outer.target)
-                    let base = index.resources[outer.policy]
-                    set(
-                        Condition(.merged, true, .merged, "Merged with \(base.kind.name) '\(base.name)'"), of: policy,
-                        at: reference)
-                }
+                note(policy, target, mergedInto: outer, at: reference, judgement)
             }
+        }
+    }
+
+    private mutating func note(
+        _ policy: Int, _ target: PolicyTarget, mergedInto outer: (target: PolicyTarget, policy: Int)?,
+        at reference: AncestorStatus.Reference, _ judgement: Judgement
+    ) {
+        if let problem = judgement(InForce(policy: policy, base: outer?.policy)) {
+            refuse(policy, .invalid, problem, at: reference)
+        } else if let outer {
+            merges.add(target.whole, under: outer.target)
+            let base = index.resources[outer.policy]
+            set(
+                Condition(.merged, true, .merged, "Merged with \(base.kind.name) '\(base.name)'"), of: policy,
+                at: reference)
         }
     }
 
@@ -208,10 +259,11 @@ struct PolicyAttachments {
 
     /// Says of all other policies what becomes of them. Called once the routes are done, since their policies may come before.
     mutating func finish(
-        gateways: [GatewayState], listenerSets: [ListenerSetState], _ judgement: Judgement,
+        gateways: [GatewayState], listenerSets: [ListenerSetState], members: GroupTable, _ judgement: Judgement,
         findings: inout FindingLog
     ) {
         if isEmpty { return }
+        for service in services { place(service, members) }
         let groups = listenerSets.map { ($0.group, $0.gateway) } + gateways.map { ($0.group, $0) }
         for (group, gateway) in groups {
             for target in targetsOfResource[Self.target(group)] ?? [] where exists(target, in: group) {
@@ -223,6 +275,7 @@ struct PolicyAttachments {
                 }
             }
         }
+        for service in services { finish(service, members, judgement, findings: &findings) }
         for (group, _) in groups {
             for target in targetsOfResource[Self.target(group)] ?? [] {
                 let reference = Self.reference(target)
@@ -247,6 +300,51 @@ struct PolicyAttachments {
                 noteOverridden(policy, by: overrides.descendants(of: target).subtracting(merged), at: reference)
                 refuseLate(of: target, at: [reference], &findings)
             }
+        }
+    }
+
+    // MARK: statuses of policies on Services
+
+    /// The Services that have policies, in an order that every process has.
+    private var services: [PolicyTarget] {
+        targetsOfResource.keys.filter { $0.kind == .service }.sorted { $0.name < $1.name }
+    }
+
+    /// Notes that policies of a Service come before those of its group's Gateway.
+    private mutating func place(_ service: PolicyTarget, _ members: GroupTable) {
+        guard let member = members[service.name] else { return }
+        for target in targetsOfResource[service] ?? [] {
+            overrides.add(target, under: target.sectionName == nil ? Self.target(member.gateway.group) : service)
+        }
+        overrides.add(listenerSet: service, to: Self.target(member.gateway.group))
+    }
+
+    /// Says of the policies of Services what becomes of them.
+    private mutating func finish(
+        _ service: PolicyTarget, _ members: GroupTable, _ judgement: Judgement, findings: inout FindingLog
+    ) {
+        for target in targetsOfResource[service] ?? [] {
+            let reference = Self.reference(target)
+            guard let member = members[service.name] else {
+                refuseAll(
+                    of: target, .targetNotFound,
+                    "Service '\(service.name)' belongs to no group's gateway, which alone would obey its policies; label it "
+                        + "sluice.dev/gateway", at: [reference], &findings)
+                continue
+            }
+            let isThere = target.sectionName.map { name in member.ports.contains { $0.written.name == name } } ?? true
+            guard isThere, let policy = winners[target] else {
+                refuseAll(
+                    of: target, .targetNotFound,
+                    "Service '\(service.name)' has no port named '\(target.sectionName ?? "")'", at: [reference],
+                    &findings)
+                continue
+            }
+            if let problem = judgement(InForce(policy: policy)) { refuse(policy, .invalid, problem, at: reference) }
+            accept(policy, at: reference)
+            warnOfDeprecated(policy, at: reference)
+            noteOverridden(policy, by: overrides.descendants(of: target), at: reference)
+            refuseLate(of: target, at: [reference], &findings)
         }
     }
 

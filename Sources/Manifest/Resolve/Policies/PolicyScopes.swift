@@ -1,7 +1,8 @@
 /// Which targets of policies stand under which: what the conditions Overridden and Merged of a policy are made of.
 ///
 /// A route stands under the listener that its parentRef names, or else under the Gateway or ListenerSet; a listener under
-/// its Gateway or ListenerSet; a ListenerSet under its Gateway.
+/// its Gateway or ListenerSet; a ListenerSet under its Gateway. A Service of a group stands under the group's Gateway as a
+/// ListenerSet does, with its ports in the place of listeners.
 struct PolicyScopes {
     private var children: [PolicyTarget: Set<PolicyTarget>] = [:]
     /// Targets inside of a resource that have children of their own.
@@ -13,7 +14,7 @@ struct PolicyScopes {
         if parent.sectionName != nil { parts[parent.whole, default: []].insert(parent) }
     }
 
-    /// Notes that a ListenerSet adds listeners to a Gateway.
+    /// Notes that a ListenerSet adds listeners to a Gateway, or a Service of its group ports.
     mutating func add(listenerSet: PolicyTarget, to gateway: PolicyTarget) {
         parts[gateway, default: []].insert(listenerSet)
     }
@@ -30,7 +31,7 @@ struct PolicyScopes {
         }
         for part in parts[parent] ?? [] {
             found.formUnion(children(of: part))
-            guard part.kind == .listenerSet, part.sectionName == nil else { continue }
+            guard part.kind == .listenerSet || part.kind == .service, part.sectionName == nil else { continue }
             for listener in parts[part] ?? [] { found.formUnion(children(of: listener)) }
         }
         return found

@@ -26,7 +26,18 @@ struct SecurityPolicyTable {
         _ gateway: GatewayState
     ) -> Int? {
         if isEmpty { return nil }
-        guard let found = attachments.inForce(route, rule: rule, on: listener, group, gateway) else { return nil }
+        return policy(route, attachments.inForce(route, rule: rule, on: listener, group, gateway))
+    }
+
+    /// The same for calls to a port of a Service.
+    /// - Parameter route: nil: the Service has none.
+    func policy(_ route: LoadedResource?, rule: String, to member: MemberState, port: Int) -> Int? {
+        isEmpty ? nil : policy(route, attachments.inForce(route, rule: rule, to: member, port: port))
+    }
+
+    private func policy(_ route: LoadedResource?, _ found: PolicyAttachments.InForce?) -> Int? {
+        guard let found else { return nil }
+        guard let route else { return found.policy }
         switch route.kind {
         case .httpRoute, .grpcRoute: return found.policy
         // Of what is said of a Gateway, only authorization concerns connections without requests.
@@ -49,9 +60,9 @@ struct SecurityPolicyTable {
 
     /// Says of all other policies what becomes of them, once the routes are done.
     mutating func finish(
-        gateways: [GatewayState], listenerSets: [ListenerSetState], findings: inout FindingLog
+        gateways: [GatewayState], listenerSets: [ListenerSetState], members: GroupTable, findings: inout FindingLog
     ) {
-        attachments.finish(gateways: gateways, listenerSets: listenerSets, { _ in Self.message }, findings: &findings)
+        attachments.finish(gateways: gateways, listenerSets: listenerSets, members: members, { _ in Self.message }, findings: &findings)
     }
 
     /// The status of each policy, by its number among the set's resources.

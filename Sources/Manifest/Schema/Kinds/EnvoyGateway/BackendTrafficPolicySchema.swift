@@ -8,13 +8,14 @@ enum BackendTrafficPolicySchema {
                 rules: targets.rules + ClusterSettings.rules + [
                     PolicyTargets.field("mergeType", onlyOn: targets.routeKinds),
                     PolicyTargets.field(
-                        "admissionControl", onlyOn: ["Gateway", "ListenerSet", "HTTPRoute", "GRPCRoute"]),
+                        "admissionControl", onlyOn: ["Gateway", "ListenerSet", "HTTPRoute", "GRPCRoute", "Service"]),
                     FieldRules.notBoth("compression", "compressor"), bufferOrUpgrade,
                 ]))
     ]
 
     private static let targets = PolicyTargets(
-        "Gateway", "ListenerSet", "HTTPRoute", "GRPCRoute", "UDPRoute", "TCPRoute", "TLSRoute")
+        "Gateway", "ListenerSet", "HTTPRoute", "GRPCRoute", "UDPRoute", "TCPRoute", "TLSRoute",
+        takesServices: true)
 
     private static let settings = [
         optional("admissionControl", admissionControl),

@@ -7,7 +7,14 @@ struct PolicyTargets {
     /// Those of them that are routes, on which policies can be merged with their Gateway's; none where they cannot.
     var routeKinds: [StaticString] { kinds.filter { ByteView($0).hasSuffix(ByteView("Route")) } }
 
-    init(_ kinds: StaticString...) { self.kinds = kinds }
+    /// Services too, by reference. Envoy Gateway's CRD refuses them, since Envoy Gateway has no traffic between services;
+    /// this rule alone is relaxed.
+    private let takesServices: Bool
+
+    init(_ kinds: StaticString..., takesServices: Bool = false) {
+        self.kinds = kinds
+        self.takesServices = takesServices
+    }
 
     static let group: StaticString = "gateway.networking.k8s.io"
 
@@ -73,8 +80,14 @@ struct PolicyTargets {
 
     private var groupAndKind: Rule {
         let kinds = kinds
+        let takesServices = takesServices
         return { spec, report in
             Self.eachReference(spec) { reference in
+                if takesServices, reference["kind"].equals("Service") {
+                    if reference["group"].text.isEmpty { return }
+                    return report.refuse(
+                        reference["group"], "Services are of the core group; write group: \"\"")
+                }
                 if !reference["group"].equals(Self.group) {
                     report.refuse(
                         reference["group"], "this policy can only have targets of the group \(Self.group)")

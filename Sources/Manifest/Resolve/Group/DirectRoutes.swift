@@ -1,0 +1,74 @@
+import Config
+import Core
+
+extension RouteResolution {
+    /// Gives every port of a member what stands for the Service itself: one rule that leads to its endpoints under its own
+    /// policies. It serves where there are no routes, and calls to the address of an endpoint.
+    mutating func makeDirectRoutes(findings: inout FindingLog) {
+        for group in members.groups {
+            for member in group.members {
+                for port in member.ports.indices {
+                    let declaration = member.ports[port].declaration
+                    if declaration != .tcp {
+                        member.ports[port].direct.requests = [
+                            direct(member, port, declaration.requestUse, findings: &findings)
+                        ]
+                    }
+                    if declaration.memberProtocol != .http {
+                        member.ports[port].direct.connections = [
+                            direct(member, port, declaration.connectionUse, findings: &findings)
+                        ]
+                    }
+                }
+            }
+        }
+    }
+
+    /// - Returns: the number of the plan.
+    private mutating func direct(
+        _ member: MemberState, _ port: Int, _ use: BackendSetting.Use, findings: inout FindingLog
+    ) -> Int {
+        let written = member.ports[port].written
+        let isOfRequests = use == .http || use == .grpc
+        var common = BackendSetting(use: use)
+        if use.isSecurable, member.gateway.clientCertificate != nil { common.gateway = member.gateway.name }
+        var traffic = RuleTraffic()
+        let policies = self.policies(nil, rule: "", to: member, port: port)
+        if !policies.isEmpty {
+            traffic = RuleTraffic(policies, &backendTraffic, rules.index, findings: &findings)
+        }
+        let node = member.service.node[.spec]
+        var rule = Route.Rule(empty: node)
+        // Rules are known by their names: each port has limits and counts of its own.
+        rule.name = (written.name.isEmpty ? "\(written.number)" : written.name) + (isOfRequests ? "" : " connections")
+        if isOfRequests {
+            rule.matches = [MatchPlan(path: .prefix("/"), position: node.position(in: member.resource.file))]
+        }
+        rule.backendRefs = [
+            Route.BackendReference(
+                reference: ObjectReference(service: member.name.name, port: written.number, node: node), weight: 1,
+                filters: [])
+        ]
+        let kind: RouteKind =
+            switch use {
+            case .http: .http
+            case .grpc: .grpc
+            case .octets, .datagrams: .tcp
+            case .passthrough: .tls
+            }
+        let resolved = rules.resolve(rule, of: member.resource, kind, common, traffic, findings: &findings)
+        for problem in resolved.unresolved { findings.unresolved(member.resource, problem.node, problem.message) }
+        for problem in resolved.unavailable { findings.warning(member.resource, problem.node, problem.message) }
+        let touches = rules.clusters.takeTouches()
+        if !touches.isEmpty {
+            tlsPolicies.note(
+                touches, through: AncestorStatus.Reference(kind: "Gateway", name: member.gateway.name), rules.index,
+                findings: &findings)
+        }
+        plans.append(
+            RoutePlan(
+                kind: RoutePlan.serviceKind, namespace: member.name.namespace, name: member.name.name,
+                rules: [resolved.plan], position: member.resource.node.position(in: member.resource.file)))
+        return plans.count - 1
+    }
+}

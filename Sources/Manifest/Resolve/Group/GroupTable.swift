@@ -1,0 +1,94 @@
+import Config
+import Core
+
+/// The gateways of groups in a set, and the Services that belong to them.
+///
+/// A Gateway is one by a listener of protocol HBONE or by the annotation `sluice.dev/group: by-name`; a Service belongs to
+/// the one that its label names, or else its Namespace's.
+struct GroupTable {
+    struct Group {
+        var gateway: GatewayState
+        var annotations: GroupAnnotations
+        /// Ordered by namespace, then name.
+        var members: [MemberState] = []
+    }
+    private(set) var groups: [Group] = []
+    private var byService: [ResourceName: MemberState] = [:]
+
+    init(
+        _ index: ResourceIndex, _ gateways: [GatewayState], foreign: Set<ResourceName>, findings: inout FindingLog
+    ) {
+        var byGateway: [ResourceName: Int] = [:]
+        for gateway in gateways {
+            let annotations = GroupAnnotations(gateway.resource, findings: &findings)
+            let hasHBONE = gateway.groups.contains { $0.listeners.contains { $0.protocolKind == .hbone } }
+            guard gateway.isByName || hasHBONE else { continue }
+            byGateway[gateway.name] = groups.count
+            gateway.groupNumber = groups.count
+            groups.append(Group(gateway: gateway, annotations: annotations))
+        }
+        let known = Known(byGateway: byGateway, gateways: Set(gateways.map(\.name)), foreign: foreign)
+
+        var namespaces: [String: Int?] = [:]
+        for number in index.namespaces {
+            let resource = index.resources[number]
+            switch GroupLabel.choice(of: resource, home: resource.name.name) {
+            case .unsaid: break
+            case .nobody: namespaces[resource.name.name] = .some(nil)
+            case .gateway(let name, let node):
+                namespaces[resource.name.name] = .some(known.group(name, node, of: resource, findings: &findings))
+            }
+        }
+        for number in index.all(.service) {
+            let resource = index.resources[number]
+            var group: Int?
+            switch GroupLabel.choice(of: resource, home: resource.name.namespace) {
+            case .unsaid: group = namespaces[resource.name.namespace] ?? nil
+            case .nobody: continue
+            case .gateway(let name, let node):
+                group = known.group(name, node, of: resource, findings: &findings)
+            }
+            guard let group else { continue }
+            let member = MemberState(resource, Service(resource.node), gateway: groups[group].gateway, group: group)
+            guard !member.ports.isEmpty else {
+                findings.warning(
+                    resource, resource.node[.spec],
+                    "no port of protocol TCP, so nobody can call it through Gateway '\(groups[group].gateway.name)'")
+                continue
+            }
+            groups[group].members.append(member)
+            byService[resource.name] = member
+        }
+        for group in groups.indices { groups[group].members.sort { $0.name < $1.name } }
+    }
+
+    /// Which Gateways a label may name.
+    private struct Known {
+        var byGateway: [ResourceName: Int]
+        var gateways: Set<ResourceName>
+        var foreign: Set<ResourceName>
+
+        func group(
+            _ name: ResourceName, _ node: WrittenNode, of resource: LoadedResource, findings: inout FindingLog
+        ) -> Int? {
+            if let group = byGateway[name] { return group }
+            // Another controller's Gateway has its own members.
+            if foreign.contains(name) { return nil }
+            findings.unresolved(
+                resource, node,
+                gateways.contains(name)
+                    ? "Gateway '\(name)' is no gateway of a group; give it a listener of protocol HBONE, or the annotation "
+                        + "sluice.dev/group: by-name"
+                    : "there is no Gateway '\(name)'")
+            return nil
+        }
+    }
+
+    var isEmpty: Bool { groups.isEmpty }
+
+    /// The member that a Service is; nil: of no group here.
+    subscript(service: ResourceName) -> MemberState? { byService[service] }
+
+    /// The names of a group's members.
+    func names(ofGroup group: Int) -> Set<ResourceName> { Set(groups[group].members.map(\.name)) }
+}
