@@ -50,7 +50,8 @@ package enum Resolver {
             clientCertificates: clientCertificates)
         var routes = RouteResolution(
             gateways: gateways, listenerSets: listenerSets, foreignGateways: foreign, namespaces: namespaces,
-            members: groups, rules: RuleResolver(index: index, grants: grants, clusters: clusters), tlsPolicies: tlsPolicies,
+            members: groups, rules: RuleResolver(index: index, grants: grants, clusters: clusters),
+            tlsPolicies: tlsPolicies,
             backendTraffic: BackendTrafficTable(targets), security: SecurityPolicyTable(targets, findings: &findings))
         routes.resolveAll(index, findings: &findings)
         clientTraffic.settleDefaultHosts(routes.plans, findings: &findings)

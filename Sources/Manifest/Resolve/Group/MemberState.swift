@@ -65,7 +65,8 @@ final class MemberState {
     /// Why routes cannot have it as their parent; nil: they can (GEP-1294, "Allowed service types").
     var refusalAsParent: String? {
         if service.isExternalName {
-            return "Service '\(name)' is of type ExternalName, which has no endpoints of its own that routes could stand for"
+            return
+                "Service '\(name)' is of type ExternalName, which has no endpoints of its own that routes could stand for"
         }
         if resource.node[.spec][.clusterIP].text.equals("None") {
             return "Service '\(name)' is headless: its callers choose an endpoint themselves, so no route comes between"
@@ -84,7 +85,8 @@ final class MemberState {
     /// Its ports, as a message lists them.
     var portList: String {
         StatusMessage.list(
-            ports.map { $0.written.name.isEmpty ? "\($0.written.number)" : "\($0.written.number) '\($0.written.name)'" })
+            ports.map { $0.written.name.isEmpty ? "\($0.written.number)" : "\($0.written.number) '\($0.written.name)'" }
+        )
     }
 }
 

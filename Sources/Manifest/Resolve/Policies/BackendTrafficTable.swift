@@ -62,7 +62,8 @@ struct BackendTrafficTable {
     ) {
         if isEmpty { return }
         for policies in attachments.outerPolicies { _ = settings(policies, findings: &findings) }
-        attachments.finish(gateways: gateways, listenerSets: listenerSets, members: members, judgement, findings: &findings)
+        attachments.finish(
+            gateways: gateways, listenerSets: listenerSets, members: members, judgement, findings: &findings)
     }
 
     private var judgement: PolicyAttachments.Judgement {

@@ -62,7 +62,9 @@ struct SecurityPolicyTable {
     mutating func finish(
         gateways: [GatewayState], listenerSets: [ListenerSetState], members: GroupTable, findings: inout FindingLog
     ) {
-        attachments.finish(gateways: gateways, listenerSets: listenerSets, members: members, { _ in Self.message }, findings: &findings)
+        attachments.finish(
+            gateways: gateways, listenerSets: listenerSets, members: members, { _ in Self.message }, findings: &findings
+        )
     }
 
     /// The status of each policy, by its number among the set's resources.
