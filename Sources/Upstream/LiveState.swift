@@ -1,6 +1,6 @@
 import Core
 
-/// What all processes of the family know at this moment of endpoints, clusters, rules, backendRefs and listeners, in shared
+/// What all processes of the family know at this moment of endpoints, clusters, rules, backendRefs, listeners and members of groups, in shared
 /// memory: health, requests in flight, breakers, budgets, limits. A slot belongs to an identity and is given by the
 /// controller, so what is known outlives reloads and crashes.
 ///
@@ -9,7 +9,7 @@ import Core
 public struct LiveState: @unchecked Sendable {
     /// The tables, in the order in which they lie.
     public enum Kind: Int, CaseIterable, Sendable {
-        case endpoint, cluster, rule, backendRef, listener
+        case endpoint, cluster, rule, backendRef, listener, member
 
         public var layout: LiveArea.Layout {
             switch self {
@@ -20,6 +20,7 @@ public struct LiveState: @unchecked Sendable {
             case .rule: LiveArea.Layout(slots: 8192, common: 256, own: 64)
             case .backendRef: BackendRefCell.layout
             case .listener: LiveArea.Layout(slots: 4096, common: 64, own: 64)
+            case .member: MemberCell.layout
             }
         }
     }
@@ -36,14 +37,18 @@ public struct LiveState: @unchecked Sendable {
     public let rules: LiveArea
     public let backendRefs: LiveArea
     public let listeners: LiveArea
+    public let members: LiveArea
     /// What limits count.
     public let limits: LimitState
     /// What calls of a trace carry on.
     public let carried: CarriedValues
+    /// What flows of groups had to wait.
+    public let flows: FlowCounts
 
     /// Octets for so many workers.
     public static func size(workers: Int) -> Int {
         offset(of: nil, workers: workers) + LimitState.size(workers: workers) + CarriedValues.size
+            + FlowCounts.size(workers: workers)
     }
 
     private static func offset(of kind: Kind?, workers: Int) -> Int {
@@ -72,9 +77,12 @@ public struct LiveState: @unchecked Sendable {
         rules = area(.rule)
         backendRefs = area(.backendRef)
         listeners = area(.listener)
-        limits = LimitState(base: base + Self.offset(of: nil, workers: workers), workers: workers, worker: worker)
-        carried = CarriedValues(
-            base: base + Self.offset(of: nil, workers: workers) + LimitState.size(workers: workers))
+        members = area(.member)
+        let limitsBase = base + Self.offset(of: nil, workers: workers)
+        limits = LimitState(base: limitsBase, workers: workers, worker: worker)
+        let carriedBase = limitsBase + LimitState.size(workers: workers)
+        carried = CarriedValues(base: carriedBase)
+        flows = FlowCounts(base: carriedBase + CarriedValues.size, workers: workers, worker: worker)
     }
 
     private func used(_ kind: Kind) -> UnsafeMutablePointer<UInt64> {
@@ -101,6 +109,7 @@ public struct LiveState: @unchecked Sendable {
                 case .rule: rules
                 case .backendRef: backendRefs
                 case .listener: listeners
+                case .member: members
                 }
             area.clear(worker: worker, used: Int(clamping: used(kind).pointee))
         }

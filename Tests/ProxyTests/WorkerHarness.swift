@@ -119,7 +119,7 @@ final class WorkerHarness {
             socketIDs: plan.sockets.indices.map { Self.socketID + UInt32($0) },
             slots: SnapshotSlots(
                 endpoint: { _ in Self.slot }, backendRef: { [backendRefSlots] in backendRefSlots.slot(for: $0) },
-                listener: { _ in Self.slot }))
+                listener: { _ in Self.slot }, member: { _ in Self.slot }))
         let shared = try octets.withUnsafeBytes { try SealedBlock.make("test", $0) }
         #expect(worker.apply(try SealedBlock(shared.raw)))
     }

@@ -15,11 +15,14 @@ public struct SnapshotSlots {
     public var backendRef: Source
     /// Gateway (or ListenerSet) and name: connections of a listener.
     public var listener: Source
+    /// A group's member, by namespace and name: what it holds of what is short.
+    public var member: Source
 
     public init(
         endpoint: @escaping Source = { _ in 0 }, route: @escaping Source = { _ in 0 },
         cluster: @escaping Source = { _ in 0 }, rule: @escaping Source = { _ in 0 },
-        backendRef: @escaping Source = { _ in 0 }, listener: @escaping Source = { _ in 0 }
+        backendRef: @escaping Source = { _ in 0 }, listener: @escaping Source = { _ in 0 },
+        member: @escaping Source = { _ in 0 }
     ) {
         self.endpoint = endpoint
         self.route = route
@@ -27,5 +30,6 @@ public struct SnapshotSlots {
         self.rule = rule
         self.backendRef = backendRef
         self.listener = listener
+        self.member = member
     }
 }

@@ -33,6 +33,7 @@ public final class Controller {
     let ruleSlots: SlotTable
     let backendRefSlots: SlotTable
     let listenerSlots: SlotTable
+    let memberSlots: SlotTable
     let names: BackendNames
     let health: HealthWatch
     private(set) lazy var rollouts = Rollouts(self)
@@ -91,6 +92,7 @@ public final class Controller {
         ruleSlots = live.slots(.rule)
         backendRefSlots = live.slots(.backendRef)
         listenerSlots = live.slots(.listener)
+        memberSlots = live.slots(.member)
         names = BackendNames(loop: loop, server: start.options.dnsServers, statistics: statistics)
         health = HealthWatch(loop: loop, liveState: live, statistics: statistics, log: log)
         statistics[.controllerStarts] += 1
@@ -218,7 +220,8 @@ public final class Controller {
     var slots: SnapshotSlots {
         SnapshotSlots(
             endpoint: endpointSlots.slot(for:), route: routeSlots.slot(for:), cluster: clusterSlots.slot(for:),
-            rule: ruleSlots.slot(for:), backendRef: backendRefSlots.slot(for:), listener: listenerSlots.slot(for:))
+            rule: ruleSlots.slot(for:), backendRef: backendRefSlots.slot(for:), listener: listenerSlots.slot(for:),
+            member: memberSlots.slot(for:))
     }
 
     /// For reading; worker 0 writes nothing through this value.

@@ -175,6 +175,13 @@ public final class FairQueues {
         return queues[longest].last?.takeUnretainedValue()
     }
 
+    /// The same among those of that queue that satisfy `mayGo`.
+    public func newestOfLongest(where mayGo: (FairPlace) -> Bool) -> FairPlace? {
+        var place = newestOfLongest
+        while let candidate = place, !mayGo(candidate) { place = candidate.previous?.takeUnretainedValue() }
+        return place
+    }
+
     /// How many wait in the queue that this flow has, or would have.
     public func length(for flow: UInt64) -> Int { Int(queues[chosen(for: flow)].count) }
 

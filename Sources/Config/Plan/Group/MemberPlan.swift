@@ -8,6 +8,8 @@ public struct MemberPlan: Equatable, Sendable {
     public var addresses: [IPAddress] = []
     /// In the order of the manifest; never empty.
     public var ports: [MemberPortPlan]
+    /// What it has of what is short.
+    public var fairShare = FairSharePlan()
     public var position: SourcePosition
 
     public init(namespace: String, name: String, ports: [MemberPortPlan], position: SourcePosition = SourcePosition()) {

@@ -25,6 +25,7 @@ public struct MemberConfig: BitwiseCopyable, Sendable {
     public var identity: UInt64
     /// In the order of the manifest; never empty.
     public var ports: Table<MemberPortConfig>
+    public var fairShare: FairShareConfig
     public var position: SourcePosition
 }
 

@@ -1,13 +1,13 @@
 import Core
 
 extension SnapshotWriter {
-    mutating func write(groups: [GroupPlan], workloads: [WorkloadPlan]) {
+    mutating func write(groups: [GroupPlan], workloads: [WorkloadPlan], _ slots: SnapshotSlots) {
         header.groups = block.allocate(GroupConfig.self, count: groups.count)
         let ports = groups.reduce(0) { $0 + $1.members.reduce(0) { $0 + $1.ports.count } }
         memberPathIndexes.reserveCapacity(ports)
         for (index, plan) in groups.enumerated() {
             guard block.failure == nil else { return }
-            let group = write(plan)
+            let group = write(plan, slots)
             block[header.groups, index] = group
         }
         header.memberPathIndexes = block.append(contentsOf: memberPathIndexes)
@@ -22,7 +22,7 @@ extension SnapshotWriter {
         }
     }
 
-    private mutating func write(_ plan: GroupPlan) -> GroupConfig {
+    private mutating func write(_ plan: GroupPlan, _ slots: SnapshotSlots) -> GroupConfig {
         var group = GroupConfig(
             namespace: text(plan.namespace), name: text(plan.name),
             names: HostIndex(buckets: Table(), anyHost: HostIndex.none, wildcardDepths: 0),
@@ -30,7 +30,7 @@ extension SnapshotWriter {
             egress: plan.egress, trustsAddresses: plan.trustsAddresses, position: plan.position)
         guard block.failure == nil else { return group }
         for (index, member) in plan.members.enumerated() {
-            let config = write(member)
+            let config = write(member, slots)
             guard block.failure == nil else { return group }
             block[group.members, index] = config
         }
@@ -39,7 +39,7 @@ extension SnapshotWriter {
         return group
     }
 
-    private mutating func write(_ plan: MemberPlan) -> MemberConfig {
+    private mutating func write(_ plan: MemberPlan, _ slots: SnapshotSlots) -> MemberConfig {
         var identity = IdentityHash()
         identity.add("Service")
         identity.add(plan.namespace)
@@ -48,7 +48,8 @@ extension SnapshotWriter {
         return MemberConfig(
             namespace: text(plan.namespace), name: text(plan.name),
             qualifiedName: text("\(plan.namespace)/\(plan.name)"),
-            identity: identity.value, ports: block.append(contentsOf: ports), position: plan.position)
+            identity: identity.value, ports: block.append(contentsOf: ports),
+            fairShare: FairShareConfig(plan.fairShare, slot: slots.member(identity.value)), position: plan.position)
     }
 
     private mutating func write(_ plan: MemberPortPlan) -> MemberPortConfig {
