@@ -85,6 +85,9 @@ public struct SocketConfig: BitwiseCopyable, Sendable {
     public var carried: Table<CarriedFieldConfig>
     /// What policies say of clients before it is known whose they are.
     public var client: SocketClientConfig
+    /// Index into ``SnapshotHeader/listeners`` of the first listener that takes a group's calls, whatever host they name;
+    /// ``ListenerConfig/noGroup``: there is none.
+    public var groupListener = ListenerConfig.noGroup
     /// Host → index into `SnapshotHeader.listeners` (listener isolation: the most specific name wins, alone).
     public var hosts: HostIndex
 }

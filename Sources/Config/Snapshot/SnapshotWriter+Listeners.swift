@@ -15,6 +15,7 @@ extension SnapshotWriter {
                 listener += 1
             }
             let first = socket.listeners.first?.listenerProtocol ?? .http
+            let ofGroup = socket.listeners.firstIndex { $0.group != nil }
             block[header.sockets, index] = SocketConfig(
                 id: ids[index], transport: socket.transport, address: socket.address,
                 proxyProtocol: socket.proxyProtocol, beginsWithTLS: first.beginsWithTLS, listenerProtocol: first,
@@ -22,7 +23,9 @@ extension SnapshotWriter {
                     $0.listenerProtocol == .tlsPassthrough || $0.listenerProtocol == .tlsTerminate
                 },
                 answersUnknownNames: socket.listeners.contains { $0.listenerProtocol == .https },
-                carried: write(carried: socket.carried), client: client, hosts: hostIndex(hosts))
+                carried: write(carried: socket.carried), client: client,
+                groupListener: ofGroup.map { UInt32(listener - socket.listeners.count + $0) } ?? ListenerConfig.noGroup,
+                hosts: hostIndex(hosts))
         }
     }
 

@@ -138,6 +138,7 @@ extension Exchange {
         configuration = nil
         decision = .undecided
         rule = nil
+        call = nil
         carried = Table()
         backend = nil
         cluster = nil

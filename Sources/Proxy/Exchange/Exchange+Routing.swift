@@ -36,20 +36,35 @@ extension Exchange {
             }
         }
         if client != nil, answersHealthCheck(path(message, bytes)) { return }
-        decision = configuration.routes.decide(
-            socket: socket, head: message.head, bytes: bytes, host: message.head.host.of(bytes),
-            path: path(message, bytes))
-        if connection.origin.isSecure, decision.outcome != .noListener,
-            listener.pointee.identity != connection.origin.listenerIdentity
-        {
-            // The certificate that was shown is another listener's (Gateway API, listeners[].hostname; RFC 9110, 15.5.20).
-            return answer(421, .noRoute, "this host is served under another certificate: connect anew")
+        if let listener = groupListener(connection, place) {
+            return routeCall(message, bytes, listener, socket, configuration)
         }
+        decide(message, bytes, socket, configuration)
+        if isMisdirected(connection) { return answerMisdirected() }
         switch decision.outcome {
         case .noListener: answer(404, .noRoute, "no listener has this host")
         case .noRoute: answer(404, .noRoute, "no route matches this request")
         case .rule: follow(configuration.rule(decision.rule), message, bytes)
         }
+    }
+
+    /// By the routes of the listeners; of a group's listeners for hosts outside of the group.
+    func decide(
+        _ message: RequestMessage, _ bytes: ByteView, _ socket: UInt32, _ configuration: LiveConfiguration
+    ) {
+        decision = configuration.routes.decide(
+            socket: socket, head: message.head, bytes: bytes, host: message.head.host.of(bytes),
+            path: path(message, bytes))
+    }
+
+    /// The certificate that was shown is another listener's (Gateway API, listeners[].hostname; RFC 9110, 15.5.20).
+    func isMisdirected(_ connection: ServerStream) -> Bool {
+        connection.origin.isSecure && decision.outcome != .noListener
+            && listener.pointee.identity != connection.origin.listenerIdentity
+    }
+
+    func answerMisdirected() {
+        answer(421, .noRoute, "this host is served under another certificate: connect anew")
     }
 
     private func normalise(_ path: ByteView) -> PathOutcome {
@@ -74,7 +89,7 @@ extension Exchange {
         message.head.hasQuery ? message.head.query.of(bytes) : nil
     }
 
-    private func follow(_ rule: UnsafePointer<RuleConfig>, _ message: RequestMessage, _ bytes: ByteView) {
+    func follow(_ rule: UnsafePointer<RuleConfig>, _ message: RequestMessage, _ bytes: ByteView) {
         self.rule = rule
         setDeadlines(rule)
         if let grpcWeb, translatesGRPCWeb(rule) { grpcWeb.translate() }

@@ -35,6 +35,8 @@ final class Exchange: ConnectionOwner {
     var configuration: LiveConfiguration?
     var decision = RouteDecision.undecided
     var rule: UnsafePointer<RuleConfig>?
+    /// The member that is called through a group's gateway; nil: none.
+    var call: MemberCall?
     var backend: UnsafePointer<BackendConfig>?
     var cluster: Cluster?
     var endpoint: Endpoint?

@@ -12,6 +12,9 @@ public struct GroupPlan: Equatable, Sendable {
     public var members: [MemberPlan] = []
     /// What becomes of a call to a host that is neither a member nor named by a route of the Gateway (`sluice.dev/egress`).
     public var egress = EgressDefault.deny
+    /// Of requests that ``egress`` lets out: one rule to the host that a request names; index into ``GatewayPlan/routes``. Nil:
+    /// none is let out.
+    public var egressRoute: Int?
     /// Namespaces that are known by address alone count in policies as those that a certificate proves
     /// (`sluice.dev/trust-addresses`).
     public var trustsAddresses = false

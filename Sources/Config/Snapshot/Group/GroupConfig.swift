@@ -4,15 +4,20 @@ import Core
 public struct GroupConfig: BitwiseCopyable, Sendable {
     public var namespace: TextRef
     public var name: TextRef
-    /// Host → index into ``members``: `name.namespace`, with `.svc`, with the cluster domain; a lone `name` where no other
-    /// member has it. The name of a caller's own namespace is looked for as `name.namespace` first.
+    /// Host → index into ``members``: `name.namespace`, with `.svc`, with the cluster domain; a lone `name`, which is
+    /// ``ambiguous`` where several members have it. The name of a caller's own namespace is looked for as `name.namespace` first.
     public var names: HostIndex
     public var members: Table<MemberConfig>
     /// Ordered by address and port; port 0: every port of the member.
     public var addresses: Table<MemberAddressConfig>
     public var egress: EgressDefault
+    /// Index into ``SnapshotHeader/rules``: where requests go that ``egress`` lets out; ``MemberPortConfig/none``: nowhere.
+    public var egressRule: UInt32
     public var trustsAddresses: Bool
     public var position: SourcePosition
+
+    /// Stands in ``names`` for a name that says too little.
+    public static let ambiguous: UInt32 = .max - 1
 }
 
 /// A ``MemberPlan`` as workers read it.

@@ -27,7 +27,8 @@ extension SnapshotWriter {
             namespace: text(plan.namespace), name: text(plan.name),
             names: HostIndex(buckets: Table(), anyHost: HostIndex.none, wildcardDepths: 0),
             members: block.allocate(MemberConfig.self, count: plan.members.count), addresses: Table(),
-            egress: plan.egress, trustsAddresses: plan.trustsAddresses, position: plan.position)
+            egress: plan.egress, egressRule: streamRule(of: plan.egressRoute.map { [$0] } ?? []),
+            trustsAddresses: plan.trustsAddresses, position: plan.position)
         guard block.failure == nil else { return group }
         for (index, member) in plan.members.enumerated() {
             let config = write(member, slots)
@@ -79,7 +80,7 @@ extension SnapshotWriter {
         return MemberPortConfig.none
     }
 
-    /// Every name by which a member is called. A lone `name` that two members have names neither.
+    /// Every name by which a member is called. A lone `name` that several members have says too little.
     private mutating func names(of plan: GroupPlan) -> [HostEntry] {
         var entries: [HostEntry] = []
         var owners: [String: Int] = [:]
@@ -89,9 +90,8 @@ extension SnapshotWriter {
             for name in [qualified, "\(qualified).svc", "\(qualified).svc.\(plan.clusterDomain)"] {
                 entries.append(HostEntry(name: hostText(name), value: UInt32(index)))
             }
-            if owners[member.name] == 1 {
-                entries.append(HostEntry(name: hostText(member.name), value: UInt32(index)))
-            }
+            let value = owners[member.name] == 1 ? UInt32(index) : GroupConfig.ambiguous
+            entries.append(HostEntry(name: hostText(member.name), value: value))
         }
         return entries
     }

@@ -83,11 +83,7 @@ struct PolicyTargets {
         let takesServices = takesServices
         return { spec, report in
             Self.eachReference(spec) { reference in
-                if takesServices, reference["kind"].equals("Service") {
-                    if reference["group"].text.isEmpty { return }
-                    return report.refuse(
-                        reference["group"], "Services are of the core group; write group: \"\"")
-                }
+                if takesServices, reference["kind"].equals("Service"), reference["group"].text.isEmpty { return }
                 if !reference["group"].equals(Self.group) {
                     report.refuse(
                         reference["group"], "this policy can only have targets of the group \(Self.group)")

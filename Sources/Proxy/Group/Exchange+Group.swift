@@ -1,0 +1,111 @@
+import Config
+import Connection
+import Core
+import HTTP
+import Routing
+import Telemetry
+
+/// Requests on the listeners of a group's gateway: first to the member that is called, then by its routes; hosts that are no
+/// members by the Gateway's own routes, and after these by `sluice.dev/egress`.
+extension Exchange {
+    /// The listener of a group that took the request; nil: an ordinary listener has its host.
+    func groupListener(_ connection: ServerStream, _ socket: UnsafePointer<SocketConfig>) -> UInt32? {
+        guard socket.pointee.groupListener != ListenerConfig.noGroup, let configuration else { return nil }
+        let origin = connection.origin
+        guard let number = origin.isSecure ? configuration.listener(origin.listenerIdentity) : nil else {
+            // In clear text listeners of several Gateways may share a socket, told apart by the host.
+            guard !origin.isSecure, origin.destination == nil, let message = connection.request else {
+                return socket.pointee.groupListener
+            }
+            let host = message.head.host.of(connection.headBytes)
+            let named = configuration.routes.listener(for: host, on: socket)
+            return named == HostIndex.none ? socket.pointee.groupListener : ofGroup(named)
+        }
+        return ofGroup(number)
+    }
+
+    private func ofGroup(_ number: UInt32) -> UInt32? {
+        snapshot[snapshot.header.pointee.listeners, Int(number)].pointee.isOfGroup ? number : nil
+    }
+
+    /// Brings the request to its member, and follows the member's routes.
+    func routeCall(
+        _ message: RequestMessage, _ bytes: ByteView, _ listener: UInt32, _ socket: UInt32,
+        _ configuration: LiveConfiguration
+    ) {
+        let config = snapshot[snapshot.header.pointee.listeners, Int(listener)]
+        withCallerNamespace(configuration) { namespace in
+            switch lookUp(message, bytes, config, namespace, configuration.routes) {
+            case .member(let call):
+                self.call = call
+                route(call, from: namespace, message, bytes, listener, configuration)
+            case .noPort: answer(404, .noRoute, "the service has no such port")
+            case .ambiguous:
+                answer(404, .noRoute, "services of several namespaces have this name: call it name.namespace")
+            case .outside: routeOutside(message, bytes, config, socket, configuration)
+            }
+        }
+    }
+
+    /// Where the connection was going says more than the request's host does, which could name anybody.
+    private func lookUp(
+        _ message: RequestMessage, _ bytes: ByteView, _ listener: UnsafePointer<ListenerConfig>,
+        _ namespace: ByteView, _ routes: RouteTable
+    ) -> CallLookup {
+        let group = listener.pointee.group
+        switch downstream?.origin.destination {
+        case .address(let address): return routes.lookUp(address: address, in: group)
+        case .authority(let host, let port):
+            return host.withView { routes.lookUp(host: $0, .exactly(port), from: namespace, in: group) }
+        case nil:
+            let wish = PortWish.request(
+                port: message.head.port, listener: listener.pointee.port, isSecure: scheme == .https)
+            return routes.lookUp(host: message.head.host.of(bytes), wish, from: namespace, in: group)
+        }
+    }
+
+    private func route(
+        _ call: MemberCall, from namespace: ByteView, _ message: RequestMessage, _ bytes: ByteView,
+        _ listener: UInt32, _ configuration: LiveConfiguration
+    ) {
+        let index = configuration.routes.pathIndex(of: call, from: namespace)
+        guard index != MemberPortConfig.none else {
+            return answer(404, .noRoute, "the service takes no requests of HTTP on this port")
+        }
+        decision = configuration.routes.decide(
+            memberPathIndex: index, listener: listener, head: message.head, bytes: bytes, path: path(message, bytes))
+        guard decision.outcome == .rule else {
+            return answer(404, .noRoute, "no route of the service matches this request")
+        }
+        follow(configuration.rule(decision.rule), message, bytes)
+    }
+
+    // MARK: hosts outside
+
+    private func routeOutside(
+        _ message: RequestMessage, _ bytes: ByteView, _ listener: UnsafePointer<ListenerConfig>, _ socket: UInt32,
+        _ configuration: LiveConfiguration
+    ) {
+        decide(message, bytes, socket, configuration)
+        if let downstream, decision.outcome == .rule {
+            if isMisdirected(downstream) { return answerMisdirected() }
+            return follow(configuration.rule(decision.rule), message, bytes)
+        }
+        let group = configuration.routes.group(listener.pointee.group)
+        guard group.pointee.egress == .allow, group.pointee.egressRule != MemberPortConfig.none else {
+            return answer(403, .unauthorized, "this gateway lets nobody call this host")
+        }
+        follow(configuration.rule(group.pointee.egressRule), message, bytes)
+    }
+
+    // MARK: the caller
+
+    /// The namespace that the caller is in, by its certificate or its address; empty: unknown.
+    private func withCallerNamespace(_ configuration: LiveConfiguration, _ body: (ByteView) -> Void) {
+        if let caller = downstream?.origin.caller { return caller.namespace.withView(body) }
+        guard let peer = downstream?.peer, let workload = configuration.routes.workload(at: peer.ip) else {
+            return body(.empty)
+        }
+        body(snapshot.text(workload.pointee.namespace))
+    }
+}
