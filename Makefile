@@ -25,7 +25,7 @@ export SLUICE_TEST_PYTHON ?= $(CURDIR)/$(TEST_VENV)/bin/python3
 # Every room's imports are checked against Package.swift, so that no arrow between rooms points up.
 CHECKED := --explicit-target-dependency-import-check error
 
-.PHONY: help deps deps-test deps-bench build run test lint check-binary check-routes install uninstall \
+.PHONY: help deps deps-test deps-bench build run run-group test lint check-binary check-routes install uninstall \
 	bench bench-instructions fuzz clean
 
 help: ## This list.
@@ -83,6 +83,9 @@ build: deps ## Builds the release binary, .build/release/sluice.
 run: build ## Starts two echo backends and the gateway on routes/; Ctrl-C ends all.
 	@certs/self-signed.sh
 	@routes/quickstart.sh $(BIN)
+
+run-group: build ## Starts four services that call each other through one group gateway; Ctrl-C ends all.
+	@routes/group-demo.sh $(BIN)
 
 test: deps-test lint ## Lint, debug build, every test, release build, the binary's libraries, the instruction budget.
 	$(SWIFT) build --build-tests $(CHECKED)

@@ -4,9 +4,8 @@ import Core
 public enum Traceparent {
     /// The 32 digits of the trace-id; nil: the field is not one.
     public static func traceID(_ field: ByteView) -> ByteView? {
-        guard field.count >= 55, field[2] == UInt8(ascii: "-"), field[35] == UInt8(ascii: "-"), field[52] == UInt8(ascii: "-") else {
-            return nil
-        }
+        let dash = UInt8(ascii: "-")
+        guard field.count >= 55, field[2] == dash, field[35] == dash, field[52] == dash else { return nil }
         var isZero = true
         for i in 3..<35 {
             // In lower case only (section 3.2.2.3).

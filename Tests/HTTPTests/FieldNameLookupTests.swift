@@ -18,7 +18,8 @@ import Testing
         ("x-forwarded-client-cert", .xForwardedClientCert),
         ("retry-after", .retryAfter), ("access-control-request-method", .accessControlRequestMethod),
         ("access-control-request-headers", .accessControlRequestHeaders), ("sec-websocket-key", .secWebSocketKey),
-        ("sec-websocket-version", .secWebSocketVersion), ("traceparent", .traceparent), ("baggage", .baggage), ("forwarded", .forwarded),
+        ("sec-websocket-version", .secWebSocketVersion), ("traceparent", .traceparent), ("baggage", .baggage),
+        ("forwarded", .forwarded),
         ("x-envoy-attempt-count", .xEnvoyAttemptCount),
     ]
 

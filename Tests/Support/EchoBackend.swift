@@ -8,9 +8,10 @@ public final class EchoBackend: Sendable {
     private let folder: TemporaryFolder
 
     /// - Parameter tls: the pair it shows; nil: clear text.
-    public init(_ name: String = "echo", tls: TestCertificates.Pair? = nil) throws {
+    /// - Parameter options: further ones of `sluice echo`.
+    public init(_ name: String = "echo", tls: TestCertificates.Pair? = nil, options: [String] = []) throws {
         folder = try TemporaryFolder()
-        var words = ["echo", "--listen", "127.0.0.1:0", "--name", name]
+        var words = ["echo", "--listen", "127.0.0.1:0", "--name", name] + options
         if let tls {
             words += ["--tls", try folder.write("site.pem", tls.chain), try folder.write("site.key", tls.key)]
         }

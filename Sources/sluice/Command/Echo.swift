@@ -6,12 +6,15 @@ import TLS
 
 extension Command {
     static let echo = Command(
-        name: "echo", synopsis: "echo --listen ADDR [--name NAME] [--tls CERT KEY]",
+        name: "echo", synopsis: "echo --listen ADDR [--name NAME] [--tls CERT KEY] [--call URL]… [--via ADDR]",
         summary: "A small backend for trying things: answers with what it received, as JSON.",
         options: """
               --listen ADDR           IP:PORT; port 0 takes a free one, which is printed
               --name NAME             what it calls itself in 'pod' (default: $POD_NAME, or echo)
               --tls CERT KEY          HTTPS only, with the certificate and key of these PEM files
+              --call URL              calls http://HOST[:PORT][/PATH] before it answers, with the trace's fields of the
+                                      request, and tells what came of it in 'calls' and x-echo-chain; may be repeated
+              --via ADDR              where those calls go, whatever their host: the IP:PORT of a gateway
 
             HTTP/1.1, HTTP/2 (by prior knowledge, or by ALPN over TLS), WebSocket over both (every message back as it came)
             and gRPC (every method answers its messages; grpc.health.v1.Health/Check) on any path. /health answers 200,
@@ -21,6 +24,8 @@ extension Command {
         var address: SocketAddress?
         var identity = EchoIdentity()
         var pair: (certificate: String, key: String)?
+        var urls: [String] = []
+        var via: SocketAddress?
         var reader = ArgumentReader(arguments)
         while let argument = try reader.next() {
             switch argument {
@@ -35,13 +40,30 @@ extension Command {
             case .option("--tls"):
                 let certificate = try reader.value("CERT KEY")
                 pair = (certificate, try reader.value("CERT KEY"))
-            case .option(let other): throw reader.unknown(other, among: ["--listen", "--name", "--tls"])
+            case .option("--call"): urls.append(try reader.value("URL"))
+            case .option("--via"):
+                let text = try reader.value("IP:PORT")
+                guard let found = SocketAddress(text) else {
+                    throw UsageError("--via '\(text)': write the IP:PORT of a gateway, such as 127.0.0.1:15080")
+                }
+                via = found
+            case .option(let other):
+                throw reader.unknown(other, among: ["--listen", "--name", "--tls", "--call", "--via"])
             }
         }
         guard let address else { throw UsageError("where? write --listen IP:PORT") }
         var front: TLSFront?
         if let pair { front = try secured(certificate: pair.certificate, key: pair.key) }
-        return try serve(address, front, identity)
+        var targets: [OnwardTarget] = []
+        for url in urls {
+            guard let target = OnwardTarget(url, via: via) else {
+                throw UsageError(
+                    "--call '\(url)': write http://HOST[:PORT][/PATH]; a host that is no IP address needs --via IP:PORT"
+                )
+            }
+            targets.append(target)
+        }
+        return try serve(address, front, identity, targets)
     }
 
     /// One certificate for whatever name is asked for. Clients' certificates are asked for, and shown in the answers.
@@ -74,7 +96,7 @@ extension Command {
     }
 
     private static func serve(
-        _ address: SocketAddress, _ front: TLSFront?, _ identity: EchoIdentity
+        _ address: SocketAddress, _ front: TLSFront?, _ identity: EchoIdentity, _ targets: [OnwardTarget]
     ) throws(UsageError) -> Int32 {
         signal(SIGPIPE, SIG_IGN)
         let socket: OwnedFD
@@ -88,7 +110,7 @@ extension Command {
         let loop = EventLoop()
         let server = EchoServer(
             listener: socket.raw, port: bound.port, front: front, identity: identity,
-            resources: ConnectionResources(loop: loop))
+            targets: targets, resources: ConnectionResources(loop: loop))
         Output.error("echo '\(identity.pod)' listens on \(bound)")
         withExtendedLifetime(server) { loop.run() }
         return 0

@@ -20,12 +20,20 @@ struct EchoIdentity {
 /// A backend that answers with what it received, in the shape of the echo server of Gateway API's conformance suite: over
 /// HTTP/1.1 and HTTP/2, in clear text or, with a front, over TLS.
 final class EchoServer: LocalServer {
+    /// What an echo that calls others says of itself and of them: `pod(called,called)`.
+    static let chainField: StaticString = "x-echo-chain"
+
     private let identity: EchoIdentity
     private let port: UInt16
+    private let targets: [OnwardTarget]
+    /// Calls under way, by the exchange that waits for them.
+    private var calls: [ObjectIdentifier: [OnwardCall]] = [:]
 
     init(
-        listener: CInt, port: UInt16, front: TLSFront?, identity: EchoIdentity, resources: ConnectionResources
+        listener: CInt, port: UInt16, front: TLSFront?, identity: EchoIdentity, targets: [OnwardTarget] = [],
+        resources: ConnectionResources
     ) {
+        self.targets = targets
         self.port = port
         self.identity = identity
         super.init(listener: listener, front: front, resources: resources, bodies: .discarded)
@@ -83,10 +91,45 @@ final class EchoServer: LocalServer {
             return exchange.respond(
                 status: UInt16(status), contentType: "text/plain; charset=utf-8", fields: "", body: ByteBuffer())
         }
+        if targets.isEmpty { return respond(to: exchange, calls: []) }
+        let handedOn = Self.handedOn(exchange)
+        let id = ObjectIdentifier(exchange)
+        calls[id] = targets.map { target in
+            OnwardCall(target, handedOn: handedOn, resources: resources) { [unowned self] in callEnded(exchange) }
+        }
+        for call in calls[id] ?? [] { call.begin() }
+    }
+
+    /// All of an exchange's calls are awaited, whatever becomes of each.
+    private func callEnded(_ exchange: LocalExchange) {
+        let id = ObjectIdentifier(exchange)
+        guard let made = calls[id], made.allSatisfy(\.isOver) else { return }
+        calls[id] = nil
+        respond(to: exchange, calls: made)
+    }
+
+    private func respond(to exchange: LocalExchange, calls: [OnwardCall]) {
+        guard exchange.isOpen else { return }
+        var fields = "x-content-type-options: nosniff\r\n" + Self.wanted("x-echo-set-header", exchange)
+        fields += "\(Self.chainField): \(identity.pod)"
+        if !calls.isEmpty { fields += "(\(calls.map(\.chain).joined(separator: ",")))" }
+        fields += "\r\n"
         exchange.respond(
-            status: 200, contentType: "application/json",
-            fields: "x-content-type-options: nosniff\r\n" + Self.wanted("x-echo-set-header", exchange),
-            body: body(exchange), trailers: Self.wanted("x-echo-set-trailer", exchange))
+            status: 200, contentType: "application/json", fields: fields, body: body(exchange, calls),
+            trailers: Self.wanted("x-echo-set-trailer", exchange))
+    }
+
+    /// What belongs to the trace, as an application hands it on.
+    private static func handedOn(_ exchange: LocalExchange) -> String {
+        var lines = ""
+        for index in 0..<exchange.fieldCount {
+            let (name, value) = exchange.field(at: index)
+            for known: StaticString in ["traceparent", "tracestate", "baggage", "x-request-id"]
+            where name.equalsIgnoringCase(known) {
+                lines += "\(known): \(value.string)\r\n"
+            }
+        }
+        return lines
     }
 
     /// `X-Echo-Set-Header: name: value, other: value` asks for fields of the answer, `X-Echo-Set-Trailer` for fields behind it.
@@ -105,7 +148,7 @@ final class EchoServer: LocalServer {
         return lines
     }
 
-    private func body(_ exchange: LocalExchange) -> ByteBuffer {
+    private func body(_ exchange: LocalExchange, _ calls: [OnwardCall]) -> ByteBuffer {
         var json = JSONWriter()
         json.beginObject()
         json.field("path", exchange.target)
@@ -122,6 +165,12 @@ final class EchoServer: LocalServer {
         if let tls = exchange.connection.tls {
             json.key("tls")
             write(tls, to: &json)
+        }
+        if !calls.isEmpty {
+            json.key("calls")
+            json.beginArray()
+            for call in calls { call.write(to: &json) }
+            json.endArray()
         }
         if !exchange.trailers.isEmpty { json.field("trailers", exchange.trailers.view) }
         json.endObject()

@@ -51,6 +51,34 @@ struct EchoTests {
         #expect(answer.text.contains(#""negotiatedProtocol":"h2""#))
     }
 
+    @Test func callsOthersBeforeItAnswers() throws {
+        let nobody = try Ports.free()
+        let last = try EchoBackend("last")
+        let middle = try EchoBackend("middle", options: ["--call", "http://127.0.0.1:\(last.port)/b"])
+        let first = try EchoBackend(
+            "first",
+            options: [
+                "--call", "http://middle.shop/a", "--via", "127.0.0.1:\(middle.port)",
+            ])
+        let answer = try Client(port: first.port).request("GET", "/", host: "a", fields: [("Baggage", "v=2")])
+        #expect(answer["x-echo-chain"] == "first(middle(last))")
+        #expect(
+            answer.text.contains(
+                #""calls":[{"url":"http://middle.shop/a","status":200,"chain":"middle(last)"}]"#), "\(answer.text)")
+        let lost = try EchoBackend(
+            "lost",
+            options: ["--call", "http://127.0.0.1:\(nobody)", "--call", "http://127.0.0.1:\(last.port)/status/503"])
+        let partly = try Client(port: lost.port).request("GET", "/", host: "a")
+        #expect(partly["x-echo-chain"] == "lost(!127.0.0.1:\(nobody),127.0.0.1:\(last.port)=503)")
+        #expect(partly.text.contains("Connection refused"))
+        // Nobody waits for the answers any more: the echo goes on.
+        for _ in 0..<3 {
+            let client = try Client(port: first.port)
+            try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        }
+        #expect(try Client(port: first.port).request("GET", "/", host: "a").status == 200)
+    }
+
     @Test(arguments: [false, true])
     func grpc(isSecure: Bool) throws {
         let echo = try EchoBackend(tls: isSecure ? try pair() : nil)
