@@ -26,12 +26,12 @@ cat <<'TEXT'
 Four services call each other through the group gateway at 127.0.0.1:15081: front calls cart and stock, cart calls price.
 The answer's x-echo-chain tells who was called. Try, from another terminal:
 
-  curl -si -x http://127.0.0.1:15081 http://front.shop/ | grep chain
+  curl -si -x http://127.0.0.1:15081 http://front.shop/ | grep x-echo
         front(cart-v1(price-v1),stock); one call in ten goes to the canary in the middle of the chain, cart-v2, and
         with it to price-v2: the version goes on in baggage
-  curl -si -x http://127.0.0.1:15081 -H 'x-version: v2' http://front.shop/ | grep chain
+  curl -si -x http://127.0.0.1:15081 -H 'x-version: v2' http://front.shop/ | grep x-echo
         front(cart-v2(price-v2),stock): the version header holds over the whole chain
-  for i in $(seq 20); do curl -si -x http://127.0.0.1:15081 http://front.shop/ | grep chain; done | sort | uniq -c
+  for i in $(seq 20); do curl -si -x http://127.0.0.1:15081 http://front.shop/ | grep x-echo; done | sort | uniq -c
   curl -i -x http://127.0.0.1:15081 http://example.com/
         403: nobody leaves the group unless a route says so
 

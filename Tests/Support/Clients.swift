@@ -109,18 +109,13 @@ public enum Clients {
     /// The Python that has the packages of `Tests/Clients/requirements.txt`: SLUICE_TEST_PYTHON, which `make test` sets, else
     /// the one that `make deps-test` makes in this clone.
     private static func python() throws -> String {
-        let made = root + "/.build/test-venv/bin/python3"
+        let made = Repository.root + "/.build/test-venv/bin/python3"
         let path = getenv("SLUICE_TEST_PYTHON").map { String(cString: $0) } ?? made
         guard access(path, X_OK) == 0 else { throw Missing(what: "there is no Python at '\(path)'") }
         return path
     }
 
-    private static let root: String = {
-        // This file is ROOT/Tests/Support/Clients.swift.
-        let parts = #filePath.split(separator: "/").dropLast(3)
-        return "/" + parts.joined(separator: "/")
-    }()
-    private static let folder = root + "/Tests/Clients"
+    private static let folder = Repository.root + "/Tests/Clients"
 
     private static func values(_ word: String, in output: String) -> [String] {
         output.split(separator: "\n").compactMap { line in
