@@ -289,6 +289,36 @@ class Bench:
             print(f"  {name:<14} {row['p50']:>8.0f} {row['p99']:>8.0f} {row['p999']:>8.0f} {row['errors']:>7}", flush=True)
         self.results["latency"] = {"rate": self.options.rate, "rows": rows}
 
+    def hop(self):
+        """What a hop through the gateway of a group adds to a call, at half of the load that the weaker gateway can take,
+        beside HAProxy's plain hop: the call to the backend itself is measured in the same rounds, and taken away."""
+        names = [n for n in self.options.gateways if n in ("sluice", "haproxy")]
+        started = self.start(self.plain(group=True), names)
+        host = {"host": "app0.default"}
+        most = {g.name: self.tools.load(g.port, connections=64, duration=1, warmup=0.5, **host)["rps"] for g in started}
+        rate = round(min(most.values()) / 2)
+        ports = [("direct", self.v1)] + [(g.name, g.port) for g in started]
+        rounds = {name: [] for name, _ in ports}
+        for number in range(self.options.rounds):
+            turn = number % len(ports)
+            for name, port in ports[turn:] + ports[:turn]:
+                rounds[name].append(self.tools.load(
+                    port, connections=64, rate=rate, warmup=0.3, duration=self.options.duration, **host))
+        self.stop()
+        rows = {}
+        print(f"\nhop: latency at {rate} calls/s, half of the weaker gateway's most, us; added: less the direct call's")
+        print(f"  {'way':<14} {'p50':>8} {'added':>8} {'p99':>8} {'added':>8} {'errors':>7}")
+        for name, seen in rounds.items():
+            row = {key: statistics.median(s["latency"][key] for s in seen) for key in ("p50", "p99")}
+            for key in ("p50", "p99"):
+                row[f"added_{key}"] = statistics.median(
+                    s["latency"][key] - d["latency"][key] for s, d in zip(seen, rounds["direct"]))
+            row["errors"] = sum(errors(s) for s in seen)
+            rows[name] = row
+            print(f"  {name:<14} {row['p50']:>8.0f} {row['added_p50']:>8.0f} {row['p99']:>8.0f} "
+                  f"{row['added_p99']:>8.0f} {row['errors']:>7}", flush=True)
+        self.results["hop"] = {"rate": rate, "most": most, "rows": rows}
+
     def memory(self):
         """PSS of all processes: at rest, with idle keep-alive connections, and with 10,000 routes and two workers."""
         idle = self.options.idle
@@ -419,7 +449,7 @@ def median_if_known(values):
 
 
 SCENARIOS = ["small", "wrk", "browser", "body64k", "body10m", "routes1000", "routes10000", "canary", "production", "tls", "h2tls",
-             "h2c-up", "grpc", "handshake", "resume", "tls-idle", "scaling", "latency", "memory", "reload", "startup"]
+             "h2c-up", "grpc", "handshake", "resume", "tls-idle", "scaling", "latency", "hop", "memory", "reload", "startup"]
 
 
 def machine():

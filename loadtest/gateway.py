@@ -37,6 +37,8 @@ class Scenario:
     # All that a gateway in production does beside forwarding: access log, metrics, X-Forwarded-*, a request id, two retries
     # with a budget where there is one, a rate limit by client that nobody reaches, edits of heads in both directions.
     production: bool = False
+    # Sluice: the gateway of a group, which the backend's Service is a member of; called by the name `app0.default`.
+    group: bool = False
 
     @property
     def upstream_http2(self):
@@ -88,7 +90,7 @@ class Gateway:
         raise RuntimeError(f"{self.name} gave no right answer within {seconds} s; its output ends: {said}")
 
     def plain_answer(self, path):
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers={"Host": "localhost"})
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers={"Host": "app0.default" if self.scenario.group else "localhost"})
         try:
             with urllib.request.urlopen(request, timeout=5) as answer:
                 return answer.status == 200

@@ -207,7 +207,7 @@ spec:
             refs += f"    - {{name: app{n}, port: 80, weight: {weight}}}\n"
             parts.append(f"""apiVersion: v1
 kind: Service
-metadata: {{name: app{n}}}
+metadata: {{name: app{n}{", labels: {sluice.dev/gateway: bench}" if s.group else ""}}}
 spec: {{ports: [{{name: http, port: 80{protocol}}}]}}
 """)
             parts.append(f"""apiVersion: discovery.k8s.io/v1
@@ -217,7 +217,7 @@ addressType: IPv4
 ports: [{{name: http, port: {port}}}]
 endpoints: [{{addresses: [127.0.0.1]}}]
 """)
-        paths = ["/"] if s.routes == 1 else [f"/r/{n:05}" for n in range(s.routes)]
+        paths = [] if s.group else ["/"] if s.routes == 1 else [f"/r/{n:05}" for n in range(s.routes)]
         for n, path in enumerate(paths):
             match = "" if s.grpc else f"matches: [{{path: {{type: PathPrefix, value: {path}}}}}]\n    "
             if s.production:
@@ -252,7 +252,7 @@ data: {{tls.crt: "", tls.key: ""}}
 """
         return f"""apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
-metadata: {{name: bench}}
+metadata: {{name: bench{", annotations: {sluice.dev/group: by-name}" if self.scenario.group else ""}}}
 spec:
   gatewayClassName: sluice
   addresses: [{{type: IPAddress, value: 127.0.0.1}}]
