@@ -6,6 +6,9 @@ import TLS
 /// with the connection that takes it over, or with ``cancel()``.
 ///
 ///     connecting ─▶ handshaking (with TLS) ─▶ established ─▶ taken;   failed, timed out, cancelled ─▶ over
+///
+/// Where the way leads through a tunnel, the descriptor is one end of a pair whose other end whoever holds the tunnel relays;
+/// until the tunnel's peer has agreed, nothing is sent: `tunnelling`, then as above.
 public final class Connector: EventSource {
     /// How a connection is secured.
     public struct Security {
@@ -29,7 +32,7 @@ public final class Connector: EventSource {
         }
     }
 
-    private enum Phase { case connecting, handshaking, over }
+    private enum Phase { case tunnelling, connecting, handshaking, over }
 
     /// Unspecified for a Unix socket.
     public let peer: SocketAddress
@@ -66,7 +69,45 @@ public final class Connector: EventSource {
         resources.loop.setDeadline(self, resources.loop.now + timeout)
     }
 
+    /// Waits for a tunnel: ``tunnelOpened()`` or ``tunnelFailed(_:)`` is to be called, unless the descriptor's other end sees
+    /// this one closed before.
+    /// - Parameters:
+    ///   - fd: one end of a pair.
+    ///   - peer: whom the tunnel leads to.
+    ///   - timeout: until the connection can be used, the tunnel's opening included.
+    public init(
+        through fd: consuming OwnedFD, to peer: SocketAddress, timeout: TimeAmount, security: Security?,
+        preamble: consuming ByteBuffer = ByteBuffer(), owner: ConnectionOwner, resources: ConnectionResources
+    ) {
+        self.peer = peer
+        self.owner = owner
+        self.resources = resources
+        self.security = security
+        self.preamble = preamble
+        self.fd = fd.release()
+        phase = .tunnelling
+        super.init()
+        resources.loop.add(self.fd, self)
+        resources.loop.setDeadline(self, resources.loop.now + timeout)
+    }
+
     deinit { precondition(fd < 0, "a connector went before its end") }
+
+    /// Nobody waits for it any more.
+    public var isOver: Bool { fd < 0 }
+
+    /// The tunnel's peer has agreed: what is sent from now on reaches the endpoint. Its owner may be told within this call.
+    public func tunnelOpened() {
+        guard fd >= 0, phase == .tunnelling else { return }
+        phase = .connecting
+        begin()
+    }
+
+    /// The tunnel's peer refused, or could not be reached. Its owner is told within this call.
+    public func tunnelFailed(_ failure: ConnectFailure) {
+        guard fd >= 0 else { return }
+        fail(failure)
+    }
 
     public override func ready(_ events: ReadyEvents) {
         guard fd >= 0 else { return }
@@ -75,21 +116,27 @@ public final class Connector: EventSource {
         case .connecting:
             guard events.has(.anyForWriting) else { return }
             if let error = Socket.pendingError(fd) { return fail(.refused(error)) }
-            guard sendPreamble() else { return }
-            guard let security else { return succeed() }
-            channel = TLSChannel(
-                TLSSession(
-                    client: security.context, serverName: security.serverName,
-                    verifiesServerName: security.verifiesServerName, resuming: security.resuming,
-                    alpn: security.alpn))
-            phase = .handshaking
-            handshake()
+            begin()
+        case .tunnelling: break
         case .handshaking:
             if events.has(.anyForReading) { channel?.socketMayHaveMore = true }
             if events.has(.anyEnd) { channel?.peerFinished = true }
             handshake()
         case .over: break
         }
+    }
+
+    /// Octets reach the endpoint.
+    private func begin() {
+        guard sendPreamble() else { return }
+        guard let security else { return succeed() }
+        channel = TLSChannel(
+            TLSSession(
+                client: security.context, serverName: security.serverName,
+                verifiesServerName: security.verifiesServerName, resuming: security.resuming,
+                alpn: security.alpn))
+        phase = .handshaking
+        handshake()
     }
 
     /// True: all of it is on its way. A fresh socket takes the few octets of a PROXY header at once; one that does not is

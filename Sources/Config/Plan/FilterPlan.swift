@@ -177,6 +177,8 @@ public struct ClusterPlan: Equatable, Sendable {
     public var backendProtocol: BackendProtocol
     /// Nil: clear text.
     public var tls: UpstreamTLSPlan?
+    /// Connections are made through HBONE; nil: directly. What ``tls`` says is inside of the tunnel then.
+    public var tunnel: TunnelPlan?
     /// What is told first on every connection (BackendTrafficPolicy `proxyProtocol`).
     public var proxyProtocol = ProxyProtocolVersion.none
     public var traffic = ClusterTrafficPlan()

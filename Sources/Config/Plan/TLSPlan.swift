@@ -85,6 +85,8 @@ public struct ClientValidationPlan: Equatable, Sendable {
     public var certificateHashes: [String] = []
     /// Any may fit; empty: not looked at.
     public var subjectAltNames: [SubjectAltNameMatchPlan] = []
+    /// It must be a workload's of this trust domain (SPIFFE); empty: not looked at.
+    public var trustDomain = ""
 
     public init(mode: Mode, authorities: String) {
         self.mode = mode
@@ -128,6 +130,8 @@ public struct UpstreamTLSPlan: Equatable, Sendable {
     public var verifiesServerName = false
     /// Instead of `hostname`: any of these (exact DNS names and URIs).
     public var subjectAltNames: [SubjectAltNameMatchPlan] = []
+    /// The certificate must be a workload's of this trust domain (SPIFFE); empty: not looked at.
+    public var trustDomain = ""
     public var clientCertificate: CertificatePlan?
     public var parameters = TLSParameters()
 

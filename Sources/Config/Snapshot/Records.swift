@@ -350,6 +350,8 @@ public struct ClusterConfig: BitwiseCopyable, Sendable {
     /// None or one.
     public var tls: Table<UpstreamTLSConfig>
     /// None or one.
+    public var tunnel: Table<TunnelConfig>
+    /// None or one.
     public var traffic: Table<ClusterTrafficConfig>
     /// The cluster's place in the shared live state; kept for its identity as long as the family lives.
     public var slot: UInt32

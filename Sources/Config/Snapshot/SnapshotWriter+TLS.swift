@@ -13,7 +13,8 @@ extension SnapshotWriter {
                 mode: plan.mode, authorities: text(plan.authorities), revocationLists: text(plan.revocationLists),
                 checksOnlyLeafRevocation: plan.checksOnlyLeafRevocation, allowsExpired: plan.allowsExpired,
                 spkiHashes: texts(plan.spkiHashes),
-                certificateHashes: texts(plan.certificateHashes), subjectAltNames: write(plan.subjectAltNames))
+                certificateHashes: texts(plan.certificateHashes), subjectAltNames: write(plan.subjectAltNames),
+                trustDomain: text(plan.trustDomain))
             guard block.failure == nil else { return Table() }
             block[validation, 0] = config
         }
@@ -43,17 +44,25 @@ extension SnapshotWriter {
         identity.add(plan.hostname)
         identity.add(plan.verifiesServerName ? 1 : 0)
         for match in plan.subjectAltNames { identity.add(match) }
+        identity.add(plan.trustDomain)
         if let certificate = plan.clientCertificate { identity.add(certificate) }
         identity.add(plan.parameters)
         let table = block.allocate(UpstreamTLSConfig.self, count: 1)
         let config = UpstreamTLSConfig(
             identity: identity.value, trust: trust, authorities: authorities, serverName: text(plan.serverName),
             hostname: text(plan.hostname), verifiesServerName: plan.verifiesServerName,
-            subjectAltNames: write(plan.subjectAltNames),
+            subjectAltNames: write(plan.subjectAltNames), trustDomain: text(plan.trustDomain),
             clientCertificate: write(plan.clientCertificate.map { [$0] } ?? []), parameters: write(plan.parameters))
         guard block.failure == nil else { return Table() }
         block[table, 0] = config
         return table
+    }
+
+    mutating func write(_ plan: TunnelPlan) -> Table<TunnelConfig> {
+        let tls = write(plan.tls)
+        let config = TunnelConfig(
+            tls: tls, port: plan.port, authority: text(plan.authority), baggage: text(plan.baggage))
+        return block.append(contentsOf: [config])
     }
 
     private mutating func write(_ plans: [CertificatePlan]) -> Table<CertificateConfig> {
@@ -119,6 +128,7 @@ extension IdentityHash {
             add("")
         }
         for match in plan.subjectAltNames { add(match) }
+        add(plan.trustDomain)
     }
 
     fileprivate mutating func add(_ match: SubjectAltNameMatchPlan) {

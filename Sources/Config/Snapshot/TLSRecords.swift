@@ -37,6 +37,7 @@ public struct ClientValidationConfig: BitwiseCopyable, Sendable {
     public var spkiHashes: Table<TextRef>
     public var certificateHashes: Table<TextRef>
     public var subjectAltNames: Table<SubjectAltNameMatchConfig>
+    public var trustDomain: TextRef
 }
 
 public struct SubjectAltNameMatchConfig: BitwiseCopyable, Sendable {
@@ -58,7 +59,19 @@ public struct UpstreamTLSConfig: BitwiseCopyable, Sendable {
     /// The certificate must be for the name that is sent, which each endpoint has for itself.
     public var verifiesServerName: Bool
     public var subjectAltNames: Table<SubjectAltNameMatchConfig>
+    public var trustDomain: TextRef
     /// None or one.
     public var clientCertificate: Table<CertificateConfig>
     public var parameters: TLSParametersConfig
+}
+
+/// A ``TunnelPlan`` as workers read it.
+public struct TunnelConfig: BitwiseCopyable, Sendable {
+    /// Exactly one.
+    public var tls: Table<UpstreamTLSConfig>
+    /// 0: the endpoint's own.
+    public var port: UInt16
+    /// Empty: the endpoint's address.
+    public var authority: TextRef
+    public var baggage: TextRef
 }

@@ -26,7 +26,13 @@ extension Controller {
             return
         }
         statistics[.reloads] += 1
-        let files = ManifestFiles(reading: options.paths)
+        let files = trigger == .files ? loadedFiles : nil
+        load(files ?? ManifestFiles(reading: options.paths), trigger, listener)
+    }
+
+    private func load(
+        _ files: ManifestFiles, _ trigger: ReloadTrigger, _ listener: ((ReloadOutcome) -> Void)?
+    ) {
         let load = ManifestLoad(files, previous: memory)
         let attempt = Attempt(load, trigger: trigger, controller: self, listeners: listener.map { [$0] } ?? [])
         self.attempt = attempt
@@ -218,7 +224,8 @@ extension Controller {
         if !waiting.isEmpty {
             let asked = waiting
             waiting = []
-            reload(asked[0].0, nil)
+            // Whoever asks for the manifests as they are now gets more than files alone.
+            reload(asked.first { $0.0 != .files }?.0 ?? .files, nil)
             // Refused at once: there is no attempt left to wait for.
             if let attempt {
                 attempt.listeners += asked.compactMap(\.1)

@@ -62,6 +62,7 @@ public final class Controller {
     private var exitCode: Int32?
     private var admin: AdminServer?
     private var watch: FileWatch?
+    private lazy var followedWatch = FollowedFileWatch(loop: loop) { [unowned self] in followedFilesChanged() }
     private var linkSource: LinkSource!
 
     /// Plays the role until the supervisor says quit, or is gone.
@@ -150,6 +151,7 @@ public final class Controller {
         }
         if let current = hello.current {
             takeUp(current)
+            followFiles()
         } else {
             reload(.start)
         }
@@ -232,8 +234,20 @@ public final class Controller {
     /// Watches what the running set depends on besides the manifests.
     func followFiles() {
         guard let resolution = live?.resolution else { return }
-        watch?.follow(resolution.followedFiles.map(\.path))
+        let paths = resolution.followedFiles.map(\.path)
+        watch?.follow(paths)
+        followedWatch.follow(paths)
     }
+
+    /// A certificate was renewed, say: what the manifests themselves say by now plays no part before a reload is asked for.
+    private func followedFilesChanged() {
+        guard let live, let before = live.resolution?.followedFiles else { return }
+        if before.allSatisfy({ ReferencedFile.read($0.path) == $0.octets }) { return }
+        reload(.files)
+    }
+
+    /// The manifests of the running set, as they were read; nil: they are not known any more.
+    var loadedFiles: ManifestFiles? { live?.deposit.flatMap { Deposit.open($0.raw) }?.files }
 
     private func filesChanged() {
         // Written again with the same content: nothing to do, unless something of it did not work.

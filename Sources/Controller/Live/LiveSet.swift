@@ -31,6 +31,8 @@ struct LiveSet {
 /// Why a load was begun.
 enum ReloadTrigger: String, Sendable {
     case start, signal, request, watch
+    /// Files that the manifests name have changed; the manifests are taken as they were.
+    case files
 }
 
 /// What came of one attempt to load a set; `/api/config` shows the last.

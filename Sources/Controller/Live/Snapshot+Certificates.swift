@@ -23,6 +23,9 @@ extension Snapshot {
         for number in 0..<Int(header.clusters.count) {
             let cluster = self[header.clusters, number].pointee
             for place in 0..<Int(cluster.tls.count) { add(self[cluster.tls, place].pointee.clientCertificate) }
+            for place in 0..<Int(cluster.tunnel.count) {
+                add(self[self[cluster.tunnel, place].pointee.tls, 0].pointee.clientCertificate)
+            }
         }
         return found.values.sorted { $0.name < $1.name }
     }

@@ -69,6 +69,17 @@ struct AuthorityTable {
         }
     }
 
+    /// The certificates of the file that an annotation of the resource itself names, a Gateway's.
+    /// - Returns: PEM, certificates and nothing else.
+    func resolveOwn(of resource: LoadedResource) -> Result<String, SecretData.Problem> {
+        let data = SecretData(node: resource.node, files: files)
+        switch data.value("", annotation: Secret.authorityFileAnnotation) {
+        case nil: return .failure(SecretData.Problem(message: "\(Secret.authorityFileAnnotation) is missing"))
+        case .failure(let problem): return .failure(problem)
+        case .success(let octets): return certificates(octets, for: .clients)
+        }
+    }
+
     /// The certificate revocation lists that `reference` of a `kind` in `home` means: the key `ca.crl`.
     /// - Returns: PEM.
     func revocationLists(

@@ -38,7 +38,8 @@ struct BackendSetting: Hashable {
         var serviceProtocol: String { self == .datagrams ? "UDP" : "TCP" }
     }
     var use: Use
-    /// The Gateway whose certificate is shown to backends that are reached by TLS (`spec.tls.backend`); nil: it has none.
+    /// The Gateway whose certificate is shown to backends that are reached by TLS (`spec.tls.backend`) or by HBONE; nil: it
+    /// has none.
     var gateway: ResourceName?
     /// BackendTrafficPolicy `proxyProtocol`.
     var proxyProtocol = ProxyProtocolVersion.none
@@ -50,6 +51,12 @@ struct BackendSetting: Hashable {
     private(set) var policyNames = ""
 
     init(use: Use) { self.use = use }
+
+    /// The Gateway has something of its own to show to backends.
+    mutating func belong(to gateway: GatewayState) {
+        let shows = use.isSecurable && gateway.clientCertificate != nil
+        if shows || use != .datagrams && gateway.identity != nil { self.gateway = gateway.name }
+    }
 
     /// Takes what policies say of backends.
     mutating func take(_ rule: RuleTraffic) {

@@ -91,6 +91,21 @@ struct CertificateTable {
         return result
     }
 
+    /// The pair that annotations of the resource itself name, a Gateway's.
+    mutating func resolveOwn(
+        of resource: LoadedResource, findings: inout FindingLog
+    ) -> Result<ResolvedCertificate, SecretData.Problem> {
+        // No Secret can be called so.
+        let target = ResourceName(namespace: resource.name.namespace, name: "\(resource.name.name) (Gateway)")
+        var result = readPair(resource, as: target.description, findings: &findings)
+        if case .failure(let problem) = result, var kept = previous[target] {
+            kept.staleness = problem.message
+            result = .success(kept)
+        }
+        known[target] = result.mapError { Refusal(reason: .invalidCertificateRef, message: $0.message) }
+        return result
+    }
+
     // MARK: one Secret
 
     private func read(
@@ -101,6 +116,15 @@ struct CertificateTable {
         }
         let type = Secret.type(resource.node)
         guard type == Secret.tlsType else { return refused("its type is '\(type)', not '\(Secret.tlsType)'") }
+        return readPair(resource, as: resource.name.description, findings: &findings)
+    }
+
+    private func readPair(
+        _ resource: LoadedResource, as name: String, findings: inout FindingLog
+    ) -> Result<ResolvedCertificate, SecretData.Problem> {
+        func refused(_ what: String) -> Result<ResolvedCertificate, SecretData.Problem> {
+            .failure(SecretData.Problem(message: what))
+        }
         let data = SecretData(node: resource.node, files: files)
         let chain: [UInt8]
         switch data.value("tls.crt", annotation: Secret.certificateFileAnnotation) {
@@ -124,7 +148,7 @@ struct CertificateTable {
         }
         if let problem = timeProblem(chain, certificate) { return refused(problem) }
         var plan = CertificatePlan(
-            name: resource.name.description, chain: String(decoding: chain, as: UTF8.self),
+            name: name, chain: String(decoding: chain, as: UTF8.self),
             key: String(decoding: key, as: UTF8.self), notAfter: certificate.notAfter)
         if let problem = Self.libraryProblem(plan) { return refused(problem) }
         switch data.value("tls.ocsp-staple", annotation: Secret.staplingFileAnnotation) {

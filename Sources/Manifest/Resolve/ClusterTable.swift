@@ -17,6 +17,8 @@ struct ClusterTable {
         /// `alpnProtocols` of a Backend.
         var alpn: [String]?
         var hasEndpoints: Bool
+        /// Whom its endpoints' side of HBONE is; nil: they are reached directly.
+        var tunnel: HBONEBackend?
     }
     private struct Key: Hashable {
         /// The Service's or Backend's number among the set's resources.
@@ -35,17 +37,20 @@ struct ClusterTable {
     private let backends: BackendTable
     /// What Gateways show to backends.
     private let clientCertificates: [ResourceName: CertificatePlan]
+    /// Who Gateways are in a mesh.
+    private let identities: [ResourceName: WorkloadIdentity]
     private var outcomes: [Key: (outcome: Outcome, touches: [BackendTLSPolicyTable.Touch])] = [:]
     private var services: [Int: Service] = [:]
 
     init(
         endpoints: EndpointTable, policies: BackendTLSPolicyTable, backends: BackendTable,
-        clientCertificates: [ResourceName: CertificatePlan]
+        clientCertificates: [ResourceName: CertificatePlan], identities: [ResourceName: WorkloadIdentity]
     ) {
         self.endpoints = endpoints
         self.policies = policies
         self.backends = backends
         self.clientCertificates = clientCertificates
+        self.identities = identities
     }
 
     mutating func takeTouches() -> [BackendTLSPolicyTable.Touch] {
@@ -159,7 +164,17 @@ struct ClusterTable {
         let found = endpoints.endpoints(of: resource.name, servicePort, index: index, findings: &findings)
         var plan = ClusterPlan(name: name, endpoints: found.used)
         plan.withdrawn = found.withdrawn
-        return (add(Backend(plan: plan, fixed: fixed, tls: tls, hasEndpoints: !found.used.isEmpty), setting), touches)
+        var backend = Backend(plan: plan, fixed: fixed, tls: tls, hasEndpoints: !found.used.isEmpty)
+        backend.tunnel = HBONEBackend(resource, findings: &findings)
+        if backend.tunnel != nil, setting.use != .datagrams, setting.gateway.flatMap({ identities[$0] }) == nil {
+            return (
+                .invalid(
+                    .invalidBackendTLS,
+                    "'\(name)' is reached by HBONE, for which the Gateway needs a certificate: the annotations "
+                        + WorkloadIdentity.annotations), touches
+            )
+        }
+        return (add(backend, setting), touches)
     }
 
     // MARK: Backends
@@ -251,6 +266,12 @@ struct ClusterTable {
             // Another identity than in clear text: no connection from before the policy may serve after it.
             labels.insert("tls", at: 0)
         }
+        if let backend = backend.tunnel, setting.use != .datagrams, let gateway = setting.gateway,
+            let identity = identities[gateway]
+        {
+            plan.tunnel = backend.plan(from: gateway, identity)
+            labels.append("HBONE from \(gateway)")
+        }
         if setting.use != .datagrams, setting.proxyProtocol != .none {
             plan.proxyProtocol = setting.proxyProtocol
             labels.append("PROXY \(setting.proxyProtocol)")
@@ -259,6 +280,8 @@ struct ClusterTable {
             plan.traffic = setting.traffic
             // Whether datagrams arrive, nobody can be asked; Envoy Gateway leaves UDPRoutes unchecked, too.
             if setting.use == .datagrams { plan.traffic.healthCheck = HealthCheckPlan() }
+            // Probes go to endpoints directly, where an endpoint behind HBONE may not be reached.
+            if plan.tunnel != nil { plan.traffic.healthCheck = HealthCheckPlan() }
             for name in plan.dnsNames.indices { plan.dnsNames[name].dns = setting.traffic.dns }
             labels.append("policy \(setting.policyNames)")
         }

@@ -20,6 +20,11 @@ final class GatewayState {
     var clientCertificate: CertificatePlan?
     /// `spec.tls.backend.clientCertificateRef` that leads nowhere.
     var clientCertificateProblem: ListenerState.Problem?
+    /// Its workload certificate and whom it believes (annotations); nil: nothing is written, or ``identityProblem``.
+    var identity: WorkloadIdentity?
+    var identityProblem: String?
+    /// `sluice.dev/trust-domain`.
+    var trustDomain = WorkloadIdentity.defaultTrustDomain
     /// `spec.tls.frontend`: references to authorities that lead nowhere.
     var refusedAuthorities: [(node: WrittenNode, message: String)] = []
     /// What its requests carry on.

@@ -35,6 +35,8 @@ final class ListenerState {
     var certificates: [ResolvedCertificate] = []
     /// What it asks of clients' certificates.
     var clientValidation: ClientValidationPlan?
+    /// Of HBONE: of which trust domain clients must be (SPIFFE); else empty.
+    var trustDomain = ""
     /// The ClientTrafficPolicy that is in force on it.
     var clientTraffic: ClientTrafficSettings?
     /// The same for `explain`.
@@ -127,7 +129,7 @@ final class ListenerState {
             .programmed, false, isOfListenerSet ? .listenersNotValid : .invalid, specProblem?.message ?? message)
     }
 
-    /// Of HTTPS and of TLS that ends here, when something can be shown.
+    /// Of HTTPS, HBONE and of TLS that ends here, when something can be shown.
     var tls: ServerTLSPlan? {
         guard protocolKind?.terminatesTLS ?? false, !certificates.isEmpty else { return nil }
         var plan = ServerTLSPlan(certificates: certificates.map(\.plan))
@@ -139,6 +141,12 @@ final class ListenerState {
             if !written.hasALPN { plan.parameters.alpn = alpn }
         }
         plan.clientValidation = clientTraffic?.clientValidation ?? clientValidation
+        if protocolKind == .hbone {
+            plan.parameters.alpn = ["h2"]
+            // No policy makes it laxer: who calls is what authorization goes by.
+            plan.clientValidation?.mode = .require
+            plan.clientValidation?.trustDomain = trustDomain
+        }
         return plan
     }
 

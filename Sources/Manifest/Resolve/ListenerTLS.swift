@@ -6,10 +6,15 @@ struct ListenerTLS {
     let authorities: AuthorityTable
 
     mutating func resolve(_ gateway: GatewayState, findings: inout FindingLog) {
+        resolveIdentity(of: gateway, findings: &findings)
         for group in gateway.groups where group.detachment == nil {
             for listener in group.listeners { showCertificates(listener, of: group, findings: &findings) }
         }
         validateClients(of: gateway)
+        for group in gateway.groups where group.detachment == nil {
+            for listener in group.listeners { settleHBONE(listener, of: gateway) }
+        }
+        gateway.clientCertificate = gateway.identity?.certificate.plan
         guard let reference = gateway.gateway.clientCertificateRef else { return }
         switch certificates.resolve(reference, from: "Gateway", in: gateway.name.namespace, findings: &findings) {
         case .success(let certificate):
@@ -43,6 +48,8 @@ struct ListenerTLS {
             return
         }
         guard !listener.listener.certificateRefs.isEmpty else {
+            // HBONE may have its Gateway's own.
+            if listener.protocolKind == .hbone { return }
             listener.specProblem = (.invalid, "a listener that ends TLS needs tls.certificateRefs")
             return
         }
@@ -111,7 +118,7 @@ struct ListenerTLS {
             (everywhere?.refused ?? [])
             + byPort.sorted { $0.key < $1.key }.flatMap { $0.value?.refused ?? [] }
         for group in gateway.groups {
-            for listener in group.listeners where listener.protocolKind == .https {
+            for listener in group.listeners where listener.protocolKind == .https || listener.protocolKind == .hbone {
                 guard let validation = byPort[listener.listener.port] ?? everywhere else { continue }
                 listener.clientValidation = validation.plan
                 guard let problem = validation.problem else { continue }

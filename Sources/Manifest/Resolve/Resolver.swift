@@ -44,10 +44,14 @@ package enum Resolver {
         let tlsPolicies = BackendTLSPolicyTable(index, tls.authorities, findings: &findings)
         let backends = BackendTable(index, tlsPolicies, tls.authorities, &tls.certificates, findings: &findings)
         var clientCertificates: [ResourceName: CertificatePlan] = [:]
-        for gateway in gateways { clientCertificates[gateway.name] = gateway.clientCertificate }
+        var identities: [ResourceName: WorkloadIdentity] = [:]
+        for gateway in gateways {
+            clientCertificates[gateway.name] = gateway.clientCertificate
+            identities[gateway.name] = gateway.identity
+        }
         let clusters = ClusterTable(
             endpoints: EndpointTable(index, findings: &findings), policies: tlsPolicies, backends: backends,
-            clientCertificates: clientCertificates)
+            clientCertificates: clientCertificates, identities: identities)
         var routes = RouteResolution(
             gateways: gateways, listenerSets: listenerSets, foreignGateways: foreign, namespaces: namespaces,
             members: groups, rules: RuleResolver(index: index, grants: grants, clusters: clusters),

@@ -215,7 +215,7 @@ struct RouteResolution {
     ) -> RouteSetting {
         var common = BackendSetting(use: BackendSetting.Use(route.kind))
         if route.kind == .tls, listener.listener.isPassthrough { common.use = .passthrough }
-        if common.use.isSecurable, parent.gateway.clientCertificate != nil { common.gateway = parent.gateway.name }
+        common.belong(to: parent.gateway)
         if backendTraffic.isEmpty, security.isEmpty { return RouteSetting(common: common) }
         let policies = route.rules.map { rule in
             RulePolicies(

@@ -100,12 +100,18 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
         holdsPermit = true
         attempts += 1
         do throws(Errno) {
-            connector = try Connector(
-                to: next.address, unixPath: next.unixPath, timeout: worker.limits.connect,
-                security: try next.transport.security(resuming: nil),
-                preamble: cluster.transport.preamble(
-                    for: origin, localAddress: downstream?.localAddress, to: next.address), owner: self,
-                resources: worker.resources)
+            let security = try next.transport.security(resuming: nil)
+            let preamble = cluster.transport.preamble(
+                for: origin, localAddress: downstream?.localAddress, to: next.address)
+            if let tunnel = next.transport.tunnel {
+                connector = try worker.tunnels.connect(
+                    to: next.address, through: tunnel, timeout: worker.limits.connect, security: security,
+                    preamble: preamble, client: origin.peer.ip, owner: self)
+            } else {
+                connector = try Connector(
+                    to: next.address, unixPath: next.unixPath, timeout: worker.limits.connect, security: security,
+                    preamble: preamble, owner: self, resources: worker.resources)
+            }
             worker.liveState.requestBegan(next.slot)
         } catch {
             connectFailed(next)

@@ -17,6 +17,7 @@ extension Snapshot {
             }
         var settings = ClientTLSSettings(trust: trust, hostname: text(config.hostname).string)
         settings.subjectAltNames = matchers(config.subjectAltNames, patterns)
+        settings.trustDomain = text(config.trustDomain).string
         if !config.clientCertificate.isEmpty {
             settings.certificate = keyPair(self[config.clientCertificate, 0].pointee)
         }
@@ -56,6 +57,7 @@ extension Snapshot {
         validation.spkiHashes = texts(config.spkiHashes)
         validation.certificateHashes = texts(config.certificateHashes)
         validation.subjectAltNames = matchers(config.subjectAltNames, patterns)
+        validation.trustDomain = text(config.trustDomain).string
         return validation
     }
 

@@ -13,6 +13,8 @@ final class TLSContexts {
     struct Listener {
         var identity: UInt64
         var listenerProtocol: ListenerProtocol
+        /// Calls of a group's services come by it.
+        var isOfGroup: Bool
     }
 
     /// A context for each listener, even where two of them have the same certificates: sessions resume only under the
@@ -87,7 +89,8 @@ final class TLSContexts {
             let context = try TLSContext(server: settings)
             servers[key] = context
             listeners[ObjectIdentifier(context)] = Listener(
-                identity: listener.pointee.identity, listenerProtocol: listener.pointee.listenerProtocol)
+                identity: listener.pointee.identity, listenerProtocol: listener.pointee.listenerProtocol,
+                isOfGroup: listener.pointee.isOfGroup)
             return context
         } catch {
             // The controller has tried the same settings; this is a difference between two processes, or a want of memory.
@@ -143,8 +146,10 @@ final class TLSContexts {
         let clusterTable = snapshot.header.pointee.clusters
         for i in 0..<Int(clusterTable.count) {
             let cluster = snapshot[clusterTable, i]
-            guard !cluster.pointee.tls.isEmpty else { continue }
-            clientsNamed.insert(snapshot[cluster.pointee.tls, 0].pointee.identity)
+            if !cluster.pointee.tls.isEmpty { clientsNamed.insert(snapshot[cluster.pointee.tls, 0].pointee.identity) }
+            guard !cluster.pointee.tunnel.isEmpty else { continue }
+            let tunnel = snapshot[cluster.pointee.tunnel, 0]
+            clientsNamed.insert(snapshot[tunnel.pointee.tls, 0].pointee.identity)
         }
         for identity in clients.keys where !clientsNamed.contains(identity) { clients[identity] = nil }
     }

@@ -30,6 +30,11 @@ extension Worker {
         statistics.increment(.tlsHandshakes)
         if channel.session.isResumed { statistics.increment(.tlsHandshakesResumed) }
         if listener.listenerProtocol == .tlsTerminate { return relay(handshake) }
+        if listener.listenerProtocol == .hbone, !channel.session.applicationProtocol.equals("h2") {
+            // There is no HBONE by HTTP/1.1; who offers no ALPN at all speaks something else.
+            handshake.cancel()
+            return registry.forget(handshake)
+        }
         var counted = handshake.origin
         let managed = configuration.flatMap { managedListener(listener.identity, $0) }
         if let managed, !counts(managed.listener, &counted) {
@@ -42,6 +47,8 @@ extension Worker {
         origin.terms = nil
         origin.countedIn = counted.countedIn
         if let managed, let configuration { settle(&origin, fd, under: managed.number, configuration) }
+        if listener.isOfGroup { origin.caller = Self.caller(of: channel) }
+        if listener.listenerProtocol == .hbone { origin.terms = hboneTerms(origin.terms) }
         if channel.session.applicationProtocol.equals(ByteView("h2")) {
             let connection = HTTP2ServerConnection(
                 taking: fd, tls: channel, received: ByteBuffer(), origin: origin, acceptor: self, resources: resources)

@@ -229,10 +229,16 @@ final class Endpoint: ConnectionOwner {
     private func makeConnector(
         _ wanted: BackendProtocol, _ preamble: consuming ByteBuffer
     ) throws(Errno) -> Connector {
-        try Connector(
-            to: address, unixPath: unixPath, timeout: transport.connectTimeout ?? worker.limits.connect,
-            security: try transport.security(resuming: resumption, only: transport.usesClientProtocol ? wanted : nil),
-            preamble: preamble, options: transport.terms.socket, owner: self, resources: worker.resources)
+        let timeout = transport.connectTimeout ?? worker.limits.connect
+        let security = try transport.security(
+            resuming: resumption, only: transport.usesClientProtocol ? wanted : nil)
+        if let tunnel = transport.tunnel {
+            return try worker.tunnels.connect(
+                to: address, through: tunnel, timeout: timeout, security: security, preamble: preamble, owner: self)
+        }
+        return try Connector(
+            to: address, unixPath: unixPath, timeout: timeout, security: security, preamble: preamble,
+            options: transport.terms.socket, owner: self, resources: worker.resources)
     }
 
     /// Whether a new connection is expected to carry several streams.

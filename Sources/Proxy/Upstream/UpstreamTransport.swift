@@ -22,6 +22,8 @@ struct UpstreamTransport {
     var terms = UpstreamTerms()
     /// HTTP/2 for requests that came by it, HTTP/1.1 for all others (BackendTrafficPolicy `useClientProtocol`).
     var usesClientProtocol = false
+    /// Connections are carried by HBONE; what is said above of TLS is inside of it.
+    var tunnel: TunnelTransport?
 
     init(_ config: ClusterConfig, in snapshot: Snapshot, _ contexts: TLSContexts) {
         backendProtocol = config.backendProtocol
@@ -35,6 +37,9 @@ struct UpstreamTransport {
                 traffic.pointee.connection,
                 maxRequests: traffic.pointee.circuitBreaker.maxRequestsPerConnection)
             usesClientProtocol = traffic.pointee.connection.usesClientProtocol
+        }
+        if !config.tunnel.isEmpty {
+            tunnel = TunnelTransport(snapshot[config.tunnel, 0].pointee, in: snapshot, contexts)
         }
         if isSecure {
             let tls = snapshot[config.tls, 0].pointee
@@ -87,7 +92,7 @@ struct UpstreamTransport {
         backendProtocol == other.backendProtocol && proxyProtocol == other.proxyProtocol && isSecure == other.isSecure
             && context === other.context && serverName == other.serverName
             && verifiesServerName == other.verifiesServerName && terms == other.terms
-            && usesClientProtocol == other.usesClientProtocol
+            && usesClientProtocol == other.usesClientProtocol && tunnel == other.tunnel
     }
 }
 

@@ -37,6 +37,9 @@ public final class Worker: ConnectionOwner {
     private(set) lazy var relays = Relays(worker: self)
     private(set) lazy var datagrams = Datagrams(worker: self)
     private(set) lazy var tlsContexts = TLSContexts(worker: self, ticketKeys: ticketKeys)
+    /// Of connections of HBONE that no policy speaks of.
+    var spareHBONETerms: ConnectionTerms?
+    private(set) lazy var tunnels = TunnelPool(worker: self)
     private(set) lazy var dynamicHosts = DynamicHosts(worker: self, servers: dnsServers)
     private let dnsServers: String?
     private let ticketKeys: TicketKeyRing
@@ -204,6 +207,7 @@ public final class Worker: ConnectionOwner {
         drained = done
         registry.drain(socket: nil)
         clusters.closeIdle()
+        tunnels.retire()
         datagrams.drain()
         connectionEnded()
     }

@@ -1,0 +1,129 @@
+import Connection
+import Core
+import Glibc
+import HTTP
+import IO
+import TLS
+import Telemetry
+
+/// One address that speaks HBONE, under one set of TLS settings, with this worker's connections to it.
+///
+/// Owned by the ``TunnelPool``. Limits: those of ``TunnelLimits``.
+final class TunnelPeer: ConnectionOwner {
+    private let gate: SocketAddress
+    private let context: TLSContext
+    private let worker: Worker
+    private var connections: [HTTP2ClientConnection] = []
+    private var connector: Connector?
+    private var waiting: [OutboundTunnel] = []
+    private var resumption: TLSResumption?
+    private var nextWarning = Instant(nanoseconds: 0)
+
+    init(gate: SocketAddress, context: TLSContext, worker: Worker) {
+        self.gate = gate
+        self.context = context
+        self.worker = worker
+    }
+
+    var isUnused: Bool { connections.isEmpty && connector == nil && waiting.isEmpty }
+    var hasRoom: Bool { waiting.count < TunnelLimits.waitersPerPeer }
+
+    /// Gives the tunnel a stream now, or when there is one.
+    func open(_ tunnel: OutboundTunnel) {
+        if waiting.isEmpty, let connection = connections.last(where: { $0.freeLanes > 0 }) {
+            return tunnel.begin(on: connection.openStream(owner: tunnel))
+        }
+        waiting.append(tunnel)
+        connectIfNeeded()
+    }
+
+    private func connectIfNeeded() {
+        guard connector == nil, !waiting.isEmpty, connections.count < TunnelLimits.connectionsPerPeer else { return }
+        do throws(Errno) {
+            let security = Connector.Security(context: context, serverName: "", resuming: resumption)
+            if resumption?.isSingleUse == true { resumption = nil }
+            connector = try Connector(
+                to: gate, timeout: worker.limits.connect, security: security, owner: self, resources: worker.resources)
+        } catch {
+            // Its callers must not be told within their own call.
+            worker.loop.setDeadline(self, worker.loop.now)
+        }
+    }
+
+    override func deadlinePassed(now: Instant) {
+        guard connector == nil, connections.isEmpty else { return }
+        failAll(.refused(Errno.noConnection))
+    }
+
+    /// Tunnels whose caller has given up meanwhile are passed over.
+    private func serveWaiting() {
+        waiting.removeAll { $0.isOver }
+        while !waiting.isEmpty, let connection = connections.last(where: { $0.freeLanes > 0 }) {
+            let tunnel = waiting.removeFirst()
+            guard !tunnel.isOver else { continue }
+            tunnel.begin(on: connection.openStream(owner: tunnel))
+        }
+        connectIfNeeded()
+    }
+
+    private func failAll(_ failure: ConnectFailure) {
+        let failed = waiting
+        waiting = []
+        for tunnel in failed { tunnel.fail(failure) }
+        worker.tunnels.mayForget()
+    }
+
+    // MARK: connections
+
+    override func established(_ connector: Connector) {
+        self.connector = nil
+        guard connector.channel?.session.applicationProtocol.equals("h2") == true else {
+            connector.cancel()
+            return failAll(.tls("the peer does not speak HTTP/2"))
+        }
+        var terms = UpstreamTerms()
+        terms.idle = TunnelLimits.keptIdle
+        terms.initialStreamWindowSize = TunnelLimits.streamWindow
+        terms.initialConnectionWindowSize = TunnelLimits.connectionWindow
+        terms.maxConcurrentStreams = TunnelLimits.streams
+        let connection = HTTP2ClientConnection(
+            connector, scheme: .https, pool: self, terms: terms, resources: worker.resources)
+        connections.append(connection)
+        if worker.isDraining { connection.retire() }
+        serveWaiting()
+    }
+
+    override func failed(_ connector: Connector, _ failure: ConnectFailure) {
+        self.connector = nil
+        resumption = nil
+        if worker.loop.now >= nextWarning {
+            nextWarning = worker.loop.now + Endpoint.warningPause
+            let reason =
+                switch failure {
+                case .refused(let error): error.description
+                case .timedOut: "timed out"
+                case .tls(let text): text
+                }
+            worker.log.warning(
+                "a tunnel cannot be opened", ["peer": .init(gate.description), "error": .init(reason)])
+        }
+        // Others may go on by the connections that are there.
+        if connections.isEmpty { failAll(failure) } else { serveWaiting() }
+    }
+
+    override func lanesFreed(_ connection: HTTP2ClientConnection) { if !waiting.isEmpty { serveWaiting() } }
+
+    override func closed(_ connection: HTTP2ClientConnection) {
+        if let newer = connection.tls?.session.takeResumption() { resumption = newer }
+        connections.removeAll { $0 === connection }
+        if !waiting.isEmpty { connectIfNeeded() }
+        if isUnused { worker.tunnels.mayForget() }
+    }
+
+    func retire() { for connection in connections { connection.retire() } }
+}
+
+extension Errno {
+    /// There are no descriptors, or no memory, for a connection.
+    fileprivate static var noConnection: Errno { Errno(EMFILE) }
+}

@@ -1,0 +1,49 @@
+import Config
+import Core
+import TLS
+
+/// How the tunnels of one cluster are made, as of one snapshot.
+struct TunnelTransport: Equatable {
+    /// Nil: the settings cannot be used, and there is no connection at all.
+    let context: TLSContext?
+    /// At the endpoint's address; 0: the endpoint's own.
+    let port: UInt16
+    /// What CONNECT names; empty: the endpoint.
+    let authority: [UInt8]
+    /// Empty: none is sent.
+    let baggage: [UInt8]
+
+    init(_ config: TunnelConfig, in snapshot: Snapshot, _ contexts: TLSContexts) {
+        context = contexts.client(snapshot[config.tls, 0].pointee, in: snapshot)
+        port = config.port
+        authority = snapshot.text(config.authority).array
+        baggage = snapshot.text(config.baggage).array
+    }
+
+    /// Where a tunnel to this endpoint is asked for.
+    func gate(of endpoint: SocketAddress) -> SocketAddress {
+        port == 0 ? endpoint : SocketAddress(ip: endpoint.ip, port: port)
+    }
+
+    static func == (a: TunnelTransport, b: TunnelTransport) -> Bool {
+        a.context === b.context && a.port == b.port && a.authority == b.authority && a.baggage == b.baggage
+    }
+}
+
+/// How much HBONE may hold, on either side.
+enum TunnelLimits {
+    /// CONNECT streams that one connection carries at once; a thousand calls of one peer need no second handshake.
+    static let streams: UInt32 = 1000
+    /// Octets that may wait on one stream, and on all of a connection together. A stream's reader hands them on at once, so
+    /// these are what a path of 10 ms needs at 200 Mbit/s and at 1.6 Gbit/s.
+    static let streamWindow: UInt32 = 256 * 1024
+    static let connectionWindow: UInt32 = 2 * 1024 * 1024
+    /// Connections to one peer, at most.
+    static let connectionsPerPeer = 8
+    /// Calls that wait for a connection to one peer; more are refused at once.
+    static let waitersPerPeer = 4096
+    /// A tunnel in which nothing moves is closed after this. What is inside has its own, shorter patience as a rule.
+    static let idle = TimeAmount.seconds(3600)
+    /// A connection that carries no stream is kept for so long.
+    static let keptIdle = TimeAmount.seconds(300)
+}
