@@ -30,7 +30,8 @@ import Testing
         "spiffe://user@cluster.local/ns/a/sa/b", "spiffe://cluster.local/", "spiffe://cluster.local/ns/a/sa/b/",
         "spiffe://cluster.local//ns/a/sa/b", "spiffe://cluster.local/ns/../sa/b", "spiffe://cluster.local/ns/./sa/b",
         "spiffe://cluster.local/ns/a/sa/b?x=1", "spiffe://cluster.local/ns/a/sa/b#c",
-        "spiffe://cluster.local/ns/a%2Fb/sa/c", "spiffe://cluster.local/ns/a b/sa/c", "spiffe://cl\u{00FC}ster/ns/a/sa/b",
+        "spiffe://cluster.local/ns/a%2Fb/sa/c", "spiffe://cluster.local/ns/a b/sa/c",
+        "spiffe://cl\u{00FC}ster/ns/a/sa/b",
         "spiffe://cluster.local/ns/a\u{0}/sa/b", " spiffe://cluster.local/ns/a/sa/b",
     ]) func refused(text: String) { #expect(SPIFFEID(text) == nil) }
 

@@ -31,7 +31,7 @@ extension RouteResolution {
         let written = member.ports[port].written
         let isOfRequests = use == .http || use == .grpc
         var common = BackendSetting(use: use)
-        if use.isSecurable, member.gateway.clientCertificate != nil { common.gateway = member.gateway.name }
+        common.belong(to: member.gateway)
         var traffic = RuleTraffic()
         let policies = self.policies(nil, rule: "", to: member, port: port)
         if !policies.isEmpty {

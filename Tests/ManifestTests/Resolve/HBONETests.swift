@@ -1,0 +1,166 @@
+import Config
+import Support
+import Testing
+
+@testable import Manifest
+
+/// Listeners of protocol HBONE, a Gateway's own certificate, and Services whose endpoints are reached through HBONE.
+@Suite("HBONE") struct HBONETests {
+    private typealias Files = [String: String]
+
+    private static func gateway(
+        _ annotations: [String: String], listener: String = "{name: mesh, port: 15008, protocol: HBONE}",
+        service: [String: String] = [:]
+    ) -> String {
+        func list(_ annotations: [String: String]) -> String {
+            annotations.sorted { $0.key < $1.key }.map { "\($0.key): '\($0.value)'" }.joined(separator: ", ")
+        }
+        return """
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: Gateway
+            metadata: {name: waypoint, namespace: shop, annotations: {\(list(annotations))}}
+            spec:
+              gatewayClassName: istio-waypoint
+              listeners: [\(listener)]
+            ---
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: HTTPRoute
+            metadata: {name: cart, namespace: shop}
+            spec:
+              parentRefs: [{name: waypoint}]
+              rules: [{backendRefs: [{name: cart, port: 80}]}]
+            ---
+            apiVersion: v1
+            kind: Service
+            metadata: {name: cart, namespace: shop, annotations: {\(list(service))}}
+            spec: {ports: [{port: 80}]}
+            ---
+            apiVersion: discovery.k8s.io/v1
+            kind: EndpointSlice
+            metadata: {name: cart-1, namespace: shop, labels: {kubernetes.io/service-name: cart}}
+            addressType: IPv4
+            ports: [{port: 8080}]
+            endpoints: [{addresses: [10.0.0.7]}]
+            """
+    }
+
+    private static let own = [
+        "sluice.dev/cert-file": "c/tls.crt", "sluice.dev/key-file": "c/tls.key", "sluice.dev/ca-file": "c/ca.crt",
+    ]
+
+    private static func files(_ names: [String] = ["URI:spiffe://cluster.local/ns/shop/sa/waypoint"]) throws -> Files {
+        let pair = try TestCertificates.issue(names: names)
+        return [
+            "m/c/tls.crt": pair.chain, "m/c/tls.key": pair.key,
+            "m/c/ca.crt": try TestCertificates.authority().certificate,
+        ]
+    }
+
+    private static func resolve(_ text: String, _ files: Files, after: Resolution? = nil) -> Resolution {
+        let set = ManifestReader.read(files: [("m/t.yaml", Array(text.utf8))])
+        #expect(set.findings == [])
+        return Resolver.resolve(
+            set, previous: after?.memory ?? ResolveMemory(), now: "2026-11-21T12:00:00Z",
+            readFile: { path in files[path].map { Array($0.utf8) } })
+    }
+
+    private static func listener(_ resolution: Resolution) -> ListenerPlan? {
+        resolution.plan.sockets.flatMap(\.listeners).first
+    }
+
+    // MARK: listeners
+
+    @Test func showTheGatewaysOwnCertificateAndAskForOnesOfItsTrustDomain() throws {
+        let files = try Self.files()
+        let resolution = Self.resolve(Self.gateway(Self.own), files)
+        let listener = try #require(Self.listener(resolution))
+        #expect(listener.listenerProtocol == .hbone)
+        #expect(listener.tls?.certificates.map(\.chain) == [files["m/c/tls.crt"] ?? ""])
+        #expect(listener.tls?.parameters.alpn == ["h2"])
+        #expect(listener.tls?.clientValidation?.mode == .require)
+        #expect(listener.tls?.clientValidation?.trustDomain == "cluster.local")
+        #expect(listener.tls?.clientValidation?.authorities.contains("BEGIN CERTIFICATE") == true)
+        #expect(resolution.followedFiles.map(\.path) == ["m/c/ca.crt", "m/c/tls.crt", "m/c/tls.key"])
+    }
+
+    @Test func haveTheTrustDomainThatIsWritten() throws {
+        let annotations = Self.own.merging(["sluice.dev/trust-domain": "mesh.example"]) { a, _ in a }
+        let files = try Self.files(["URI:spiffe://mesh.example/ns/shop/sa/waypoint"])
+        let listener = Self.listener(Self.resolve(Self.gateway(annotations), files))
+        #expect(listener?.tls?.clientValidation?.trustDomain == "mesh.example")
+    }
+
+    @Test(
+        arguments: [
+            ([:], "needs a certificate"),
+            (["sluice.dev/cert-file": "c/tls.crt"], "needs all three"),
+            (own.merging(["sluice.dev/trust-domain": "Mesh"]) { a, _ in a }, "'Mesh' is no trust domain"),
+            (
+                own.merging(["sluice.dev/trust-domain": "mesh.example"]) { a, _ in a },
+                "not of trust domain 'mesh.example'"
+            ),
+            (own.merging(["sluice.dev/key-file": "c/none"]) { _, b in b }, "cannot be read"),
+            (own.merging(["sluice.dev/ca-file": "c/tls.key"]) { _, b in b }, "there is no PEM certificate"),
+        ] as [([String: String], String)])
+    func withoutACertificateAreNotServed(annotations: [String: String], problem: String) throws {
+        let resolution = Self.resolve(Self.gateway(annotations), try Self.files())
+        #expect(Self.listener(resolution) == nil)
+        let texts = resolution.findings.map(\.description)
+        #expect(texts.contains { $0.contains(problem) && $0.hasPrefix("m/t.yaml:") }, "\(texts)")
+    }
+
+    @Test func keepThePairBeforeOneThatDoesNotFit() throws {
+        let files = try Self.files()
+        let first = Self.resolve(Self.gateway(Self.own), files)
+        var halfway = files
+        halfway["m/c/tls.key"] = try TestCertificates.issue(names: ["URI:spiffe://cluster.local/ns/shop/sa/other"]).key
+        let second = Self.resolve(Self.gateway(Self.own), halfway, after: first)
+        #expect(Self.listener(second)?.tls?.certificates.map(\.chain) == [files["m/c/tls.crt"] ?? ""])
+        #expect(second.findings.contains { $0.description.contains("the pair before it is still used") })
+    }
+
+    // MARK: Services
+
+    @Test(arguments: [
+        ["sluice.dev/hbone": "true"], ["ambient.istio.io/redirection": "enabled"],
+    ]) func areReachedThroughTunnels(annotations: [String: String]) throws {
+        let resolution = Self.resolve(Self.gateway(Self.own, service: annotations), try Self.files())
+        let tunnels = resolution.plan.clusters.compactMap(\.tunnel)
+        let tunnel = try #require(tunnels.first)
+        #expect(tunnel.port == 15008 && tunnel.authority.isEmpty)
+        #expect(tunnel.tls.trustDomain == "cluster.local")
+        #expect(tunnel.tls.clientCertificate != nil)
+        #expect(tunnel.tls.subjectAltNames.map(\.value) == ["spiffe://cluster.local/ns/shop/sa/"])
+        #expect(tunnel.tls.subjectAltNames.map(\.matchType) == [.prefix])
+        #expect(tunnel.baggage == "k8s.namespace.name=shop,service.name=waypoint")
+    }
+
+    @Test func mayNameTheAccountAndThePort() throws {
+        let annotations = [
+            "sluice.dev/hbone": "true", "sluice.dev/hbone-port": "15443", "sluice.dev/service-account": "cart",
+        ]
+        let resolution = Self.resolve(Self.gateway(Self.own, service: annotations), try Self.files())
+        let tunnel = try #require(resolution.plan.clusters.compactMap(\.tunnel).first)
+        #expect(tunnel.port == 15443)
+        #expect(tunnel.tls.subjectAltNames.map(\.value) == ["spiffe://cluster.local/ns/shop/sa/cart"])
+        #expect(tunnel.tls.subjectAltNames.map(\.matchType) == [.exact])
+    }
+
+    @Test(arguments: [
+        ["sluice.dev/hbone": "false", "ambient.istio.io/redirection": "enabled"],
+        ["ambient.istio.io/redirection": "disabled"], [:],
+    ]) func areReachedDirectlyOtherwise(annotations: [String: String]) throws {
+        let resolution = Self.resolve(Self.gateway(Self.own, service: annotations), try Self.files())
+        #expect(!resolution.plan.clusters.isEmpty)
+        #expect(resolution.plan.clusters.allSatisfy { $0.tunnel == nil })
+    }
+
+    /// Never in clear text, when it cannot be done as written.
+    @Test func areNotReachedAtAllByAGatewayWithoutCertificate() throws {
+        let text = Self.gateway(
+            [:], listener: "{name: http, port: 80, protocol: HTTP}", service: ["sluice.dev/hbone": "true"])
+        let resolution = Self.resolve(text, [:])
+        #expect(resolution.plan.clusters.isEmpty)
+        #expect(resolution.findings.contains { $0.description.contains("is reached by HBONE") })
+    }
+}
