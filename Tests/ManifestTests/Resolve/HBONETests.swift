@@ -49,7 +49,7 @@ import Testing
     ]
 
     private static func files(_ names: [String] = ["URI:spiffe://cluster.local/ns/shop/sa/waypoint"]) throws -> Files {
-        let pair = try TestCertificates.issue(names: names)
+        let pair = try TestCertificates.issue(names: names, subject: "/CN=workload")
         return [
             "m/c/tls.crt": pair.chain, "m/c/tls.key": pair.key,
             "m/c/ca.crt": try TestCertificates.authority().certificate,
@@ -113,7 +113,9 @@ import Testing
         let files = try Self.files()
         let first = Self.resolve(Self.gateway(Self.own), files)
         var halfway = files
-        halfway["m/c/tls.key"] = try TestCertificates.issue(names: ["URI:spiffe://cluster.local/ns/shop/sa/other"]).key
+        halfway["m/c/tls.key"] = try TestCertificates.issue(
+            names: ["URI:spiffe://cluster.local/ns/shop/sa/other"], subject: "/CN=other"
+        ).key
         let second = Self.resolve(Self.gateway(Self.own), halfway, after: first)
         #expect(Self.listener(second)?.tls?.certificates.map(\.chain) == [files["m/c/tls.crt"] ?? ""])
         #expect(second.findings.contains { $0.description.contains("the pair before it is still used") })
