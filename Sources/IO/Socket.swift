@@ -163,8 +163,9 @@ public enum Socket {
     }
 
     /// Begins a connection; it is made, or failed, when epoll says that the socket can be written.
+    /// - Parameter source: the address of this machine that it comes from; nil: the kernel's choice.
     public static func connect(
-        _ address: SocketAddress, _ options: SocketOptions = SocketOptions()
+        _ address: SocketAddress, _ options: SocketOptions = SocketOptions(), from source: IPAddress? = nil
     ) throws(Errno) -> OwnedFD {
         let family = address.ip.isV4 ? AF_INET : AF_INET6
         let raw = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
@@ -172,6 +173,9 @@ public enum Socket {
         let fd = OwnedFD(adopting: raw)
         set(raw, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
         if !options.isEmpty { options.apply(to: raw) }
+        if let source, withSockaddr(SocketAddress(ip: source, port: 0), { bind(raw, $0, $1) }) != 0 {
+            throw Errno(errno)
+        }
         if withSockaddr(address, { Glibc.connect(raw, $0, $1) }) != 0, errno != EINPROGRESS { throw Errno(errno) }
         return fd
     }

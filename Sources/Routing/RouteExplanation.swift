@@ -88,6 +88,36 @@ extension RouteTable {
             omittedBefore: before.count - nearBefore.count, omittedAfter: after.count - nearAfter.count)
     }
 
+    /// The same for a request to a member of a group: the decision that
+    /// ``decide(memberPathIndex:listener:head:bytes:path:)`` takes.
+    public func explain(
+        memberPathIndex: UInt32, listener: UInt32, head: borrowing RequestHead, bytes: ByteView, path: ByteView,
+        limit: Int = .max
+    ) -> RouteExplanation {
+        let paths = snapshot[header.pointee.memberPathIndexes, Int(memberPathIndex)]
+        var tracer = RecordingTracer()
+        tracer.entered(pathIndex: memberPathIndex)
+        let decision = search(paths, listener: listener, head: head, bytes: bytes, path: path, tracer: &tracer)
+        var sides: (before: [RouteExplanation.Candidate], after: [RouteExplanation.Candidate]) = ([], [])
+        var winner: [RouteExplanation.Candidate] = []
+        for match in matches(of: paths.pointee) {
+            let candidate = RouteExplanation.Candidate(
+                listener: listener, hostname: "", match: match,
+                verdict: tracer.verdict(on: match, under: memberPathIndex, decision))
+            if candidate.verdict == .won {
+                winner = [candidate]
+            } else if winner.isEmpty {
+                sides.before.append(candidate)
+            } else {
+                sides.after.append(candidate)
+            }
+        }
+        let (before, after) = (nearest(limit, of: sides.before, path), nearest(limit, of: sides.after, path))
+        return RouteExplanation(
+            decision: decision, candidates: before + winner + after, omittedBefore: sides.before.count - before.count,
+            omittedAfter: sides.after.count - after.count)
+    }
+
     /// The candidates that met the most before they lost, in the order in which they stand. Of those that lost by their
     /// path: the ones that share the most octets with it from its beginning.
     private func nearest(
@@ -147,8 +177,11 @@ extension RouteTable {
 
     /// All matches under one hostname, in order of precedence.
     private func matches(listener: UInt32, pathIndex: UInt32) -> [UnsafePointer<MatchConfig>] {
-        let paths = snapshot[snapshot[header.pointee.listeners, Int(listener)].pointee.pathIndexes, Int(pathIndex)]
-            .pointee
+        matches(
+            of: snapshot[snapshot[header.pointee.listeners, Int(listener)].pointee.pathIndexes, Int(pathIndex)].pointee)
+    }
+
+    private func matches(of paths: PathIndex) -> [UnsafePointer<MatchConfig>] {
         var found: [UnsafePointer<MatchConfig>] = []
         func add(_ candidates: Table<MatchConfig>) {
             for i in 0..<Int(candidates.count) { found.append(snapshot[candidates, i]) }

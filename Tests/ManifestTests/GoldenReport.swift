@@ -13,6 +13,10 @@ struct GoldenReport {
         for shown in resolution.shown { tell(shown) }
         for socket in resolution.plan.sockets { tell(socket, resolution.plan) }
         for route in resolution.plan.routes { tell(route, resolution.plan) }
+        for group in resolution.plan.groups { tell(group, resolution.plan) }
+        for workload in resolution.plan.workloads {
+            plan.append("at \(workload.address): \(workload.namespace)/\(workload.name) of \(workload.service)")
+        }
         for (number, cluster) in resolution.plan.clusters.enumerated() { tell(cluster, number) }
         findings = resolution.findings.map { "\($0.kind) \($0)" }
     }
@@ -108,6 +112,7 @@ struct GoldenReport {
     /// What is more than a Gateway's own HTTP listener.
     private static func text(_ listener: ListenerPlan) -> String {
         var text = listener.listenerProtocol == .http ? "" : ", \(listener.listenerProtocol)"
+        if let group = listener.group { text += ", of group \(group)" }
         if !listener.listenerSet.isEmpty { text += ", of \(listener.listenerSet)" }
         guard let tls = listener.tls else { return text }
         for certificate in tls.certificates {
@@ -120,6 +125,27 @@ struct GoldenReport {
             text += ", clients \(validation.mode) by \(count) authorities"
         }
         return text
+    }
+
+    private mutating func tell(_ group: GroupPlan, _ whole: GatewayPlan) {
+        func names(_ routes: [Int]) -> [String] {
+            routes.map { "\(whole.routes[$0].kind) \(whole.routes[$0].namespace)/\(whole.routes[$0].name) #\($0)" }
+        }
+        plan.append(
+            "group \(group.namespace)/\(group.name) domain \(group.clusterDomain) egress \(group.egress)"
+                + names(group.egressRoute.map { [$0] } ?? []).map { " by \($0)" }.joined())
+        for member in group.members {
+            plan.append("  member \(member.namespace)/\(member.name) \(member.addresses)")
+            for port in member.ports {
+                plan.append(
+                    "    port \(port.number) '\(port.name)' \(port.memberProtocol) \(names(port.routes)) "
+                        + "\(names(port.streamRoutes)) at \(port.endpoints)")
+                for consumer in port.consumers {
+                    plan.append(
+                        "      of \(consumer.namespace) \(names(consumer.routes)) \(names(consumer.streamRoutes))")
+                }
+            }
+        }
     }
 
     private mutating func tell(_ route: RoutePlan, _ whole: GatewayPlan) {

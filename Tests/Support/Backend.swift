@@ -54,15 +54,16 @@ public final class Backend: @unchecked Sendable {
     private let state = Mutex(State())
 
     /// - Parameters:
+    ///   - host: 127.0.0.`host` is listened on.
     ///   - port: 0: any.
     ///   - path: of a Unix socket, in place of a port.
     ///   - answer: called on the connection's thread, several at once; nil: 200 with the name as body.
     public convenience init(
-        _ name: String = "backend", port: UInt16 = 0, path: String = "",
+        _ name: String = "backend", host: UInt8 = 1, port: UInt16 = 0, path: String = "",
         answer: (@Sendable (Request) -> Reply)? = nil
     ) throws {
         let answer = answer ?? { _ in .response(body: name) }
-        try self.init(name, port: port, path: path) { backend, connection, number in
+        try self.init(name, host: host, port: port, path: path) { backend, connection, number in
             while let request = try backend.readRequest(connection, number) {
                 guard try backend.reply(answer(request), to: request, on: connection) else { break }
             }
@@ -71,13 +72,13 @@ public final class Backend: @unchecked Sendable {
 
     /// A backend that does what it likes with its connections; they are closed when `serve` returns or throws.
     public init(
-        _ name: String = "backend", port: UInt16 = 0, path: String = "",
+        _ name: String = "backend", host: UInt8 = 1, port: UInt16 = 0, path: String = "",
         serve: @escaping @Sendable (Backend, Client, Int) throws -> Void
     ) throws {
         self.name = name
         listener = SharedFD(
             try path.isEmpty
-                ? Socket.listen(SocketAddress(ip: IPAddress(v4: 127, 0, 0, 1), port: port)) : Socket.listen(path: path))
+                ? Socket.listen(SocketAddress(ip: IPAddress(v4: 127, 0, 0, host), port: port)) : Socket.listen(path: path))
         self.port = path.isEmpty ? Socket.localAddress(listener.raw)?.port ?? port : 0
         let listener = listener
         Threads.start { [weak self] in

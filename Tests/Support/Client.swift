@@ -62,6 +62,15 @@ public final class Client: @unchecked Sendable {
         if let error = Socket.pendingError(fd.raw) { throw error }
     }
 
+    /// Connects to 127.0.0.1 from 127.0.0.`host`.
+    public init(port: UInt16, from host: UInt8, patience: TimeAmount = .seconds(10)) throws {
+        fd = try Socket.connect(
+            SocketAddress(ip: IPAddress(v4: 127, 0, 0, 1), port: port), from: IPAddress(v4: 127, 0, 0, host))
+        self.patience = patience
+        try wait(POLLOUT, "connecting")
+        if let error = Socket.pendingError(fd.raw) { throw error }
+    }
+
     /// Connects to a socket at a path.
     public init(path: String, patience: TimeAmount = .seconds(10)) throws {
         fd = try Socket.connect(path: path)

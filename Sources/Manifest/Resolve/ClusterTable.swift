@@ -234,6 +234,14 @@ struct ClusterTable {
 
     // MARK: clusters
 
+    /// The cluster of whatever hosts requests name, with what policies say of it.
+    mutating func egress(_ name: String, _ resolver: DynamicResolverPlan, _ setting: BackendSetting) -> Int {
+        var plan = ClusterPlan(name: name, endpoints: [])
+        plan.dynamicResolver = resolver
+        _ = add(Backend(plan: plan, hasEndpoints: true), setting)
+        return clusters.count - 1
+    }
+
     /// Adds a cluster for one way of using a backend. The way that HTTPRoutes use it keeps the plain name, under which
     /// live state is kept; every other way is another identity.
     private mutating func add(_ backend: Backend, _ setting: BackendSetting) -> Outcome {

@@ -15,6 +15,8 @@ final class GatewayState {
     let isByName: Bool
     /// The group that it is the gateway of; nil: it is an ordinary one.
     var groupNumber: Int?
+    /// The plan of the route that lets requests out which no other route is for; nil: none is let out.
+    var egressRoute: Int?
     /// What it shows to backends that ask for a certificate (`spec.tls.backend.clientCertificateRef`); nil: nothing, either
     /// because nothing is written or because of ``clientCertificateProblem``.
     var clientCertificate: CertificatePlan?

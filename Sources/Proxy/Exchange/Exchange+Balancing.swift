@@ -64,6 +64,10 @@ extension Exchange {
         guard let cluster else { return .none }
         var wish = cluster.looksAtRequests ? wish(of: cluster) : EndpointWish()
         if let persistent = persistentEndpoint() { wish.endpoint = persistent }
+        if let address = call?.endpoint {
+            wish.endpoint = cluster.endpoint(address)
+            wish.isOnly = true
+        }
         wish.version = clientVersion
         wish.canBeRepeated = canBeRepeated
         let choice = cluster.choose(waitingPlace, wish: wish, tried: tried, fresh: fresh ? endpoint : nil)

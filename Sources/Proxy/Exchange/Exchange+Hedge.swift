@@ -11,7 +11,7 @@ extension Exchange {
     /// Sets when another endpoint is asked too, where a policy wants that: of idempotent requests alone, once each.
     func prepareHedge(_ message: RequestMessage) {
         guard let rule, !rule.pointee.traffic.isEmpty, message.head.method.isIdempotent,
-            !message.head.upgradesToWebSocket, grpcWeb == nil
+            !message.head.upgradesToWebSocket, grpcWeb == nil, call?.endpoint == nil
         else { return }
         let delay = snapshot[rule.pointee.traffic, 0].pointee.hedgeDelay
         if delay > .zero { hedgeDeadline = worker.loop.now + delay }

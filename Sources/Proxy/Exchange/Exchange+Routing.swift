@@ -165,7 +165,7 @@ extension Exchange {
         RedirectFilter.writeLocation(
             config, in: snapshot,
             RedirectFilter.Request(
-                scheme: scheme, host: message.head.host.of(bytes), listenerPort: listenerPort,
+                scheme: scheme, host: message.head.host.of(bytes), listenerPort: port(asCalledBy: message),
                 path: path(message, bytes), query: query(message, bytes),
                 matchedPrefixLength: decision.matchedPrefixLength),
             to: &location)
@@ -212,6 +212,11 @@ extension Exchange {
     }
 
     var listenerPort: UInt16 { listener.pointee.port }
+
+    /// A member of a group is called at the port of its own URL, by whichever listener the call came here.
+    private func port(asCalledBy message: RequestMessage) -> UInt16 {
+        call == nil ? listenerPort : message.head.port ?? (scheme == .https ? 443 : 80)
+    }
 
     /// As the client sees it.
     var scheme: RequestScheme { downstream?.origin.isSecure == true ? .https : .http }

@@ -107,6 +107,10 @@ final class Cluster {
         if let fresh {
             return fresh.prepare(alone: true, version: version, canBeRepeated: canBeRepeated) ? .found(fresh) : .full
         }
+        if wish.isOnly {
+            guard let only = wish.endpoint else { return .none }
+            return only.prepare(alone: false, version: version, canBeRepeated: canBeRepeated) ? .found(only) : .full
+        }
         // Whose ejection is over is tried by one request, at its first attempt.
         if tried.isEmpty, let probation = outliers?.probation(of: endpoints) {
             return probation.prepare(alone: false, version: version, canBeRepeated: canBeRepeated)
@@ -172,6 +176,8 @@ struct EndpointWish {
     var hash: UInt64?
     /// Whom a header names (`endpointOverride`).
     var endpoint: Endpoint?
+    /// No other one will do: its own address was called.
+    var isOnly = false
     /// As for ``Endpoint/lease(for:version:canBeRepeated:)``: what is prepared must be what is leased.
     var version: UInt8 = 0
     var canBeRepeated = true

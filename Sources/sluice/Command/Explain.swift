@@ -10,6 +10,7 @@ extension Command {
               --url URL               http[s]://HOST[:PORT]/PATH[?QUERY]
               --method M              default GET
               --header 'NAME: VALUE'  as often as needed; a Host header replaces the URL's
+              --from NAMESPACE        of who calls, where a service is called through the gateway of its group
               -o text|json            default text
 
             The manifests (default: routes) are loaded as run would, and the request is put before the matcher that serves.
@@ -21,6 +22,7 @@ extension Command {
         var url: String?
         var method = "GET"
         var headers: [(name: String, value: String)] = []
+        var namespace = ""
         var reader = ArgumentReader(arguments)
         while let argument = try reader.next() {
             switch argument {
@@ -28,15 +30,17 @@ extension Command {
             case .option("--url"): url = try reader.value("URL")
             case .option("--method"), .option("-X"): method = try reader.value("METHOD")
             case .option("--header"), .option("-H"): headers.append(try header(try reader.value("'NAME: VALUE'")))
+            case .option("--from"): namespace = try reader.value("NAMESPACE")
             case .option("-o"), .option("--output"): format = try OutputFormat(option: try reader.value("text|json"))
             case .option("--request"):
                 throw UsageError("--request is not in this version; give the request with --url, --method and --header")
             case .option(let other):
-                throw reader.unknown(other, among: ["--url", "--method", "--header", "-o"])
+                throw reader.unknown(other, among: ["--url", "--method", "--header", "--from", "-o"])
             }
         }
         guard let url else { throw UsageError("which request? write --url http://HOST/PATH") }
-        let request = try ExplainedRequest(url: url, method: method, headers: headers)
+        var request = try ExplainedRequest(url: url, method: method, headers: headers)
+        request.namespace = namespace
         let load = ManifestLoad(ManifestFiles(reading: paths.isEmpty ? ["routes"] : paths))
         guard load.refusal != .malformed else {
             for finding in load.findings where finding.isError { Output.error(finding.description) }
@@ -71,6 +75,8 @@ struct ExplainedRequest {
     /// Path and query.
     var target: String
     var headers: [(name: String, value: String)]
+    /// The caller's; empty: unknown.
+    var namespace = ""
 
     init(url: String, method: String, headers: [(name: String, value: String)]) throws(UsageError) {
         isSecure = url.lowercased().hasPrefix("https://")

@@ -39,10 +39,15 @@ enum Explainer {
                 plan, generation: 1, revision: 1, sourceHash: 0, socketIDs: ids)
             guard let snapshot = block.snapshot else { preconditionFailure("the builder made no snapshot") }
             let table = RouteTable(snapshot: snapshot, cache: PatternCache())
+            let reading = SnapshotReading(snapshot, plan)
+            let place = snapshot[snapshot.header.pointee.sockets, socket]
+            if let listener = Self.groupListener(head.host.of(bytes), place, table) {
+                return explainCall(request, head, bytes, path, socket, listener, table, reading, explanation)
+            }
             let found = table.explain(
                 socket: UInt32(socket), head: head, bytes: bytes, host: head.host.of(bytes), path: path,
                 limit: candidateLimit)
-            SnapshotReading(snapshot, plan).fill(&explanation, found)
+            reading.fill(&explanation, found)
         } catch {
             return explanation.refused(500, error.description)
         }
@@ -68,6 +73,11 @@ enum Explainer {
         let chosen =
             near.first { plan.sockets[$0].address.ip == address } ?? near.first { plan.sockets[$0].address.ip.isAny }
             ?? near.first
+        if chosen == nil, let ofGroup = plan.sockets.firstIndex(where: { $0.listeners.contains { $0.group != nil } }) {
+            explanation.address = plan.sockets[ofGroup].address.description
+            explanation.notes.append("nothing listens on port \(port); taken for a call that is brought to a group's gateway")
+            return ofGroup
+        }
         guard let chosen else {
             let known = plan.sockets.map(\.address.description).joined(separator: ", ")
             explanation.status = nil
@@ -94,7 +104,7 @@ extension Explainer {
     fileprivate static func mismatch(
         _ request: ExplainedRequest, _ socket: SocketPlan
     ) -> (status: UInt16?, text: String)? {
-        guard let first = socket.listeners.first?.listenerProtocol else { return nil }
+        guard let first = socket.listeners.first?.listenerProtocol, first != .hbone else { return nil }
         guard first.beginsWithTLS else {
             if !first.isHTTP { return (nil, "\(socket.address) passes on whatever comes; its TCPRoute says where") }
             return request.isSecure ? (nil, "the listeners of \(socket.address) speak no TLS; write http://") : nil
@@ -129,7 +139,7 @@ extension Explainer {
 }
 
 /// Turns records of a snapshot into words.
-private struct SnapshotReading {
+struct SnapshotReading {
     let snapshot: Snapshot
     let header: SnapshotHeader
     let plan: GatewayPlan
@@ -160,14 +170,14 @@ private struct SnapshotReading {
         for candidate in found.candidates { explanation.candidates.append(self.candidate(candidate)) }
     }
 
-    private func place(_ position: SourcePosition) -> RequestExplanation.Place {
+    func place(_ position: SourcePosition) -> RequestExplanation.Place {
         let file =
             position.file < header.files.count
             ? snapshot.text(snapshot[header.files, Int(position.file)].pointee).string : ""
         return .init(file: file, line: Int(position.line), column: Int(position.column))
     }
 
-    private func listener(_ index: UInt32) -> RequestExplanation.Listener {
+    func listener(_ index: UInt32) -> RequestExplanation.Listener {
         let record = snapshot[header.listeners, Int(index)].pointee
         return .init(
             gateway: snapshot.text(record.gatewayNamespace).string + "/" + snapshot.text(record.gatewayName).string,
@@ -182,7 +192,7 @@ private struct SnapshotReading {
             place: place(record.position))
     }
 
-    private func rule(_ index: UInt32) -> RequestExplanation.Rule {
+    func rule(_ index: UInt32) -> RequestExplanation.Rule {
         let record = snapshot[header.rules, Int(index)].pointee
         var rule = RequestExplanation.Rule(
             route: route(record.route), index: Int(record.index), name: snapshot.text(record.name).string,

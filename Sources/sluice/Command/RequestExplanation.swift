@@ -30,6 +30,18 @@ struct RequestExplanation {
         var policies: [Policy] = []
     }
 
+    /// The service of a group that is called.
+    struct Member {
+        /// `namespace/name`.
+        var name: String
+        var port: Int
+        /// What is spoken there.
+        var spoken: String
+        /// Whose routes serve, and why.
+        var routes: String
+        var place: Place
+    }
+
     struct Route {
         var kind: String
         var name: String
@@ -94,6 +106,7 @@ struct RequestExplanation {
     var path = ""
     var address: String?
     var listener: Listener?
+    var member: Member?
     var rule: Rule?
     /// What the gateway answers by itself; nil: a rule decides, or nothing listens.
     var status: UInt16?
@@ -132,6 +145,10 @@ extension RequestExplanation {
         if let listener {
             let host = listener.hostname.isEmpty ? "every host" : listener.hostname
             row("listener", "\(listener.gateway) '\(listener.name)' (\(host))", listener.place, &lines)
+        }
+        if let member {
+            row("service", "\(member.name), port \(member.port) (\(member.spoken))", member.place, &lines)
+            row("routes", member.routes, nil, &lines)
         }
         if let rule {
             describe(rule, &lines)
@@ -245,6 +262,18 @@ extension RequestExplanation {
             json.field("name", listener.name)
             json.field("hostname", listener.hostname)
             write(listener.place, &json)
+            json.endObject()
+        } else {
+            json.null()
+        }
+        json.key("service")
+        if let member {
+            json.beginObject()
+            json.field("name", member.name)
+            json.field("port", member.port)
+            json.field("protocol", member.spoken)
+            json.field("routes", member.routes)
+            write(member.place, &json)
             json.endObject()
         } else {
             json.null()

@@ -61,9 +61,12 @@ extension SnapshotWriter {
                     namespace: text(consumer.namespace), pathIndex: memberPathIndex(of: consumer.routes),
                     streamRule: streamRule(of: consumer.streamRoutes)))
         }
+        // Equal where the Service has no routes, which `explain` tells.
+        let direct = memberPathIndex(of: plan.directRoutes)
         return MemberPortConfig(
-            number: plan.number, memberProtocol: plan.memberProtocol, pathIndex: memberPathIndex(of: plan.routes),
-            streamRule: streamRule(of: plan.streamRoutes), directPathIndex: memberPathIndex(of: plan.directRoutes),
+            number: plan.number, memberProtocol: plan.memberProtocol,
+            pathIndex: plan.routes == plan.directRoutes ? direct : memberPathIndex(of: plan.routes),
+            streamRule: streamRule(of: plan.streamRoutes), directPathIndex: direct,
             directStreamRule: streamRule(of: plan.directStreamRoutes), consumers: block.append(contentsOf: consumers),
             authorization: write(plan.authorization))
     }

@@ -6,6 +6,9 @@ extension RouteResolution {
     /// policies. It serves where there are no routes, and calls to the address of an endpoint.
     mutating func makeDirectRoutes(findings: inout FindingLog) {
         for group in members.groups {
+            if group.annotations.egress == .allow {
+                group.gateway.egressRoute = egress(of: group.gateway, findings: &findings)
+            }
             for member in group.members {
                 for port in member.ports.indices {
                     let declaration = member.ports[port].declaration
@@ -69,6 +72,34 @@ extension RouteResolution {
             RoutePlan(
                 kind: RoutePlan.serviceKind, namespace: member.name.namespace, name: member.name.name,
                 rules: [resolved.plan], position: member.resource.node.position(in: member.resource.file)))
+        return plans.count - 1
+    }
+
+    /// Where requests go to hosts outside of the group that no route names, under the policies of the Gateway.
+    /// - Returns: the number of the plan.
+    private mutating func egress(of gateway: GatewayState, findings: inout FindingLog) -> Int {
+        let resource = gateway.resource
+        var setting = BackendSetting(use: .http)
+        let policies = RulePolicies(
+            traffic: backendTraffic.attachments.inForce(on: gateway), security: security.policy(on: gateway))
+        let traffic =
+            policies.isEmpty
+            ? RuleTraffic() : RuleTraffic(policies, &backendTraffic, rules.index, findings: &findings)
+        setting.take(traffic)
+        let position = resource.node[.metadata][.annotations].position(in: resource.file)
+        let name = "egress of \(gateway.name)"
+        let target: BackendPlan.Target =
+            traffic.refusal == nil
+            ? .cluster(rules.clusters.egress(name, DynamicResolverPlan(resource, &findings), setting)) : .answer(500)
+        var rule = RulePlan(
+            name: "egress", matches: [MatchPlan(path: .prefix("/"), position: position)],
+            backends: [BackendPlan(target: target, weight: 1, name: name, position: position)], position: position)
+        rule.policies = traffic.applied
+        if let settings = traffic.settings { rule.traffic = settings.route }
+        plans.append(
+            RoutePlan(
+                kind: "Gateway", namespace: gateway.name.namespace, name: gateway.name.name, rules: [rule],
+                position: position))
         return plans.count - 1
     }
 }

@@ -11,6 +11,7 @@ extension GroupTable {
                 position: gateway.resource.node.position(in: gateway.resource.file))
             if let domain = group.annotations.clusterDomain { plan.clusterDomain = domain }
             plan.egress = group.annotations.egress
+            plan.egressRoute = gateway.egressRoute
             plan.trustsAddresses = group.annotations.trustsAddresses
             plan.members = group.members.map { member in
                 var plan = MemberPlan(

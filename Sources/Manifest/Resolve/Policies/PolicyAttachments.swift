@@ -91,6 +91,11 @@ struct PolicyAttachments {
         return outer.map { InForce(policy: $0.policy) }
     }
 
+    /// The policies of a Gateway, for what belongs to none of its listeners.
+    func inForce(on gateway: GatewayState) -> InForce? {
+        winners[Self.target(gateway.group)].map { InForce(policy: $0) }
+    }
+
     /// Whether a policy's target is the route or one of its rules.
     func isAttached(_ policy: Int, to route: LoadedResource) -> Bool {
         targetsOfResource[Self.target(route)]?.contains { winners[$0] == policy } ?? false

@@ -35,6 +35,9 @@ struct SecurityPolicyTable {
         isEmpty ? nil : policy(route, attachments.inForce(route, rule: rule, to: member, port: port))
     }
 
+    /// The same for what belongs to none of a Gateway's listeners.
+    func policy(on gateway: GatewayState) -> Int? { attachments.inForce(on: gateway)?.policy }
+
     private func policy(_ route: LoadedResource?, _ found: PolicyAttachments.InForce?) -> Int? {
         guard let found else { return nil }
         guard let route else { return found.policy }
