@@ -126,8 +126,8 @@ import Testing
             """
         }
         let mesh = try Mesh(
-            Mesh.route("one", to: "echo-v1", port: 80, sets("v1", "echo-v1"))
-                + Mesh.route("two", to: "echo-v2", port: nil, sets("v2", "echo-v2")))
+            Mesh.route(named: "one", to: "echo-v1", port: 80, sets("v1", "echo-v1"))
+                + Mesh.route(named: "two", to: "echo-v2", port: nil, sets("v2", "echo-v2")))
         let cases: [(host: String, backend: String, value: String?)] = [
             ("echo-v1", "echo-v1", "v1"), ("echo-v1:8080", "echo-v1", nil), ("echo-v2", "echo-v2", "v2"),
             ("echo-v2:8080", "echo-v2", "v2"),
@@ -178,10 +178,10 @@ import Testing
     @Test func aConsumersRoutesReplaceTheProducers() throws {
         let mesh = try Mesh(
             Mesh.route(
-                "of-producer", port: nil,
+                named: "of-producer", port: nil,
                 "rules: [{matches: [{path: {type: PathPrefix, value: /p}}], backendRefs: [{name: echo-v1, port: 80}]}]")
                 + Mesh.route(
-                    "of-consumer", namespace: "consumer", port: nil,
+                    named: "of-consumer", namespace: "consumer", port: nil,
                     """
                     rules:
                     - matches: [{path: {type: PathPrefix, value: /c}}]
