@@ -65,11 +65,12 @@ import Testing
         #expect(Self.look(host, from: namespace, in: table) == wanted)
     }
 
-    @Test(arguments: [
-        (nil, 9999, false, "a/m:80"), (nil, 9999, true, "a/m:443"), (8080, 9999, false, "a/m:8080"),
-        (81, 9999, false, "no port of a/m"), (9999, 9999, false, "a/m:80"), (8080, 8080, false, "a/m:8080"),
-        (nil, 8080, false, "a/m:80"),
-    ] as [(UInt16?, UInt16, Bool, String)])
+    @Test(
+        arguments: [
+            (nil, 9999, false, "a/m:80"), (nil, 9999, true, "a/m:443"), (8080, 9999, false, "a/m:8080"),
+            (81, 9999, false, "no port of a/m"), (9999, 9999, false, "a/m:80"), (8080, 8080, false, "a/m:8080"),
+            (nil, 8080, false, "a/m:80"),
+        ] as [(UInt16?, UInt16, Bool, String)])
     func portsOfRequests(_ port: UInt16?, _ listener: UInt16, _ isSecure: Bool, _ wanted: String) throws {
         let table = try Self.table([
             Self.member("m", "a", ports: [(9, .tcp), (443, .tls), (80, .http), (8080, .http)])

@@ -45,9 +45,12 @@ extension Explainer {
                 let group = table.group(config.group).pointee
                 guard group.egress == .allow, group.egressRule != MemberPortConfig.none else {
                     return explanation.refused(
-                        403, "no service of the group is called \(host.string), and no route of the Gateway lets it be reached")
+                        403,
+                        "no service of the group is called \(host.string), and no route of the Gateway lets it be reached"
+                    )
                 }
-                explanation.notes.append("no service of the group, no route of the Gateway: let out by sluice.dev/egress")
+                explanation.notes.append(
+                    "no service of the group, no route of the Gateway: let out by sluice.dev/egress")
                 explanation.status = nil
                 explanation.verdict = ""
                 explanation.rule = reading.rule(group.egressRule)
@@ -89,7 +92,9 @@ extension Explainer {
         } else if port.pathIndex == port.directPathIndex {
             routes = "none: balanced over the Service's endpoints"
         } else {
-            let others = (0..<Int(port.consumers.count)).map { snapshot.text(snapshot[port.consumers, $0].pointee.namespace).string }
+            let others = (0..<Int(port.consumers.count)).map {
+                snapshot.text(snapshot[port.consumers, $0].pointee.namespace).string
+            }
             routes =
                 "those of the Service's own namespace"
                 + (others.isEmpty ? "" : "; callers in \(others.joined(separator: ", ")) have their own")

@@ -75,7 +75,8 @@ enum Explainer {
             ?? near.first
         if chosen == nil, let ofGroup = plan.sockets.firstIndex(where: { $0.listeners.contains { $0.group != nil } }) {
             explanation.address = plan.sockets[ofGroup].address.description
-            explanation.notes.append("nothing listens on port \(port); taken for a call that is brought to a group's gateway")
+            explanation.notes.append(
+                "nothing listens on port \(port); taken for a call that is brought to a group's gateway")
             return ofGroup
         }
         guard let chosen else {

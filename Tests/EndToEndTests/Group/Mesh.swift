@@ -94,7 +94,8 @@ final class Mesh {
 
     /// A route whose parent is a Service of `mesh`.
     static func route(
-        named name: String = "route", kind: String = "HTTPRoute", namespace: String = "mesh", to service: String = "echo",
+        named name: String = "route", kind: String = "HTTPRoute", namespace: String = "mesh",
+        to service: String = "echo",
         port: UInt16? = 80, _ spec: String
     ) -> String {
         let port = port.map { ", port: \($0)" } ?? ""

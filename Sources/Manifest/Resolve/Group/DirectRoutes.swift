@@ -61,7 +61,11 @@ extension RouteResolution {
             }
         let resolved = rules.resolve(rule, of: member.resource, kind, common, traffic, findings: &findings)
         for problem in resolved.unresolved { findings.unresolved(member.resource, problem.node, problem.message) }
-        for problem in resolved.unavailable { findings.warning(member.resource, problem.node, problem.message) }
+        // A Service that has routes may be nothing but their front.
+        let isFront = !member.ports[port].routes.isEmpty
+        for problem in resolved.unavailable where !isFront {
+            findings.warning(member.resource, problem.node, problem.message)
+        }
         let touches = rules.clusters.takeTouches()
         if !touches.isEmpty {
             tlsPolicies.note(

@@ -23,6 +23,8 @@ final class MemberState {
         var requests: [Int] = []
         var connections: [Int] = []
 
+        var isEmpty: Bool { requests.isEmpty && connections.isEmpty }
+
         mutating func add(_ plan: Int, _ kind: RouteKind) {
             // One route may name a Service twice, with its port and without.
             if kind.hasMatches {
