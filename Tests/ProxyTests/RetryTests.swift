@@ -162,6 +162,23 @@ import Testing
         #expect(harness.total(.upstreamRetries) == 0)
     }
 
+    /// Whatever chance makes of a back-off: past the request's deadline there is one answer.
+    @Test func aBackOffPastTheDeadlineEndsThere() throws {
+        let harness = try WorkerHarness(
+            rules: [
+                Self.rule(.serverError) {
+                    $0.retry = RetryPlan(codes: [500], attempts: 1, backoff: .seconds(20))
+                    $0.requestTimeout = .milliseconds(100)
+                }
+            ])
+        let client = try harness.connect()
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        let backend = try harness.acceptBackend()
+        harness.expect(backend, toReceive: "\r\n\r\n")
+        backend.send(Self.answer(500))
+        harness.expect(client, toReceive: "HTTP/1.1 504 ")
+    }
+
     /// The route's own word goes before the policy's.
     @Test func aRoutesRetryReplacesThePolicys() throws {
         let harness = try WorkerHarness(

@@ -181,13 +181,14 @@ extension Exchange {
     // MARK: the next attempt
 
     /// Takes a retry out of the number that the policy allows and out of the backend's budget.
-    /// - Parameter wait: at least.
-    /// - Returns: how long to wait before it; nil when there is none, or it would come too late.
+    /// - Parameter wait: at least; what the endpoint asks for. Where that would be too late, its answer is the better one.
+    /// - Returns: how long to wait before it; nil when there is none. A back-off of our own that lasts past the deadline ends
+    ///   there, with 504: the answer must not depend on chance (Gateway API, HTTPRouteTimeouts.request).
     private func takeRetry(after wait: TimeAmount = .zero) -> TimeAmount? {
         guard let rule, let budget = retryBudget else { return nil }
         let drawn = rule.pointee.retry.backOff.pause(before: retriesMade, using: &worker.random)
         let pause = max(max(drawn, wait), ExchangeLimits.leastBackoff)
-        guard worker.loop.now + pause < min(requestDeadline, streamDeadline) else { return nil }
+        guard wait == .zero || worker.loop.now + wait < min(requestDeadline, streamDeadline) else { return nil }
         guard takeRetryPermit() else { return nil }
         // A budget that somebody has written is in the place of ours.
         guard cluster?.breaker.writtenRetryLimit != nil || budget.takeRetry(now: worker.loop.now) else {
