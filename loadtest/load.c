@@ -7,6 +7,8 @@
 // request that it delays ("coordinated omission" is left out).
 // Idle (--idle N): opens N connections, does one exchange on each, prints "ready", and holds them until stdin closes.
 //
+// With --source ADDRESS connections come from that address of this machine, with --sources N from N in turn, that one the first.
+//
 // The result is one line of JSON on stdout; latencies are in microseconds.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -48,7 +50,8 @@ struct request {
     size_t length;
 };
 
-static struct sockaddr_in target;
+static struct sockaddr_in target, source;
+static int sources = 1;
 static SSL_CTX *tls_settings;
 static const char *tls_name;
 static struct connection *connections;
@@ -145,6 +148,13 @@ static void connect_one(struct connection *c) {
     for (int attempt = 0; attempt < 200; attempt++) {
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
         if (fd < 0) break;
+        if (source.sin_family) {
+            struct sockaddr_in own = source;
+            own.sin_addr.s_addr = htonl(ntohl(source.sin_addr.s_addr) + (uint32_t)((c - connections) % sources));
+            // The kernel chooses the port when it knows both ends.
+            setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+            if (bind(fd, (struct sockaddr *)&own, sizeof own)) break;
+        }
         if (connect(fd, (struct sockaddr *)&target, sizeof target) == 0 && handshake(c, fd)) {
             setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
             // Non-blocking only now: a connect on loopback is done at once, and a handshake soon.
@@ -393,6 +403,7 @@ int main(int argc, char **argv) {
         {"target", 1, 0, 't'}, {"connections", 1, 0, 'c'}, {"duration", 1, 0, 'd'}, {"warmup", 1, 0, 'w'},
         {"rate", 1, 0, 'r'},   {"host", 1, 0, 'h'},        {"path", 1, 0, 'p'},     {"paths", 1, 0, 'P'},
         {"fields", 1, 0, 'f'}, {"idle", 1, 0, 'i'},        {"count", 1, 0, 'n'},    {"tls", 1, 0, 's'},
+        {"source", 1, 0, 'S'}, {"sources", 1, 0, 'N'},
         {0}};
     double duration = 2, warmup = 0;
     uint64_t count_limit = 0;
@@ -417,6 +428,11 @@ int main(int argc, char **argv) {
         case 'f': fields = read_file(optarg, &length); break;
         case 'i': idle_count = atoi(optarg); break;
         case 's': set_tls(optarg); break;
+        case 'S':
+            if (inet_pton(AF_INET, optarg, &source.sin_addr) != 1) return 2;
+            source.sin_family = AF_INET;
+            break;
+        case 'N': sources = atoi(optarg) > 0 ? atoi(optarg) : 1; break;
         case 'n': count_limit = strtoull(optarg, NULL, 10); break;
         default: return 2;
         }

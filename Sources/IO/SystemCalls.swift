@@ -124,6 +124,9 @@ public enum SystemCalls {
     /// One arena, and large blocks from the system and back to it (mallopt(3)): for a process that holds much for a moment.
     public static func returnMemoryEarly() { clinux_malloc_arena_limit() }
 
+    /// A signal that ends this process because of what it did leaves its number in `word` first.
+    public static func noteFatalSignals(in word: UnsafeMutablePointer<UInt64>) { clinux_note_fatal_signals(word) }
+
     /// Gives free memory back to the system (malloc_trim(3)): for the control side, after a large set was loaded.
     public static func trimMemory() { clinux_malloc_trim() }
 }

@@ -208,6 +208,28 @@ final class RawSocket {
         self.port = port
     }
 
+    /// From another address of this machine's.
+    init(connecting port: UInt16, from source: IPAddress) throws {
+        let raw = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        fd = OwnedFD(adopting: raw)
+        self.port = port
+        func address(_ ip: IPAddress, _ port: UInt16) -> sockaddr_in {
+            sockaddr_in(
+                sin_family: sa_family_t(AF_INET), sin_port: port.bigEndian,
+                sin_addr: in_addr(s_addr: ip.v4.bigEndian), sin_zero: (0, 0, 0, 0, 0, 0, 0, 0))
+        }
+        func with(_ address: sockaddr_in, _ body: (CInt, UnsafePointer<sockaddr>, socklen_t) -> CInt) -> CInt {
+            withUnsafePointer(to: address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    body(raw, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
+            }
+        }
+        try #require(with(address(source, 0), Glibc.bind) == 0)
+        try #require(with(address(IPAddress(v4: 127, 0, 0, 1), port), Glibc.connect) == 0)
+        _ = fcntl(raw, F_SETFL, O_NONBLOCK)
+    }
+
     private init(_ raw: CInt) {
         fd = OwnedFD(adopting: raw)
         port = 0

@@ -278,3 +278,27 @@ int clinux_send_datagrams(int fd, const struct clinux_datagram *batch, int count
     }
     return (int)checked(sendmmsg(fd, messages, count, MSG_DONTWAIT | MSG_NOSIGNAL));
 }
+
+static volatile uint64_t *fatal_word;
+static struct sigaction before_fatal[NSIG];
+static const int fatal_signals[] = {SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE, SIGABRT};
+
+static void note_fatal(int number, siginfo_t *info, void *context) {
+    (void)info, (void)context;
+    *fatal_word = (uint64_t)number;
+    // The instruction is tried again, and whoever was asked before is asked now.
+    sigaction(number, &before_fatal[number], NULL);
+    if (number == SIGABRT || number == SIGTRAP) raise(number);
+}
+
+void clinux_note_fatal_signals(uint64_t *word) {
+    // A stack that is full has no room for a handler.
+    static char memory[16384];
+    stack_t own = {.ss_sp = memory, .ss_size = sizeof memory};
+    stack_t known;
+    if (sigaltstack(NULL, &known) == 0 && known.ss_flags & SS_DISABLE) sigaltstack(&own, NULL);
+    fatal_word = word;
+    struct sigaction action = {.sa_sigaction = note_fatal, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    for (size_t i = 0; i < sizeof fatal_signals / sizeof *fatal_signals; i++)
+        sigaction(fatal_signals[i], &action, &before_fatal[fatal_signals[i]]);
+}

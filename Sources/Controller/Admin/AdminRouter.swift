@@ -11,7 +11,7 @@ struct AdminRequest: Equatable {
 
 /// What can be read.
 enum AdminPage: Equatable, CaseIterable {
-    case status, healthz, readyz, metrics, resources, config, backends, rollouts, statusJSON
+    case status, healthz, readyz, metrics, resources, config, backends, rollouts, flows, statusJSON
 
     var path: String {
         switch self {
@@ -23,6 +23,7 @@ enum AdminPage: Equatable, CaseIterable {
         case .config: "/api/config"
         case .backends: "/api/backends"
         case .rollouts: "/api/rollouts"
+        case .flows: "/api/flows"
         case .statusJSON: "/api/status"
         }
     }

@@ -83,6 +83,10 @@ final class AdminServer: LocalServer {
             exchange.respond(
                 status: 200, contentType: AdminJSON.contentType, fields: AdminRouter.fields,
                 body: AdminJSON.rollouts(controller))
+        case .flows:
+            exchange.respond(
+                status: 200, contentType: AdminJSON.contentType, fields: AdminRouter.fields,
+                body: AdminJSON.flows(controller))
         case .statusJSON where exchange.prefersText:
             exchange.respond(status: 200, fields: AdminRouter.fields, text: AdminText.status(controller))
         case .statusJSON:

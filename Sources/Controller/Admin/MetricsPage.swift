@@ -33,6 +33,9 @@ enum MetricsPage {
         if let live = controller.live {
             addNames(live.snapshot, to: &source)
             addHealth(live.snapshot, controller.health, to: &source)
+            let flows = FlowTable(live.snapshot, controller.liveState, now: controller.loop.wallNow)
+            source.flows = flows.flows
+            source.members = flows.members
             source.rateLimits = RateLimitCounts.read(live.snapshot, controller.liveState.limits)
         }
         return MetricsReport.write(source)

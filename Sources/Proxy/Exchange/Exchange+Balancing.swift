@@ -70,7 +70,12 @@ extension Exchange {
         }
         wish.version = clientVersion
         wish.canBeRepeated = canBeRepeated
-        let choice = cluster.choose(waitingPlace, wish: wish, tried: tried, fresh: fresh ? endpoint : nil)
+        let place = waitingPlace
+        if !place.isWaiting {
+            place.flow = fair.flow
+            place.weight = fair.weight
+        }
+        let choice = cluster.choose(place, wish: wish, tried: tried, fresh: fresh ? endpoint : nil)
         switch choice {
         case .endpoint(let target):
             permit = cluster.breaker

@@ -132,6 +132,7 @@ extension Exchange {
     /// Empty, for the next request. The connections have been given up, or are by the caller.
     private func clear() {
         worker.loop.suspendDeadline(self)
+        if fair.isWanted { leaveShare() }
         phase = .over
         downstream = nil
         upstream = nil

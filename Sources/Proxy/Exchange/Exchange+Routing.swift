@@ -24,7 +24,6 @@ extension Exchange {
         if !place.pointee.carried.isEmpty { inherit(place.pointee.carried, connection) }
         let bytes = connection.headBytes
         if message.head.method == .post { recogniseGRPC(message, bytes) }
-        worker.trapIfAsked(message.head.target.of(bytes))
         guard message.head.method != .connect else {
             return answer(501, .downstreamProtocolError, "CONNECT is not served")
         }
@@ -91,6 +90,8 @@ extension Exchange {
 
     func follow(_ rule: UnsafePointer<RuleConfig>, _ message: RequestMessage, _ bytes: ByteView) {
         self.rule = rule
+        if fair.isWanted, !takePart() { return }
+        worker.trapIfAsked(message.head.target.of(bytes))
         setDeadlines(rule)
         if let grpcWeb, translatesGRPCWeb(rule) { grpcWeb.translate() }
         if isGRPC || grpcWeb != nil, let timeout = GRPCTimeout.parse(message.head.fields, bytes) {

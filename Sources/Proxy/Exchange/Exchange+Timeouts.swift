@@ -99,6 +99,7 @@ extension Exchange {
     // MARK: of one attempt
 
     private func attemptTimedOut() {
+        if waitsForShare { return refuseShare("none was given in time") }
         if phase == .resolving {
             return failed(status: 504, .dnsFailure, "the address of the request's host did not come in time")
         }

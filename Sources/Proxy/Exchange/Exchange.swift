@@ -60,6 +60,9 @@ final class Exchange: ConnectionOwner {
     var carried = Table<CarriedFieldConfig>()
     /// What the limits of its rule have to do with it.
     var limits = LimitUse()
+    /// What it has to do with what a group's calls share.
+    var fair = FairUse()
+    var fairPlaceIfMade: ExchangePlace?
     /// What the client has shown of a session that persists.
     var session = SessionProgress()
     // What filters and policies have to remember; each topic has a file of its own.
@@ -185,6 +188,10 @@ final class Exchange: ConnectionOwner {
     func begin(on connection: ServerStream) {
         start(connection)
         route(connection)
+        if worker.isWorking {
+            worker.endWork()
+            noteOctets()
+        }
     }
 
     /// Answers what the parser refused.
@@ -218,12 +225,17 @@ final class Exchange: ConnectionOwner {
                 armDeadline()
             }
         }
-        advance()
+        if fair.isAdmitted { goOnFairly() } else { advance() }
     }
 
-    override func writable(_ connection: MessageStream) { advance() }
+    override func writable(_ connection: MessageStream) {
+        if fair.isAdmitted { goOnFairly() } else { advance() }
+    }
 
-    override func connected(_ stream: ClientStream) { begin(on: stream) }
+    override func connected(_ stream: ClientStream) {
+        begin(on: stream)
+        if fair.isAdmitted { noteOctets() }
+    }
 
     override func connectFailed(_ failure: ConnectFailure) {
         guard phase == .connecting, let endpoint else { return }

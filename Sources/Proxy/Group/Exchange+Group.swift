@@ -33,6 +33,7 @@ extension Exchange {
         _ message: RequestMessage, _ bytes: ByteView, _ listener: UInt32, _ socket: UInt32,
         _ configuration: LiveConfiguration
     ) {
+        fair.isWanted = true
         let config = snapshot[snapshot.header.pointee.listeners, Int(listener)]
         withCallerNamespace(configuration) { namespace in
             switch lookUp(message, bytes, config, namespace, configuration.routes) {

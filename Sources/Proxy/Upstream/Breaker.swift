@@ -10,6 +10,12 @@ final class WaitingPlace {
     fileprivate(set) var isWaiting = false
     /// Milliseconds of the monotonic clock.
     fileprivate var arrived: UInt32 = 0
+    /// Whose request it is, and how many shares they have; to be set only while it does not wait. The requests of a flow stand
+    /// behind each other, those of several take turns; 0: of nobody in particular.
+    var flow: UInt64 = 0
+    var weight: UInt32 = 1
+    /// Where its request ends in the time of those who are served.
+    fileprivate var finish: UInt64 = 0
     fileprivate var next: WaitingPlace?
     fileprivate unowned(unsafe) var previous: WaitingPlace?
 
@@ -17,7 +23,8 @@ final class WaitingPlace {
 }
 
 /// The circuit breaker of one cluster in this worker: permits that all workers share (``ClusterCell``), and the line of those
-/// who wait for one here, in the order of their arrival.
+/// who wait for one here, in the order of
+/// their arrival; those of a group's flows by turns, each as often as it has shares (start-time fair queueing: Goyal, Vin, Cheng 1996).
 ///
 /// What is given back here wakes the line in the same turn. What others give back is looked for every ``pollPause`` while
 /// somebody waits. So that a busy worker does not pass its permits from one of its own to the next for ever, it leaves one
@@ -40,6 +47,10 @@ final class Breaker: EventSource {
     private var first: WaitingPlace?
     private unowned(unsafe) var last: WaitingPlace?
     private var isWoken = false
+    /// What those who were served have come to; 0 again as soon as nobody waits.
+    private var served: UInt64 = 0
+    /// A request of a flow with one share.
+    private static let request: UInt64 = 1 << 20
 
     /// - Parameter slot: the cluster's in the live state; 0: it has none, and each worker holds its part of the limits.
     init(slot: UInt32, worker: Worker) {
@@ -145,7 +156,7 @@ final class Breaker: EventSource {
     /// Nobody here has waited longer.
     func isTurn(of place: WaitingPlace) -> Bool { first == nil || first === place }
 
-    /// Joins the line, at its end. False: it is full.
+    /// Joins the line, behind those of its flow. False: it is full.
     func join(_ place: WaitingPlace) -> Bool {
         precondition(!place.isWaiting, "who waits already joins again")
         guard cell.take(.pending, limit: part(of: limits.maxPendingRequests)) else {
@@ -155,9 +166,7 @@ final class Breaker: EventSource {
         worker.statistics.increment(.breakerPendingNow)
         place.isWaiting = true
         place.arrived = now
-        place.previous = last
-        if let last { last.next = place } else { first = place }
-        last = place
+        insert(place)
         if first === place {
             cell.noteOldest(milliseconds: place.arrived)
             poll()
@@ -165,11 +174,30 @@ final class Breaker: EventSource {
         return true
     }
 
+    /// Between those whose requests end before its own and those whose end after.
+    private func insert(_ place: WaitingPlace) {
+        let own = Self.request / UInt64(max(1, place.weight))
+        var before = last
+        if let last, last.flow == place.flow {
+            place.finish = last.finish + own
+        } else {
+            var ofFlow = last
+            while let other = ofFlow, other.flow != place.flow { ofFlow = other.previous }
+            place.finish = max(served, ofFlow?.finish ?? 0) + own
+            while let other = before, other.finish > place.finish { before = other.previous }
+        }
+        place.previous = before
+        place.next = before == nil ? first : before?.next
+        if let next = place.next { next.previous = place } else { last = place }
+        if let before { before.next = place } else { first = place }
+    }
+
     /// Leaves the line: its turn has come, or it waits no more.
     func leave(_ place: WaitingPlace) {
         guard place.isWaiting else { return }
         place.isWaiting = false
         let wasFirst = first === place
+        if wasFirst { served = max(served, place.finish) }
         if let next = place.next { next.previous = place.previous } else { last = place.previous }
         if let previous = place.previous { previous.next = place.next } else { first = place.next }
         place.next = nil
@@ -178,7 +206,12 @@ final class Breaker: EventSource {
         worker.statistics.decrement(.breakerPendingNow)
         guard wasFirst else { return }
         cell.noteOldest(milliseconds: first?.arrived)
-        if first == nil { worker.loop.clearDeadline(self) } else { wakeLine() }
+        if first == nil {
+            served = 0
+            worker.loop.clearDeadline(self)
+        } else {
+            wakeLine()
+        }
     }
 
     private func poll() {

@@ -35,6 +35,8 @@ final class LiveConfiguration {
         self.managesClients = managesClients
     }
 
+    /// It has listeners of groups.
+    var hasGroups: Bool { snapshot.header.pointee.groups.count > 0 }
     var generation: UInt64 { snapshot.header.pointee.generation }
     var revision: UInt64 { snapshot.header.pointee.revision }
 

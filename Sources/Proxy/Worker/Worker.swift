@@ -51,6 +51,11 @@ public final class Worker: ConnectionOwner {
     var headEditor = HeadEditor()
     private(set) lazy var refusals = Refusals(loop: loop)
     private(set) lazy var overload = Overload(worker: self)
+    private(set) lazy var fair = FairShare(worker: self)
+    private(set) lazy var isolations = Isolations(worker: self)
+    private let work: WorkMark
+    /// A call of a group's is being worked on.
+    private(set) var isWorking = false
     var random: SeededRandom
     var date = HTTPDate()
     var requestIDs: RequestIDGenerator
@@ -70,6 +75,7 @@ public final class Worker: ConnectionOwner {
         self.loop = loop
         self.statistics = statistics
         self.liveState = liveState
+        work = liveState.work
         self.accessLog = accessLog
         self.log = log
         resources = ConnectionResources(loop: loop)
@@ -92,6 +98,8 @@ public final class Worker: ConnectionOwner {
     func apply(_ block: SealedBlock) -> Bool {
         guard let next = LiveConfiguration(block: block, patterns: patterns) else { return false }
         configuration = next
+        if next.hasGroups { fair.start() }
+        isolations.tell(next.snapshot)
         statistics.set(.generationNow, next.generation)
         clusters.configurationChanged()
         datagrams.configurationChanged()
@@ -182,6 +190,19 @@ public final class Worker: ConnectionOwner {
         } else {
             loop.clearDeadline(exchange)
         }
+    }
+
+    // MARK: what is worked on
+
+    /// What follows in this event is done for this call: whoever comes after a death knows of what.
+    func beginWork(on exchange: Exchange, _ input: InputKind) {
+        work.begin(exchange.fair.slot, input)
+        isWorking = true
+    }
+
+    func endWork() {
+        work.end()
+        isWorking = false
     }
 
     // MARK: trying the worst

@@ -43,7 +43,9 @@ public final class WorkerRole: EventSource {
         let statistics = WorkerStatistics(base: statisticsBase, worker: start.index)
         statistics.begin()
         let liveState = LiveState(base: liveBase, workers: start.options.workers, worker: start.index)
+        let fatal = liveState.work.fatal
         liveState.begin()
+        SystemCalls.noteFatalSignals(in: liveState.work.signalWord)
         let accessLog = try AccessLog(
             start.options.accessLog.flatMap { AccessLogOption($0) } ?? .standardOutput(.text), loop: loop,
             statistics: statistics)
@@ -57,6 +59,7 @@ public final class WorkerRole: EventSource {
         }
         worker.overload.start(
             memoryLimit: start.options.memoryLimit, statistics: statisticsBase, workers: start.options.workers)
+        worker.isolations.begin(after: fatal)
         loop.addReader(start.link.descriptor, self)
         report(.ready)
     }

@@ -12,6 +12,8 @@ public struct MetricFamily: Sendable {
         case build, generation, revision, unboundSockets, certificates, workerStates, workerRestarts
         case controllerRestarts
         case rateLimits
+        case flowsQueued, flowsDelay, flowsRejected
+        case memberDeaths, membersIsolated
         case statusClasses, reasons, durations, relayReasons, retryReasons
         case rolloutShares, rolloutPhases, rolloutRequests, rolloutFailures
         case routes(SlotValue)
@@ -246,6 +248,25 @@ public struct MetricFamily: Sendable {
             "sluice_rate_limit_requests_total", .counter, ["policy", "outcome"], .rateLimits,
             "Requests that a rule of a rate limit held for, by policy (namespace/name): allowed, limited, shadowed (would have been limited)."
         ),
+        MetricFamily(
+            "sluice_flow_waiting", .gauge, [], .counter(.fairWaitingNow),
+            "Calls of groups that wait now for the turn of their flow (one caller's calls to one service)."),
+        MetricFamily(
+            "sluice_flow_queued_total", .counter, ["service", "caller"], .flowsQueued,
+            "Calls that had to wait because something was short, and went on; 256 flows a worker, the rest under other."
+        ),
+        MetricFamily(
+            "sluice_flow_wait_seconds_total", .counter, ["service", "caller"], .flowsDelay,
+            "How long they waited, in all."),
+        MetricFamily(
+            "sluice_flow_rejected_total", .counter, ["service", "caller"], .flowsRejected,
+            "Calls refused because their flow, or their service, had what it may have."),
+        MetricFamily(
+            "sluice_service_worker_deaths_total", .counter, ["service"], .memberDeaths,
+            "Workers that died of serving this service."),
+        MetricFamily(
+            "sluice_service_isolated", .gauge, ["service"], .membersIsolated,
+            "1: one worker alone serves this service, because workers died of it."),
         MetricFamily(
             "sluice_rate_limit_service_up", .gauge, ["worker"], .eachWorker(.rateLimitServiceNow),
             "1: this worker counts global rate limits in Redis (--rate-limit-redis); 0: in this gateway."),

@@ -106,6 +106,38 @@ public struct MetricsSource {
         }
     }
 
+    /// What calls of one caller to one service had to wait.
+    public struct Flow {
+        /// `namespace/name`.
+        public var service: String
+        public var caller: String
+        public var queued: UInt64
+        /// Nanoseconds.
+        public var delay: UInt64
+        public var rejected: UInt64
+        public init(service: String, caller: String, queued: UInt64, delay: UInt64, rejected: UInt64) {
+            self.service = service
+            self.caller = caller
+            self.queued = queued
+            self.delay = delay
+            self.rejected = rejected
+        }
+    }
+
+    /// A service of a group.
+    public struct Member {
+        /// `namespace/name`.
+        public var name: String
+        /// Workers that died of serving it.
+        public var deaths: UInt64
+        public var isIsolated: Bool
+        public init(name: String, deaths: UInt64, isIsolated: Bool) {
+            self.name = name
+            self.deaths = deaths
+            self.isIsolated = isIsolated
+        }
+    }
+
     public var version: String
     public var reader: StatisticsReader
     public var controller: ControllerStatistics
@@ -120,6 +152,8 @@ public struct MetricsSource {
     /// Of endpoints that are checked.
     public var health: [Health] = []
     public var rateLimits: [RateLimit] = []
+    public var flows: [Flow] = []
+    public var members: [Member] = []
     public var rollouts: [Rollout] = []
     /// All that a rollout may be in.
     public var rolloutPhases: [String] = []
@@ -184,6 +218,20 @@ public struct MetricsReport: ~Copyable {
                 sample(family, [limit.policy, "allowed"], limit.allowed)
                 sample(family, [limit.policy, "limited"], limit.limited)
                 sample(family, [limit.policy, "shadowed"], limit.shadowed)
+            }
+        case .flowsQueued:
+            for flow in source.flows { sample(family, [flow.service, flow.caller], flow.queued) }
+        case .flowsDelay:
+            for flow in source.flows {
+                sample(family, [flow.service, flow.caller], seconds: Int64(clamping: flow.delay))
+            }
+        case .flowsRejected:
+            for flow in source.flows { sample(family, [flow.service, flow.caller], flow.rejected) }
+        case .memberDeaths:
+            for member in source.members where member.deaths > 0 { sample(family, [member.name], member.deaths) }
+        case .membersIsolated:
+            for member in source.members where member.deaths > 0 {
+                sample(family, [member.name], member.isIsolated ? 1 : 0)
             }
         case .certificates:
             for certificate in source.certificates {

@@ -74,13 +74,15 @@ public enum Counter: Int, BitwiseCopyable, Sendable, CaseIterable {
     case breakerPendingNow  // Requests that wait for a permit.
     case breakerOverflows  // Refused: as many waited already as may.
     case breakerRetryOverflows  // Retries that were not made.
+    // Flows of groups.
+    case fairWaitingNow  // Calls that wait for their flow's turn, or for a place.
 
     /// A gauge: the value is a level, not a sum over time.
     public var isLevel: Bool {
         switch self {
         case .downstreamConnectionsNow, .requestsNow, .upgradesNow, .upstreamPooledNow, .upstreamRequestsNow,
             .generationNow, .overloadLevelNow, .memoryNow, .relaysNow, .arrivalsNow, .datagramSessionsNow,
-            .rateLimitServiceNow, .breakerPendingNow:
+            .rateLimitServiceNow, .breakerPendingNow, .fairWaitingNow:
             true
         default: false
         }

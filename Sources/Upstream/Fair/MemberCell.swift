@@ -76,6 +76,12 @@ public struct MemberCell: @unchecked Sendable {
     /// What the last one was busy with; nil: none has died.
     public var lastInput: InputKind? { Isolation.Death(word: common(0).value)?.input }
 
+    /// Whether the last death is so recent that the only worker there is does not try again.
+    public func isRefused(now: Int64) -> Bool {
+        guard let death = Isolation.Death(word: common(0).value) else { return false }
+        return now / 1_000_000_000 < Int64(clamping: death.second) + Isolation.refusal.nanoseconds / 1_000_000_000
+    }
+
     /// One worker alone serves it, until this moment of the wall clock (nanoseconds since 1970); nil: all do.
     public func isolation(now: Int64) -> Int64? {
         let until = Int64(clamping: common(2).value)

@@ -21,6 +21,9 @@ int clinux_read_signal(int signalfd);                                           
 // Starts a program; descriptor from[i] becomes its to[i]. Signals stay blocked as they are. A pid, or -errno.
 int clinux_spawn(const char *path, char *const arguments[], const int *from, const int *to, int count);
 int clinux_raise_descriptor_limit(void);  // RLIMIT_NOFILE: soft to hard
+// From now on a signal that ends the process because of what it did itself (SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE, SIGABRT)
+// leaves its number in *word first; then it takes its course.
+void clinux_note_fatal_signals(uint64_t *word);
 int clinux_pidfd_open(int pid);
 int clinux_fd_flags(int fd, int close_on_exec);
 

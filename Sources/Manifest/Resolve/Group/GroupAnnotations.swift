@@ -12,8 +12,11 @@ struct GroupAnnotations {
     var egress = EgressDefault.deny
     /// `sluice.dev/trust-addresses`.
     var trustsAddresses = false
+    /// What its members have where they say nothing else.
+    let fairShare: FairSharePlan
 
     init(_ gateway: LoadedResource, findings: inout FindingLog) {
+        fairShare = FairShareAnnotations.read(gateway, findings: &findings)
         if let written = AnnotationText(Self.group, of: gateway), written.text != Self.byName {
             Self.refuse(written, of: gateway, "\(Self.byName) is", findings: &findings)
         }

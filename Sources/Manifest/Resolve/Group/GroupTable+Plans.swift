@@ -19,6 +19,7 @@ extension GroupTable {
                     ports: member.ports.map { Self.plan($0, clusters, routes) },
                     position: member.resource.node.position(in: member.resource.file))
                 plan.addresses = member.addresses
+                plan.fairShare = member.fairShare
                 return plan
             }
             return plan

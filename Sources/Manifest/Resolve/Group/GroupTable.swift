@@ -56,6 +56,8 @@ struct GroupTable {
                     "no port of protocol TCP, so nobody can call it through Gateway '\(groups[group].gateway.name)'")
                 continue
             }
+            member.fairShare = FairShareAnnotations.read(
+                resource, over: groups[group].annotations.fairShare, findings: &findings)
             groups[group].members.append(member)
             byService[resource.name] = member
         }

@@ -41,6 +41,8 @@ final class MemberState {
     /// Index among the groups.
     let group: Int
     var ports: [Port]
+    /// What it has of what is short.
+    var fairShare = FairSharePlan()
 
     var name: ResourceName { resource.name }
 

@@ -1,0 +1,70 @@
+import Core
+import Support
+import Testing
+
+/// A service whose calls kill workers, among others of its group.
+@Suite("Services that kill workers", .serialized) struct IsolationTests {
+    private func gateway(workers: Int, port: UInt16, good: UInt16, bad: UInt16) throws -> Gateway {
+        func member(_ name: String, _ port: UInt16) -> String {
+            Manifests.service(name, port: port)
+                .replacing(
+                    "{name: \(name), namespace: default}",
+                    with: "{name: \(name), namespace: default, labels: {sluice.dev/gateway: mesh}}")
+        }
+        return try Gateway(
+            """
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: Gateway
+            metadata: {name: mesh, annotations: {sluice.dev/group: by-name}}
+            spec:
+              gatewayClassName: sluice
+              addresses: [{type: IPAddress, value: 127.0.0.1}]
+              listeners: [{name: calls, protocol: HTTP, port: \(port)}]
+            ---
+
+            """ + member("good", good) + member("bad", bad), workers: workers, environment: ["SLUICE_TRAP": "/__trap"])
+    }
+
+    /// Has a worker die of a call to `bad`, and waits for its successor.
+    private func kill(_ gateway: Gateway, _ port: UInt16, deaths: Int) throws {
+        #expect(throws: ClientError.self) { try Client(port: port).request("GET", "/__trap", host: "bad.default") }
+        try Wait.until("the successor's word on the \(deaths). death; it printed:\n\(gateway.output)") {
+            gateway.output.contains("this worker's predecessor died of serving a service")
+                && gateway.output.contains("deaths=\(deaths)")
+        }
+    }
+
+    @Test func twiceTheSameInputIsolatesTheServiceByName() throws {
+        let (good, bad) = (try Backend("good"), try Backend("bad"))
+        let port = try Ports.free()
+        let gateway = try gateway(workers: 2, port: port, good: good.port, bad: bad.port)
+        #expect(try Client(port: port).request(host: "bad.default").text == "bad")
+        try kill(gateway, port, deaths: 1)
+        #expect(!gateway.output.contains("one worker alone serves it"))
+        try kill(gateway, port, deaths: 2)
+        #expect(gateway.output.contains("one worker alone serves it"))
+        #expect(gateway.output.contains("service=default/bad") && gateway.output.contains("input=\"request head\""))
+        // Whichever worker takes it, each service is there.
+        for _ in 0..<10 {
+            #expect(try Client(port: port).request(host: "good.default").text == "good")
+            #expect(try Client(port: port).request(host: "bad.default").text == "bad")
+        }
+        let page = try gateway.admin("/api/flows").text
+        #expect(page.contains("\"workerDeaths\":2"))
+        #expect(try gateway.admin("/metrics").text.contains("sluice_service_isolated{service=\"default/bad\"} 1"))
+        #expect(!(try gateway.admin("/metrics").text.contains("sluice_service_isolated{service=\"default/good\"}")))
+    }
+
+    @Test func whereThereIsOneWorkerTheServiceIsRefusedForAWhile() throws {
+        let (good, bad) = (try Backend("good"), try Backend("bad"))
+        let port = try Ports.free()
+        let gateway = try gateway(workers: 1, port: port, good: good.port, bad: bad.port)
+        try kill(gateway, port, deaths: 1)
+        #expect(try Client(port: port).request(host: "bad.default").text == "bad")
+        try kill(gateway, port, deaths: 2)
+        #expect(gateway.output.contains("it is refused for a while after each death"))
+        let refused = try Client(port: port).request(host: "bad.default")
+        #expect(refused.status == 503 && refused.text.contains("this service has killed the gateway's worker"))
+        #expect(try Client(port: port).request(host: "good.default").text == "good")
+    }
+}
