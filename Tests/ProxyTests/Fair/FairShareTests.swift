@@ -102,26 +102,33 @@ import Upstream
         let third = try caller(1, harness)
         third.send(Self.request("/3"))
         harness.until("the third to wait") { harness.worker.fair.waiting == 2 }
-        // Another caller's: there is a place for it, but not before those who wait.
+        // Another caller has nothing under way: there is a place for it. Its second call has to wait, and for that the
+        // newest of those that most wait of goes.
         let other = try caller(2, harness)
         other.send(Self.request("/other"))
-        harness.expect(third, toReceive: "503 Service Unavailable")
-        harness.expect(third, toReceive: "the share of 127.0.1.1 is used up: more of its calls wait than may")
-        #expect(harness.worker.liveState.flows.rows().first { $0.caller == "127.0.1.1" }?.rejected == 1)
-        #expect(harness.statistics.requests(.upstreamOverflow) == 1)
         let next = try harness.acceptBackend()
         harness.expect(next, toReceive: "GET /other")
+        let another = try caller(2, harness)
+        another.send(Self.request("/another"))
+        harness.expect(third, toReceive: "503 Service Unavailable")
+        harness.expect(third, toReceive: "the share of 127.0.1.1 is used up: more of its calls wait than may")
+        #expect(harness.worker.fair.waiting == 2)
+        #expect(harness.worker.liveState.flows.rows().first { $0.caller == "127.0.1.1" }?.rejected == 1)
+        #expect(harness.worker.liveState.flows.rows().first { $0.caller == "127.0.1.2" }?.rejected ?? 0 == 0)
+        #expect(harness.statistics.requests(.upstreamOverflow) == 1)
         next.send(Self.response)
         harness.expect(other, toReceive: "ok")
         backend.send(Self.response)
         harness.expect(greedy, toReceive: "ok")
-        harness.until("the second to go on") {
-            backend.receive()
-            next.receive()
-            return backend.received.contains("GET /2") || next.received.contains("GET /2")
+        for (client, path) in [(second, "GET /2"), (another, "GET /another")] {
+            harness.until(path) {
+                backend.receive()
+                next.receive()
+                return backend.received.contains(path) || next.received.contains(path)
+            }
+            (backend.received.contains(path) ? backend : next).send(Self.response)
+            harness.expect(client, toReceive: "ok")
         }
-        (backend.received.contains("GET /2") ? backend : next).send(Self.response)
-        harness.expect(second, toReceive: "ok")
         harness.expectNothingUnderWay()
     }
 
@@ -204,6 +211,65 @@ import Upstream
         }
         harness.settle()
         #expect(harness.worker.fair.calls == 0 && harness.worker.fair.octets == 0)
+        harness.expectNothingUnderWay()
+    }
+
+    // MARK: members
+
+    /// A gateway whose one member is `cart` of the namespace `default`.
+    private func member(_ share: FairSharePlan) throws -> WorkerHarness {
+        let harness = try WorkerHarness()
+        try harness.publish { plan in
+            var group = GroupPlan(namespace: "default", name: "gateway")
+            var port = MemberPortPlan(number: 80, memberProtocol: .http)
+            port.routes = [0]
+            var member = MemberPlan(namespace: "default", name: "cart", ports: [port])
+            member.fairShare = share
+            group.members = [member]
+            plan.groups = [group]
+            plan.sockets[0].listeners[0].group = 0
+            plan.sockets[0].listeners[0].attachments = []
+        }
+        return harness
+    }
+
+    private static let call = "GET / HTTP/1.1\r\nHost: cart.default\r\n\r\n"
+
+    @Test func aServiceHasNoMoreCallsThanItsQuota() throws {
+        let harness = try member(FairSharePlan(maxConnections: 1))
+        let (first, second) = (try caller(1, harness), try caller(2, harness))
+        first.send(Self.call)
+        let backend = try harness.acceptBackend()
+        harness.expect(backend, toReceive: "\r\n\r\n")
+        #expect(harness.worker.liveState.member(WorkerHarness.slot).allCalls == 1)
+        second.send(Self.call)
+        harness.until("the second to wait") { harness.worker.fair.waiting == 1 }
+        backend.forget()
+        backend.send(Self.response)
+        harness.expect(first, toReceive: "ok")
+        harness.expect(backend, toReceive: "\r\n\r\n")
+        backend.send(Self.response)
+        harness.expect(second, toReceive: "ok")
+        #expect(harness.worker.liveState.member(WorkerHarness.slot).allCalls == 0)
+        #expect(harness.worker.liveState.member(WorkerHarness.slot).allOctets == 0)
+        harness.expectNothingUnderWay()
+    }
+
+    @Test func aServiceHasNoMoreMemoryThanItsQuota() throws {
+        let harness = try member(FairSharePlan(maxMemory: 1))
+        let (first, second) = (try caller(1, harness), try caller(2, harness))
+        first.send(Self.call)
+        let backend = try harness.acceptBackend()
+        harness.expect(backend, toReceive: "\r\n\r\n")
+        #expect(harness.worker.liveState.member(WorkerHarness.slot).allOctets > 0)
+        second.send(Self.call)
+        harness.until("the second to wait") { harness.worker.fair.waiting == 1 }
+        backend.forget()
+        backend.send(Self.response)
+        harness.expect(first, toReceive: "ok")
+        harness.expect(backend, toReceive: "\r\n\r\n")
+        backend.send(Self.response)
+        harness.expect(second, toReceive: "ok")
         harness.expectNothingUnderWay()
     }
 }
