@@ -39,7 +39,7 @@ def manifests(port, good, hung):
     parts = [f"""apiVersion: gateway.networking.k8s.io/v1
 kind: GatewayClass
 metadata: {{name: sluice}}
-spec: {{controllerName: sluice.dev/gateway}}
+spec: {{controllerName: sluice.dev/gateway-controller}}
 """, f"""apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: {{name: mesh, annotations: {{sluice.dev/group: by-name}}}}
