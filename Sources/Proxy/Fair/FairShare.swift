@@ -18,9 +18,9 @@ import Upstream
 /// Limits: ``callLimit``, ``octetLimit``, ``waitingLimit``, ``longestWait``.
 final class FairShare: EventSource {
     /// Of one turn of the loop while time is short: what has come meanwhile is looked at after so long.
-    static let budget = TimeAmount.nanoseconds(500_000)
+    static let budget = TimeAmount.nanoseconds(50_000)
     /// What one share may take in one round.
-    static let quantum = TimeAmount.nanoseconds(100_000)
+    static let quantum = TimeAmount.nanoseconds(25_000)
     /// Calls under way at once.
     static let callLimit: UInt64 = 4096
     /// Octets buffered for calls at once.
