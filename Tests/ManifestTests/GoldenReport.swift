@@ -18,6 +18,7 @@ struct GoldenReport {
             plan.append("at \(workload.address): \(workload.namespace)/\(workload.name) of \(workload.service)")
         }
         for (number, cluster) in resolution.plan.clusters.enumerated() { tell(cluster, number) }
+        plan += resolution.plan.authorizationLines
         findings = resolution.findings.map { "\($0.kind) \($0)" }
     }
 

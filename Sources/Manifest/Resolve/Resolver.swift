@@ -68,6 +68,8 @@ package enum Resolver {
         plan.groups = groups.plans(routes.clusters, routes.plans)
         if !groups.isEmpty { plan.workloads = WorkloadTable.workloads(index) }
         plan.nameHostsOfHealthChecks()
+        var authorization = AuthorizationTable(index, findings: &findings)
+        authorization.settle(&plan, gateways: gateways, findings: &findings)
 
         for gateway in gateways {
             gateway.note(bindFailures: bindFailures)
@@ -81,6 +83,7 @@ package enum Resolver {
         for (number, ancestors) in routes.backendTraffic.statuses { statuses[number] = .policy(ancestors) }
         for (number, ancestors) in routes.security.statuses { statuses[number] = .policy(ancestors) }
         for (number, conditions) in backends.statuses { statuses[number] = .backend(conditions) }
+        for (number, conditions) in authorization.statuses { statuses[number] = .backend(conditions) }
         return Resolution(
             set: set, index: index, statuses: statuses, plan: plan, findings: findings.sorted(by: index.files),
             certificates: certificates, files: files.all, previous: previous, now: now, hasGateway: !gateways.isEmpty)

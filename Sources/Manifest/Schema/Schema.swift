@@ -6,6 +6,7 @@ public enum ResourceKind: UInt8, CaseIterable, Sendable {
     case listenerSet, grpcRoute, tlsRoute, tcpRoute, udpRoute, backendTLSPolicy
     case namespace, service, secret, configMap, endpointSlice
     case backend, backendTrafficPolicy, clientTrafficPolicy, securityPolicy, httpRouteFilter
+    case authorizationPolicy, peerAuthentication
 
     /// The name in `kind`.
     public var name: StaticString { definition.name }

@@ -8,7 +8,7 @@ package enum ResourceStatus: Equatable, Sendable {
     case listenerSet(ListenerSetStatus)
     case route([RouteParentStatus])
     case policy([AncestorStatus])
-    /// Of Envoy Gateway.
+    /// Of Envoy Gateway; and that of Istio's policies, which is as plain.
     case backend([Condition])
 }
 

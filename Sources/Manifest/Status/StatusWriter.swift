@@ -6,7 +6,7 @@ enum StatusWriter {
     private static func emptyList(of kind: ResourceKind) -> StaticString? {
         switch kind {
         case .clientTrafficPolicy, .backendTrafficPolicy, .securityPolicy: "ancestors"
-        case .backend: "conditions"
+        case .backend, .authorizationPolicy, .peerAuthentication: "conditions"
         default: nil
         }
     }

@@ -1,6 +1,7 @@
 extension KindDefinition {
     static let gatewayAPI: StaticString = "gateway.networking.k8s.io"
     static let envoyGateway: StaticString = "gateway.envoyproxy.io"
+    static let istioSecurity: StaticString = "security.istio.io"
 
     /// Every kind that is understood. A new one is a line here, a case in ``ResourceKind``, and a file beside this one.
     static let all: [KindDefinition] = [
@@ -69,5 +70,15 @@ extension KindDefinition {
         .init(
             .securityPolicy, group: envoyGateway, name: "SecurityPolicy",
             versions: [.version("v1alpha1", SecurityPolicySchema.fields)]),
+        .init(
+            .authorizationPolicy, group: istioSecurity, name: "AuthorizationPolicy",
+            versions: [
+                .version("v1", AuthorizationPolicySchema.fields), .version("v1beta1", AuthorizationPolicySchema.fields),
+            ]),
+        .init(
+            .peerAuthentication, group: istioSecurity, name: "PeerAuthentication",
+            versions: [
+                .version("v1", PeerAuthenticationSchema.fields), .version("v1beta1", PeerAuthenticationSchema.fields),
+            ]),
     ]
 }
