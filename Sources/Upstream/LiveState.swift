@@ -44,11 +44,13 @@ public struct LiveState: @unchecked Sendable {
     public let carried: CarriedValues
     /// What flows of groups had to wait.
     public let flows: FlowCounts
+    /// What authorization policies said.
+    public let authorizations: AuthorizationCounts
 
     /// Octets for so many workers.
     public static func size(workers: Int) -> Int {
         offset(of: nil, workers: workers) + LimitState.size(workers: workers) + CarriedValues.size
-            + FlowCounts.size(workers: workers)
+            + FlowCounts.size(workers: workers) + AuthorizationCounts.size
     }
 
     private static func offset(of kind: Kind?, workers: Int) -> Int {
@@ -82,7 +84,9 @@ public struct LiveState: @unchecked Sendable {
         limits = LimitState(base: limitsBase, workers: workers, worker: worker)
         let carriedBase = limitsBase + LimitState.size(workers: workers)
         carried = CarriedValues(base: carriedBase)
-        flows = FlowCounts(base: carriedBase + CarriedValues.size, workers: workers, worker: worker)
+        let flowsBase = carriedBase + CarriedValues.size
+        flows = FlowCounts(base: flowsBase, workers: workers, worker: worker)
+        authorizations = AuthorizationCounts(base: flowsBase + FlowCounts.size(workers: workers))
     }
 
     private func used(_ kind: Kind) -> UnsafeMutablePointer<UInt64> {

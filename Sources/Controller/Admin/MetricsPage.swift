@@ -37,6 +37,7 @@ enum MetricsPage {
             source.flows = flows.flows
             source.members = flows.members
             source.rateLimits = RateLimitCounts.read(live.snapshot, controller.liveState.limits)
+            source.authorizations = MetricsSource.Authorization.read(live.snapshot, controller.liveState.authorizations)
         }
         return MetricsReport.write(source)
     }

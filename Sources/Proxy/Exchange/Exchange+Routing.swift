@@ -40,6 +40,11 @@ extension Exchange {
         }
         decide(message, bytes, socket, configuration)
         if isMisdirected(connection) { return answerMisdirected() }
+        if decision.outcome != .noListener,
+            !isPermitted(listener.pointee.authorization, port: listenerPort, message, bytes, configuration)
+        {
+            return
+        }
         switch decision.outcome {
         case .noListener: answer(404, .noRoute, "no listener has this host")
         case .noRoute: answer(404, .noRoute, "no route matches this request")

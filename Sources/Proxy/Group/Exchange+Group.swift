@@ -39,11 +39,21 @@ extension Exchange {
             switch lookUp(message, bytes, config, namespace, configuration.routes) {
             case .member(let call):
                 self.call = call
+                let port = configuration.routes.memberPort(call)
+                guard
+                    isPermitted(
+                        port.pointee.authorization, port: port.pointee.number, message, bytes, configuration)
+                else { return }
                 route(call, from: namespace, message, bytes, listener, configuration)
             case .noPort: answer(404, .noRoute, "the service has no such port")
             case .ambiguous:
                 answer(404, .noRoute, "services of several namespaces have this name: call it name.namespace")
-            case .outside: routeOutside(message, bytes, config, socket, configuration)
+            case .outside:
+                guard
+                    isPermitted(
+                        config.pointee.authorization, port: config.pointee.port, message, bytes, configuration)
+                else { return }
+                routeOutside(message, bytes, config, socket, configuration)
             }
         }
     }

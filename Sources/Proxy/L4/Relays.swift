@@ -63,6 +63,14 @@ final class Relays: Timed {
         guard choice.cluster != BackendConfig.invalid else {
             return refuse(arrival, choice, hasRule ? .noCluster : .noRoute)
         }
+        var words = ByteBuffer()
+        if let listener,
+            !worker.permitsConnection(
+                listener.pointee.authorization, arrival.origin, port: listener.pointee.port, serverName: serverName,
+                nil, configuration, words: &words)
+        {
+            return refuse(arrival, choice, .unauthorized, words.view)
+        }
         var origin = arrival.origin
         let managed = listener.flatMap { worker.managedListener($0.pointee.identity, configuration) }
         if let managed, !worker.counts(managed.listener, &origin) { return refuse(arrival, choice, .overload) }
@@ -91,6 +99,16 @@ final class Relays: Timed {
                 handshake.cancel()
                 return worker.registry.forget(handshake)
             }
+            var words = ByteBuffer()
+            guard
+                worker.permitsConnection(
+                    listener.pointee.authorization, handshake.origin, port: listener.pointee.port, serverName: name,
+                    handshake.channel, configuration, words: &words)
+            else {
+                tell(choice, handshake.origin, .unauthorized, words.view)
+                handshake.cancel()
+                return worker.registry.forget(handshake)
+            }
             var origin = handshake.origin
             origin.listenerIdentity = listener.pointee.identity
             let managed = worker.managedListener(listener.pointee.identity, configuration)
@@ -116,8 +134,10 @@ final class Relays: Timed {
 
     /// Closes a connection that leads nowhere. Where a rule has no valid backend, a reset says so (Gateway API,
     /// TCPRouteRule.backendRefs: connections must be rejected); where nothing is known of it, its end does.
-    private func refuse(_ arrival: Arrival, _ choice: RelayChoice, _ reason: ReasonCode) {
-        tell(choice, arrival.origin, reason)
+    private func refuse(
+        _ arrival: Arrival, _ choice: RelayChoice, _ reason: ReasonCode, _ detail: ByteView = .empty
+    ) {
+        tell(choice, arrival.origin, reason, detail)
         switch reason {
         case .noRoute: arrival.close()
         default: arrival.abort()
@@ -125,13 +145,16 @@ final class Relays: Timed {
     }
 
     /// Counts and records a connection that led nowhere.
-    private func tell(_ choice: RelayChoice, _ origin: ConnectionOrigin, _ reason: ReasonCode) {
+    private func tell(
+        _ choice: RelayChoice, _ origin: ConnectionOrigin, _ reason: ReasonCode, _ detail: ByteView = .empty
+    ) {
         worker.statistics.relayEnded(reason: reason)
         guard worker.accessLog.isOn else { return }
         var record = AccessRecord()
         record.start = worker.loop.wallNow
         record.duration = worker.loop.now - origin.acceptedAt
         record.reason = reason
+        record.detail = detail
         choice.write(record, origin, to: worker.accessLog)
     }
 

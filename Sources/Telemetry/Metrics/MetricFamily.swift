@@ -11,7 +11,7 @@ public struct MetricFamily: Sendable {
         case controller(ControllerCounter)
         case build, generation, revision, unboundSockets, certificates, workerStates, workerRestarts
         case controllerRestarts
-        case rateLimits
+        case rateLimits, authorizations
         case flowsQueued, flowsDelay, flowsRejected
         case memberDeaths, membersIsolated
         case statusClasses, reasons, durations, relayReasons, retryReasons
@@ -267,6 +267,13 @@ public struct MetricFamily: Sendable {
         MetricFamily(
             "sluice_service_isolated", .gauge, ["service"], .membersIsolated,
             "1: one worker alone serves this service, because workers died of it."),
+        MetricFamily(
+            "sluice_authorization_calls_total", .counter, ["policy", "outcome"], .authorizations,
+            "Calls that an AuthorizationPolicy decided, by policy (namespace/name): allowed, denied, dry_run_allowed, dry_run_denied (would have been)."
+        ),
+        MetricFamily(
+            "sluice_authorization_unverified_total", .counter, [], .counter(.unverifiedCallers),
+            "Calls refused because a PeerAuthentication asks for mutual TLS and the caller showed no certificate."),
         MetricFamily(
             "sluice_rate_limit_service_up", .gauge, ["worker"], .eachWorker(.rateLimitServiceNow),
             "1: this worker counts global rate limits in Redis (--rate-limit-redis); 0: in this gateway."),

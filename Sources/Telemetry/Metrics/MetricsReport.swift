@@ -138,6 +138,17 @@ public struct MetricsSource {
         }
     }
 
+    /// What one authorization policy said of calls.
+    public struct Authorization {
+        /// `namespace/name`.
+        public var policy: String
+        public var outcomes: [(name: String, count: UInt64)]
+        public init(policy: String, outcomes: [(name: String, count: UInt64)]) {
+            self.policy = policy
+            self.outcomes = outcomes
+        }
+    }
+
     public var version: String
     public var reader: StatisticsReader
     public var controller: ControllerStatistics
@@ -154,6 +165,7 @@ public struct MetricsSource {
     public var rateLimits: [RateLimit] = []
     public var flows: [Flow] = []
     public var members: [Member] = []
+    public var authorizations: [Authorization] = []
     public var rollouts: [Rollout] = []
     /// All that a rollout may be in.
     public var rolloutPhases: [String] = []
@@ -232,6 +244,9 @@ public struct MetricsReport: ~Copyable {
         case .membersIsolated:
             for member in source.members where member.deaths > 0 {
                 sample(family, [member.name], member.isIsolated ? 1 : 0)
+        case .authorizations:
+            for policy in source.authorizations {
+                for outcome in policy.outcomes { sample(family, [policy.policy, outcome.name], outcome.count) }
             }
         case .certificates:
             for certificate in source.certificates {

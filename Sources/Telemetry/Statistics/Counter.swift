@@ -76,6 +76,8 @@ public enum Counter: Int, BitwiseCopyable, Sendable, CaseIterable {
     case breakerRetryOverflows  // Retries that were not made.
     // Flows of groups.
     case fairWaitingNow  // Calls that wait for their flow's turn, or for a place.
+    // Authorization.
+    case unverifiedCallers  // Refused: no certificate where one is asked for.
 
     /// A gauge: the value is a level, not a sum over time.
     public var isLevel: Bool {
