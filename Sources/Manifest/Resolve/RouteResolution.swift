@@ -233,7 +233,7 @@ struct RouteResolution {
         // What clients encrypt for a Service is not encrypted again.
         var common = BackendSetting(use: route.kind == .tls ? .passthrough : BackendSetting.Use(route.kind))
         guard let member else { return RouteSetting(common: common) }
-        if common.use.isSecurable, member.gateway.clientCertificate != nil { common.gateway = member.gateway.name }
+        common.belong(to: member.gateway)
         guard let port, !backendTraffic.isEmpty || !security.isEmpty else {
             return RouteSetting(common: common, group: member.group)
         }

@@ -2,7 +2,7 @@ import Config
 import Core
 
 extension RouteResolution {
-    /// Gives every port of a member what stands for the Service itself: one rule that leads to its endpoints under its own
+    /// Gives every port of a member what stands for the Service itself: rules that lead to its endpoints under its own
     /// policies. It serves where there are no routes, and calls to the address of an endpoint.
     mutating func makeDirectRoutes(findings: inout FindingLog) {
         for group in members.groups {
@@ -13,24 +13,38 @@ extension RouteResolution {
                 for port in member.ports.indices {
                     let declaration = member.ports[port].declaration
                     if declaration != .tcp {
-                        member.ports[port].direct.requests = [
-                            direct(member, port, declaration.requestUse, findings: &findings)
-                        ]
+                        var rules = [self.rule(for: member, port, declaration.requestUse, findings: &findings)]
+                        // Where nobody says what is spoken, calls of gRPC say it themselves.
+                        if declaration == .undeclared {
+                            rules.append(self.rule(for: member, port, .grpc, findings: &findings))
+                        }
+                        member.ports[port].direct.requests = [add(rules, standingFor: member)]
                     }
                     if declaration.memberProtocol != .http {
-                        member.ports[port].direct.connections = [
-                            direct(member, port, declaration.connectionUse, findings: &findings)
-                        ]
+                        let rule = self.rule(for: member, port, declaration.connectionUse, findings: &findings)
+                        member.ports[port].direct.connections = [add([rule], standingFor: member)]
                     }
                 }
             }
         }
     }
 
+    /// What the content-type of every call of gRPC is (gRPC over HTTP/2, "Requests").
+    private static let contentOfGRPC = ValueMatchPlan(
+        name: "content-type", kind: .regularExpression, value: "application/grpc([+;].*)?")
+
     /// - Returns: the number of the plan.
-    private mutating func direct(
-        _ member: MemberState, _ port: Int, _ use: BackendSetting.Use, findings: inout FindingLog
-    ) -> Int {
+    private mutating func add(_ rules: [RulePlan], standingFor member: MemberState) -> Int {
+        plans.append(
+            RoutePlan(
+                kind: RoutePlan.serviceKind, namespace: member.name.namespace, name: member.name.name, rules: rules,
+                position: member.resource.node.position(in: member.resource.file)))
+        return plans.count - 1
+    }
+
+    private mutating func rule(
+        for member: MemberState, _ port: Int, _ use: BackendSetting.Use, findings: inout FindingLog
+    ) -> RulePlan {
         let written = member.ports[port].written
         let isOfRequests = use == .http || use == .grpc
         var common = BackendSetting(use: use)
@@ -43,9 +57,17 @@ extension RouteResolution {
         let node = member.service.node[.spec]
         var rule = Route.Rule(empty: node)
         // Rules are known by their names: each port has limits and counts of its own.
-        rule.name = (written.name.isEmpty ? "\(written.number)" : written.name) + (isOfRequests ? "" : " connections")
+        let isUndeclared = member.ports[port].declaration == .undeclared
+        rule.name = written.name.isEmpty ? "\(written.number)" : written.name
         if isOfRequests {
-            rule.matches = [MatchPlan(path: .prefix("/"), position: node.position(in: member.resource.file))]
+            let headers = isUndeclared && use == .grpc ? [Self.contentOfGRPC] : []
+            rule.matches = [
+                MatchPlan(
+                    path: .prefix("/"), headers: headers, position: node.position(in: member.resource.file))
+            ]
+            if !headers.isEmpty { rule.name += " grpc" }
+        } else {
+            rule.name += " connections"
         }
         rule.backendRefs = [
             Route.BackendReference(
@@ -72,11 +94,7 @@ extension RouteResolution {
                 touches, through: AncestorStatus.Reference(kind: "Gateway", name: member.gateway.name), rules.index,
                 findings: &findings)
         }
-        plans.append(
-            RoutePlan(
-                kind: RoutePlan.serviceKind, namespace: member.name.namespace, name: member.name.name,
-                rules: [resolved.plan], position: member.resource.node.position(in: member.resource.file)))
-        return plans.count - 1
+        return resolved.plan
     }
 
     /// Where requests go to hosts outside of the group that no route names, under the policies of the Gateway.

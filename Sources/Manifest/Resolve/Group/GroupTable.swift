@@ -11,6 +11,7 @@ struct GroupTable {
         var annotations: GroupAnnotations
         /// Ordered by namespace, then name.
         var members: [MemberState] = []
+        var names = Set<ResourceName>()
     }
     private(set) var groups: [Group] = []
     private var byService: [ResourceName: MemberState] = [:]
@@ -59,6 +60,7 @@ struct GroupTable {
             member.fairShare = FairShareAnnotations.read(
                 resource, over: groups[group].annotations.fairShare, findings: &findings)
             groups[group].members.append(member)
+            groups[group].names.insert(member.name)
             byService[resource.name] = member
         }
         for group in groups.indices { groups[group].members.sort { $0.name < $1.name } }
@@ -92,5 +94,5 @@ struct GroupTable {
     subscript(service: ResourceName) -> MemberState? { byService[service] }
 
     /// The names of a group's members.
-    func names(ofGroup group: Int) -> Set<ResourceName> { Set(groups[group].members.map(\.name)) }
+    func names(ofGroup group: Int) -> Set<ResourceName> { groups[group].names }
 }
