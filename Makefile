@@ -82,6 +82,7 @@ build: deps ## Builds the release binary, .build/release/sluice.
 
 run: build ## Starts two echo backends and the gateway on routes/; Ctrl-C ends all.
 	@certs/self-signed.sh
+	@certs/mesh.sh $(BIN)
 	@routes/quickstart.sh $(BIN)
 
 run-group: build ## Starts four services that call each other through one group gateway; Ctrl-C ends all.
@@ -110,6 +111,7 @@ check-binary:
 # What a user copies from must be right: every file by itself, and the folder as a whole.
 check-routes:
 	@certs/self-signed.sh
+	@certs/mesh.sh $(BIN)
 	@for path in routes routes/*.yaml; do $(BIN) check "$$path" || { echo "error: $$path"; exit 1; }; done; \
 	echo "check-routes: clean"
 

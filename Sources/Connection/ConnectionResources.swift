@@ -88,6 +88,8 @@ public final class ConnectionResources {
     public let terms: ConnectionTerms
     public var buffers = BufferPool(blockSize: blockSize, limit: keptBlocks)
     public let pipes = PipePool()
+    /// ``TunnelStream``s that are open.
+    public internal(set) var tunnelsNow = 0
     let http2 = HTTP2Library()
     /// HTTP/2 connections that have something to send when the turn is over.
     private var senders: [HTTP2Connection] = []

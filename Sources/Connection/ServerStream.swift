@@ -84,6 +84,8 @@ public struct ConnectionOrigin {
     public var destination: CallDestination?
     /// Who calls, on the listeners of a group's gateway; nil: unknown.
     public var caller: Caller?
+    /// The other end of the pair that it is one end of, where it came inside of a CONNECT; nil: it has a socket of its own.
+    public var tunnel: TunnelStream?
 
     /// Everything on it came over TLS.
     public var isSecure: Bool { listenerIdentity != 0 }

@@ -200,13 +200,27 @@ public struct SocketAddress: Hashable, BitwiseCopyable, Sendable, CustomStringCo
 public enum SocketTransport: UInt8, BitwiseCopyable, Sendable { case tcp, udp }
 
 /// Where to listen, and by what: a TCP and a UDP socket may have the same address and port.
+///
+/// Two are equal whether or not they are transparent: that is told to a socket, it makes no other one.
 public struct ListeningAddress: Hashable, BitwiseCopyable, Sendable, CustomStringConvertible {
     public var transport: SocketTransport
     public var address: SocketAddress
+    /// Connections to addresses of others are taken here, too (ip(7), IP_TRANSPARENT).
+    public var isTransparent: Bool
 
-    @inlinable public init(_ transport: SocketTransport, _ address: SocketAddress) {
+    @inlinable public init(_ transport: SocketTransport, _ address: SocketAddress, isTransparent: Bool = false) {
         self.transport = transport
         self.address = address
+        self.isTransparent = isTransparent
+    }
+
+    @inlinable public static func == (a: Self, b: Self) -> Bool {
+        a.transport == b.transport && a.address == b.address
+    }
+
+    @inlinable public func hash(into hasher: inout Hasher) {
+        hasher.combine(transport)
+        hasher.combine(address)
     }
 
     /// `1.2.3.4:80`, `[::1]:53/udp`.

@@ -33,11 +33,12 @@ struct ListeningSockets {
 
     /// Opens an address's sockets, or finds them open. All of them or none.
     mutating func bind(_ address: ListeningAddress) -> Binding {
-        if let id = ids[address] {
-            entries[id]?.published = false
-            return Binding(address: address, outcome: .bound(id: id))
-        }
         do throws(Errno) {
+            if let id = ids[address], let entry = entries[id] {
+                if address.isTransparent { try Self.makeTransparent(entry.sockets, address) }
+                entries[id]?.published = false
+                return Binding(address: address, outcome: .bound(id: id))
+            }
             guard entries.count < ControllerRequest.addressLimit else { throw Errno(EMFILE) }
             // Where a port is ours already, on another address, the probe would meet our own socket.
             if !ids.keys.contains(where: {
@@ -47,12 +48,22 @@ struct ListeningSockets {
             }
             var sockets: [SharedFD] = []
             for _ in 0..<workers { sockets.append(SharedFD(try Socket.listen(address))) }
+            if address.isTransparent { try Self.makeTransparent(sockets, address) }
             lastId += 1
             entries[lastId] = Entry(address: address, sockets: sockets, published: false)
             ids[address] = lastId
             return Binding(address: address, outcome: .bound(id: lastId))
         } catch {
             return Binding(address: address, outcome: .failed(error))
+        }
+    }
+
+    /// One that was made so stays so: a rule of the kernel that leads nothing there is all that takes it back.
+    private static func makeTransparent(_ sockets: [SharedFD], _ address: ListeningAddress) throws(Errno) {
+        for socket in sockets {
+            // What it was bound to tells the family: without IPv6, `[::]` is `0.0.0.0`.
+            let local = Socket.localAddress(socket.raw) ?? address.address
+            try Socket.setTransparent(socket.raw, true, isV4: local.ip.isV4)
         }
     }
 

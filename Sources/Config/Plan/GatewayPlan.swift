@@ -52,8 +52,15 @@ public struct SocketPlan: Equatable, Sendable {
         self.listeners = listeners
     }
 
+    /// How connections come here that were meant for others: as the first listener says that says anything.
+    public var interception: Interception {
+        listeners.first { $0.interception != .none }?.interception ?? .none
+    }
+
     /// What the supervisor is asked to bind.
-    public var listeningAddress: ListeningAddress { ListeningAddress(transport, address) }
+    public var listeningAddress: ListeningAddress {
+        ListeningAddress(transport, address, isTransparent: interception == .tproxy)
+    }
 }
 
 /// `listeners[].protocol`; of TLS, what becomes of it (`tls.mode`).
@@ -85,6 +92,8 @@ public struct ListenerPlan: Equatable, Sendable {
     public var group: Int?
     /// Who may call here; of a group's listener, who may call what is no member.
     public var authorization = AuthorizationPlan()
+    /// How connections come to it that were meant for others (`sluice.dev/transparent`). Of a group's listeners.
+    public var interception = Interception.none
     /// What is in force on it, for `explain`.
     public var policies: [AppliedPolicyPlan] = []
     public var name: String

@@ -88,6 +88,8 @@ public struct SocketConfig: BitwiseCopyable, Sendable {
     /// Index into ``SnapshotHeader/listeners`` of the first listener that takes a group's calls, whatever host they name;
     /// ``ListenerConfig/noGroup``: there is none.
     public var groupListener = ListenerConfig.noGroup
+    /// How connections come here that were meant for others.
+    public var interception: Interception
     /// Host → index into `SnapshotHeader.listeners` (listener isolation: the most specific name wins, alone).
     public var hosts: HostIndex
 }

@@ -25,7 +25,7 @@ extension SnapshotWriter {
                 answersUnknownNames: socket.listeners.contains { $0.listenerProtocol == .https },
                 carried: write(carried: socket.carried), client: client,
                 groupListener: ofGroup.map { UInt32(listener - socket.listeners.count + $0) } ?? ListenerConfig.noGroup,
-                hosts: hostIndex(hosts))
+                interception: socket.interception, hosts: hostIndex(hosts))
         }
     }
 

@@ -70,6 +70,25 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
         return wire.take()
     }
 
+    /// The socket, still registered with the loop, after the answer to a CONNECT: what is inside is a connection of its own.
+    /// - Parameter received: what came behind the request's head.
+    /// - Returns: nil: the octets on the socket are not the tunnel's alone (TLS), or its answer is not sent yet.
+    public func takeTunnel(received: inout ByteBuffer) -> CInt? {
+        precondition(phase == .exchange, "a tunnel begins with an exchange")
+        guard wire.tls == nil, output.isEmpty, failure == nil else { return nil }
+        resources.loop.clearDeadline(self)
+        if let request {
+            resources.giveBack(request)
+            self.request = nil
+        }
+        owner = acceptor
+        phase = .closed
+        resources.buffers.reclaim(&output)
+        spliceable = -1
+        swap(&received, &input)
+        return wire.take()
+    }
+
     public override var tls: TLSChannel? { wire.tls }
     public override var localAddress: SocketAddress? { Socket.localAddress(wire.fd) }
 
@@ -258,6 +277,7 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
         // Nor does a close_notify tell the end of what lacks one (RFC 9112, section 9.8).
         if failure == nil { failure = Errno(ECONNABORTED) }
         Socket.resetOnClose(wire.fd)
+        origin.tunnel?.willBreak()
         lost()
     }
 

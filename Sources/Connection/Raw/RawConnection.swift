@@ -1,4 +1,5 @@
 import Core
+import Glibc
 import IO
 import TLS
 
@@ -25,11 +26,17 @@ public final class RawConnection: EventSource {
     /// The socket has an error, a reset for instance; what came before it may still wait to be read.
     public private(set) var hasError = false
     public private(set) var failure: Errno?
+    /// Our FIN is sent.
+    private var hasFinished = false
+    /// One end of a ``SocketPair``: its other end closes for good only after both have finished, unless it breaks off.
+    private let isPaired: Bool
+    private var isCutOff = false
 
     /// Registers the descriptor with the loop.
     public init(adopting fd: consuming OwnedFD, owner: RawConnectionOwner, resources: ConnectionResources) {
         self.fd = fd.release()
         tls = nil
+        isPaired = false
         self.owner = Unmanaged.passUnretained(owner)
         self.resources = resources
         super.init()
@@ -40,11 +47,13 @@ public final class RawConnection: EventSource {
     /// - Parameters:
     ///   - tls: what the octets are inside of; nil: as they come.
     ///   - events: what was told of it so far.
+    ///   - isPaired: it is the far end of a ``TunnelStream``, whose going before our FIN stands for a reset.
     public init(
-        taking fd: CInt, tls: TLSChannel? = nil, events: ReadyEvents, owner: RawConnectionOwner,
-        resources: ConnectionResources
+        taking fd: CInt, tls: TLSChannel? = nil, events: ReadyEvents, isPaired: Bool = false,
+        owner: RawConnectionOwner, resources: ConnectionResources
     ) {
         self.fd = fd
+        self.isPaired = isPaired
         self.tls = tls
         self.owner = Unmanaged.passUnretained(owner)
         self.resources = resources
@@ -88,6 +97,10 @@ public final class RawConnection: EventSource {
             tls?.peerFinished = true
         }
         if events.has(.error) { hasError = true }
+        if isPaired, events.has(.hungUp), !hasFinished {
+            isCutOff = true
+            hasError = true
+        }
     }
 
     public override func ready(_ events: ReadyEvents) {
@@ -162,6 +175,10 @@ public final class RawConnection: EventSource {
         case .wouldBlock: mayRead = false
         case .endOfFile:
             peerFinished = true
+            if isCutOff {
+                failure = Errno(ECONNRESET)
+                return .failed(Errno(ECONNRESET))
+            }
             // A FIN that the peer's TLS did not announce: anybody could have sent it (RFC 8446, section 6.1).
             if let tls, tls.isTruncated {
                 failure = .protocolBroken
@@ -188,6 +205,7 @@ public final class RawConnection: EventSource {
     func finishSending() -> Bool {
         tls?.session.closeNotify()
         guard flush() else { return failure != nil }
+        hasFinished = true
         Socket.shutdownWrite(fd)
         return true
     }

@@ -24,6 +24,7 @@ public final class TunnelStream: ClientStream {
         outgoing = .untilClose
         incoming.begin(.untilClose)
         resources.loop.add(wire.fd, self)
+        resources.tunnelsNow += 1
     }
 
     public override var isOpen: Bool { wire.isOpen }
@@ -53,7 +54,11 @@ public final class TunnelStream: ClientStream {
     }
 
     /// The far end sees its peer go: as a reset, unless both directions have ended.
-    public override func close() { wire.close(self) }
+    public override func close() {
+        guard wire.isOpen else { return }
+        resources.tunnelsNow -= 1
+        wire.close(self)
+    }
 
     public override func release(keeps: Bool) { close() }
 }

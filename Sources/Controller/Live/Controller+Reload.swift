@@ -49,7 +49,10 @@ extension Controller {
     // MARK: sockets
 
     private func bind(_ attempt: Attempt) {
-        let wanted = attempt.load.resolution.plan.sockets.map(\.listeningAddress).filter { bound[$0] == nil }
+        // One that is bound may not be transparent yet; asking once more costs nothing.
+        let wanted = attempt.load.resolution.plan.sockets.map(\.listeningAddress).filter {
+            bound[$0] == nil || $0.isTransparent
+        }
         attempt.onBound = { [unowned self, unowned attempt] in bound(attempt) }
         guard !wanted.isEmpty else { return bound(attempt) }
         attempt.unanswered = wanted.count

@@ -84,8 +84,11 @@ struct FrameWriter {
         add(address.port)
     }
 
+    /// Beside the transport.
+    static let transparentBit: UInt8 = 0x80
+
     mutating func add(_ place: ListeningAddress) {
-        add(place.transport.rawValue)
+        add(place.transport.rawValue | (place.isTransparent ? Self.transparentBit : 0))
         add(place.address)
     }
 
@@ -124,8 +127,12 @@ struct FrameReader {
     }
 
     mutating func listeningAddress() throws(MalformedFrame) -> ListeningAddress {
-        guard let transport = SocketTransport(rawValue: try number()) else { throw .illegalValue }
-        return ListeningAddress(transport, try address())
+        let first = try number(UInt8.self)
+        guard let transport = SocketTransport(rawValue: first & ~FrameWriter.transparentBit) else {
+            throw .illegalValue
+        }
+        return ListeningAddress(
+            transport, try address(), isTransparent: first & FrameWriter.transparentBit != 0)
     }
 
     mutating func amount() throws(MalformedFrame) -> TimeAmount {

@@ -50,7 +50,10 @@ enum ListenerSockets {
             position: listener.listener.node.position(in: group.resource.file))
         if group.isListenerSet { plan.listenerSet = group.name.description }
         plan.listenerProtocol = kind
-        if listener.isOfGroup { plan.group = gateway.groupNumber }
+        if listener.isOfGroup {
+            plan.group = gateway.groupNumber
+            plan.interception = listener.interception
+        }
         plan.tls = listener.tls
         plan.policies = listener.clientPolicy.map { [$0] } ?? []
         plan.forwardedClientCert = listener.clientTraffic?.forwardedClientCert ?? ForwardedClientCertPlan()

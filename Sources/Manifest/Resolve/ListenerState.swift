@@ -12,6 +12,8 @@ final class ListenerState {
     let protocolKind: ListenerProtocol?
     /// It takes the calls of a group's services.
     let isOfGroup: Bool
+    /// How connections come to it that were meant for others.
+    var interception = Interception.none
     /// `allowedRoutes.kinds` as far as they are served here.
     let routeKinds: [String]
     var sockets: [SocketAddress] = []

@@ -6,7 +6,7 @@ import IO
 
 /// A backend whose host is the request's to say (Backend of type DynamicResolver): the name becomes a cluster of its
 /// addresses before the request goes on.
-extension Exchange {
+extension Exchange: DynamicHosts.Waiter {
     /// Looks the request's host up, at once or later.
     func resolveHost(_ config: UnsafePointer<ClusterConfig>, _ message: RequestMessage, _ bytes: ByteView) {
         phase = .resolving

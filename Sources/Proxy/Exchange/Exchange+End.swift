@@ -67,12 +67,18 @@ extension Exchange {
     func finishTunnel() {
         guard phase == .tunnel, let downstream else { return }
         worker.statistics.decrement(.upgradesNow)
-        let orderly = tunnelRequestEnded && tunnelResponseEnded
+        let orderly = tunnelRequestEnded && tunnelResponseEnded || tunnelEndedInOrder
         dropUpstream()
         endAttempt(.response(status: status))
         record(downstream)
         clear()
         if orderly { downstream.exchangeClosed() } else { downstream.exchangeAborted() }
+    }
+
+    /// A tunnel has begun that goes on without this exchange, which is empty now.
+    func recordTunnel(_ downstream: ServerStream) {
+        record(downstream)
+        clear()
     }
 
     private func record(_ downstream: ServerStream) {

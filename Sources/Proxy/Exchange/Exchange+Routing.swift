@@ -25,7 +25,7 @@ extension Exchange {
         let bytes = connection.headBytes
         if message.head.method == .post { recogniseGRPC(message, bytes) }
         guard message.head.method != .connect else {
-            return answer(501, .downstreamProtocolError, "CONNECT is not served")
+            return connect(message, bytes, place)
         }
         if message.head.targetForm != .asterisk {
             switch normalise(message.head.path.of(bytes)) {

@@ -97,6 +97,10 @@ extension Exchange {
         _ message: RequestMessage, _ bytes: ByteView, _ listener: UnsafePointer<ListenerConfig>, _ socket: UInt32,
         _ configuration: LiveConfiguration
     ) {
+        guard isWhatWasNamed(message, bytes) else {
+            noteDenial(message, bytes)
+            return answer(421, .unauthorized, "the host is another one than the connection was opened to")
+        }
         decide(message, bytes, socket, configuration)
         if let downstream, decision.outcome == .rule {
             if isMisdirected(downstream) { return answerMisdirected() }
@@ -104,9 +108,28 @@ extension Exchange {
         }
         let group = configuration.routes.group(listener.pointee.group)
         guard group.pointee.egress == .allow, group.pointee.egressRule != MemberPortConfig.none else {
+            noteDenial(message, bytes)
             return answer(403, .unauthorized, "this gateway lets nobody call this host")
         }
         follow(configuration.rule(group.pointee.egressRule), message, bytes)
+    }
+
+    /// Whether the request's host is that by which its connection was let in: a CONNECT's, or a handshake's server name.
+    /// Through a host that is allowed nobody reaches another one.
+    private func isWhatWasNamed(_ message: RequestMessage, _ bytes: ByteView) -> Bool {
+        guard let downstream else { return false }
+        let host = message.head.host.of(bytes)
+        if case .authority(let name, _) = downstream.origin.destination {
+            return name.withView { HostName.isSame($0, host) }
+        }
+        guard let name = downstream.tls?.session.serverName, !name.isEmpty else { return true }
+        return name.withView { HostName.isSame($0, host) }
+    }
+
+    private func noteDenial(_ message: RequestMessage, _ bytes: ByteView) {
+        guard let origin = downstream?.origin else { return }
+        worker.egressDenials.note(
+            message.head.host.of(bytes), port: message.head.port ?? (scheme == .https ? 443 : 80), origin)
     }
 
     // MARK: the caller

@@ -17,18 +17,26 @@ final class Arrival: EventSource, DownstreamConnection, Awaited {
     /// What is read at first; most headers and ClientHellos fit.
     private static let firstRoom = 2048
 
-    enum Phase: UInt8 { case header, hello, over }
+    enum Phase: UInt8 {
+        case header, hello, over
+        /// Where it goes is known, what is spoken there is not: what comes first tells.
+        case sniffing
+        /// The address of the host that it goes to is looked up.
+        case resolving
+    }
 
-    private let worker: Worker
-    private(set) var origin: ConnectionOrigin
+    let worker: Worker
+    var origin: ConnectionOrigin
     var registryIndex = -1
     /// The place among those that wait; theirs alone.
     var awaitedIndex = -1
-    private(set) var phase = Phase.header
+    var phase = Phase.header
     private var fd: CInt
-    private var input = ByteBuffer()
+    var input = ByteBuffer()
     /// Octets below which looking for the ClientHello again is no use.
-    private var helloOctets = 1
+    var helloOctets = 1
+    /// What waits for the address of a host; nil: nothing does.
+    var outward: OutwardCall?
     /// What epoll has told so far: whoever takes over has to know it, since it is not said again.
     private(set) var events = ReadyEvents(rawValue: 0)
 
@@ -38,6 +46,18 @@ final class Arrival: EventSource, DownstreamConnection, Awaited {
         self.worker = worker
         super.init()
         worker.loop.add(self.fd, self)
+    }
+
+    /// Takes over a descriptor that is registered with the loop, and what was read from it.
+    init(taking fd: CInt, received: consuming ByteBuffer, origin: ConnectionOrigin, worker: Worker) {
+        self.fd = fd
+        self.origin = origin
+        self.worker = worker
+        input = received
+        // What the socket does not take or have after all, it says.
+        events = .anyTransfer
+        super.init()
+        worker.loop.replace(fd, self)
     }
 
     deinit { precondition(fd < 0, "an arrival went before its end") }
@@ -52,15 +72,25 @@ final class Arrival: EventSource, DownstreamConnection, Awaited {
     /// Begins, once the registry knows it: at once with what follows, when there is nothing to wait for.
     func begin() {
         guard let (configuration, socket) = place else { return close() }
-        if socket.pointee.proxyProtocol == .off {
+        // A PROXY header comes before all else on a socket, not inside of what it carries.
+        if socket.pointee.proxyProtocol == .off || origin.destination != nil {
             phase = .hello
+            if let listener = calledListener(configuration, socket) {
+                return follow(listener, configuration)
+            }
             guard socket.pointee.isChosenByName else {
                 return identified(configuration, socket, serverName: .empty)
             }
         }
-        let patience = socket.pointee.client.inspectionTimeout.over(Self.patience)
+        wait(socket.pointee.client.inspectionTimeout.over(Self.patience))
+    }
+
+    /// Waits for octets, for so long and no longer.
+    func wait(_ patience: TimeAmount) {
         worker.loop.setDeadline(self, worker.loop.now + patience)
-        worker.arrivals.add(self)
+        if awaitedIndex < 0 { worker.arrivals.add(self) }
+        // What came with what was before is not told again.
+        if events.has(.readable) { worker.loop.again(self) }
     }
 
     /// Where it arrived, as it is configured now.
@@ -75,14 +105,18 @@ final class Arrival: EventSource, DownstreamConnection, Awaited {
     override func ready(_ events: ReadyEvents) {
         guard phase != .over else { return }
         self.events.formUnion(events)
-        while phase != .over {
+        while phase != .over, phase != .resolving {
             if input.room == 0 { input.reserve(max(Self.firstRoom, input.capacity * 2)) }
             switch SystemCalls.receive(fd, into: &input) {
             case .octets:
                 guard let (configuration, socket) = place else { return close() }
                 read(configuration, socket)
             case .wouldBlock: return
-            case .endOfFile, .failed: return close()
+            case .endOfFile:
+                // Who speaks last may have said all: half a connection is one, too.
+                guard phase == .sniffing, !input.isEmpty else { return close() }
+                return sniffed(.octets)
+            case .failed: return close()
             }
         }
     }
@@ -90,8 +124,15 @@ final class Arrival: EventSource, DownstreamConnection, Awaited {
     // MARK: reading
 
     private func read(_ configuration: LiveConfiguration, _ socket: UnsafePointer<SocketConfig>) {
-        if phase == .header, !readHeader(socket) { return }
-        if phase == .hello { readHello(configuration, socket) }
+        if phase == .header {
+            guard readHeader(socket) else { return }
+            if let listener = calledListener(configuration, socket) { return follow(listener, configuration) }
+        }
+        switch phase {
+        case .hello: readHello(configuration, socket)
+        case .sniffing: sniff()
+        case .header, .resolving, .over: break
+        }
     }
 
     /// True: what follows is the connection's own.
@@ -125,15 +166,18 @@ final class Arrival: EventSource, DownstreamConnection, Awaited {
     }
 
     /// Looks for the server name, without answering anything, where it decides who answers at all.
-    private func readHello(_ configuration: LiveConfiguration, _ socket: UnsafePointer<SocketConfig>) {
-        guard socket.pointee.isChosenByName else {
+    func readHello(_ configuration: LiveConfiguration, _ socket: UnsafePointer<SocketConfig>) {
+        let isCall = origin.destination != nil
+        guard socket.pointee.isChosenByName || isCall else {
             return identified(configuration, socket, serverName: .empty)
         }
         guard input.count >= helloOctets else { return }
         switch ClientHello.peek(input.view) {
         case .needMore(let atLeast): helloOctets = atLeast
         case .hello(let hello):
-            (hello.serverName ?? []).withView { identified(configuration, socket, serverName: $0) }
+            (hello.serverName ?? []).withView {
+                if isCall { sniffed(.tls(serverName: $0)) } else { identified(configuration, socket, serverName: $0) }
+            }
         // Whoever would answer is not known, so there is nobody to send an alert.
         case .notTLS, .malformed: close()
         }
@@ -141,6 +185,8 @@ final class Arrival: EventSource, DownstreamConnection, Awaited {
 
     override func deadlinePassed(now: Instant) {
         guard phase != .over else { return }
+        if phase == .sniffing { return sniffed(.octets) }
+        if phase == .resolving { return resolvingTookTooLong() }
         // Where a header is optional, silence is none: on some protocols the server speaks first.
         if phase == .header, input.isEmpty, let (configuration, socket) = place,
             socket.pointee.proxyProtocol == .optional, !socket.pointee.beginsWithTLS
@@ -153,13 +199,18 @@ final class Arrival: EventSource, DownstreamConnection, Awaited {
 
     // MARK: handing over
 
+    /// What follows takes the connection over.
+    func handOver() {
+        phase = .over
+        worker.loop.clearDeadline(self)
+        worker.arrivals.remove(self)
+    }
+
     /// It is known what the connection is.
     private func identified(
         _ configuration: LiveConfiguration, _ socket: UnsafePointer<SocketConfig>, serverName: ByteView
     ) {
-        phase = .over
-        worker.loop.clearDeadline(self)
-        worker.arrivals.remove(self)
+        handOver()
         let listener = worker.relays.listener(serverName, on: socket, in: configuration.snapshot)
         switch socket.pointee.listenerProtocol {
         case .http: worker.beginHTTP(self)
@@ -199,6 +250,7 @@ final class Arrival: EventSource, DownstreamConnection, Awaited {
     /// Closes it, says nothing to its peer, and has it forgotten.
     func close() {
         guard fd >= 0 else { return }
+        if outward != nil { stopResolving() }
         phase = .over
         isClosed = true
         worker.loop.clearDeadline(self)
@@ -214,13 +266,14 @@ final class Arrival: EventSource, DownstreamConnection, Awaited {
     /// As `close`, by a reset.
     func abort() {
         if fd >= 0 { Socket.resetOnClose(fd) }
+        origin.tunnel?.willBreak()
         close()
     }
 
     /// What lies in the socket is read first; who has said nothing is told by the connection's end.
     func drain() {
         ready([])
-        if phase != .over, input.isEmpty { close() }
+        if phase != .over, phase != .resolving, input.isEmpty { close() }
     }
 
     func cut() { close() }

@@ -71,6 +71,9 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
 
     private var idle: TimeAmount { ownIdle ?? worker.limits.streamIdle }
 
+    /// The only endpoint that may be connected to, since it was called by its own address; nil: any.
+    var only: SocketAddress?
+
     /// Octets that go first, until the connection to the endpoint is there.
     private var received: [UInt8] = []
 
@@ -88,8 +91,8 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
 
     private func connect() {
         // Whose ejection is over is tried by one connection, at its first attempt.
-        let probation = attempts == 0 ? cluster.outliers?.probation(of: cluster.endpoints) : nil
-        guard let next = probation ?? cluster.next(tried: tried) else {
+        let probation = attempts == 0 && only == nil ? cluster.outliers?.probation(of: cluster.endpoints) : nil
+        guard let next = probation ?? nextEndpoint() else {
             cluster.breaker.leave(place)
             return end(.noHealthyUpstream)
         }
@@ -116,6 +119,11 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
         } catch {
             connectFailed(next)
         }
+    }
+
+    private func nextEndpoint() -> Endpoint? {
+        guard let only else { return cluster.next(tried: tried) }
+        return cluster.endpoint(only).flatMap { tried.contains($0.key) ? nil : $0 }
     }
 
     /// The backend has as many connections as its circuit breaker allows: in line until one ends.
@@ -247,6 +255,7 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
             downstream?.close()
             upstream?.close()
         } else {
+            origin.tunnel?.willBreak()
             downstream?.abort()
             upstream?.abort()
         }

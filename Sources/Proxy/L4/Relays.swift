@@ -32,10 +32,15 @@ final class Relays: Timed {
     private func rule(
         _ serverName: ByteView, of listener: UnsafePointer<ListenerConfig>, in snapshot: Snapshot
     ) -> UnsafePointer<RuleConfig>? {
-        var key = HostKey(serverName, suffixes: hostSuffixes)
-        var matches = HostMatches(listener.pointee.hosts)
-        let index = matches.next(&key, in: snapshot)
-        return index == HostIndex.none ? nil : snapshot[snapshot.header.pointee.rules, Int(index)]
+        rule(serverName, in: listener.pointee.hosts, snapshot).map { snapshot[snapshot.header.pointee.rules, Int($0)] }
+    }
+
+    /// What the most specific name of an index stands for that a host has: a rule, or else what the index is of.
+    func rule(_ host: ByteView, in index: HostIndex, _ snapshot: Snapshot) -> UInt32? {
+        var key = HostKey(host, suffixes: hostSuffixes)
+        var matches = HostMatches(index)
+        let found = matches.next(&key, in: snapshot)
+        return found == HostIndex.none ? nil : found
     }
 
     /// One turn of the weights of the rule that serves this listener's connections.
@@ -46,10 +51,21 @@ final class Relays: Timed {
         guard let listener, let rule = rule(serverName, of: listener, in: snapshot) else {
             return (RelayChoice(kind, serverName: serverName), false)
         }
-        let choice = RelayChoice(
+        return (choose(kind, serverName, by: rule, in: snapshot), true)
+    }
+
+    func choose(
+        _ kind: RelayChoice.Kind, _ serverName: ByteView, by rule: UInt32, in snapshot: Snapshot
+    ) -> RelayChoice {
+        choose(kind, serverName, by: snapshot[snapshot.header.pointee.rules, Int(rule)], in: snapshot)
+    }
+
+    private func choose(
+        _ kind: RelayChoice.Kind, _ serverName: ByteView, by rule: UnsafePointer<RuleConfig>, in snapshot: Snapshot
+    ) -> RelayChoice {
+        RelayChoice(
             kind, rule, worker.weights.pick(rule, in: snapshot), serverName: serverName, in: snapshot,
             isLogged: worker.accessLog.isOn)
-        return (choice, true)
     }
 
     // MARK: beginning and ending
@@ -71,6 +87,39 @@ final class Relays: Timed {
         {
             return refuse(arrival, choice, .unauthorized, words.view)
         }
+        begin(
+            choice, arrival, listener, configuration, to: configuration.cluster(choice.cluster, of: worker))
+    }
+
+    /// As above, by a rule that was found another way; ``MemberPortConfig/none``: there is none.
+    /// - Parameter endpoint: the only one that may be connected to; nil: any.
+    func begin(
+        _ kind: RelayChoice.Kind, _ serverName: ByteView, _ arrival: Arrival, rule: UInt32,
+        only endpoint: SocketAddress?, _ configuration: LiveConfiguration
+    ) {
+        guard rule != MemberPortConfig.none else {
+            return refuse(arrival, RelayChoice(kind, serverName: serverName), .noRoute)
+        }
+        let choice = choose(kind, serverName, by: rule, in: configuration.snapshot)
+        guard choice.cluster != BackendConfig.invalid else { return refuse(arrival, choice, .noCluster) }
+        begin(
+            choice, arrival, nil, configuration, to: configuration.cluster(choice.cluster, of: worker), only: endpoint)
+    }
+
+    /// As above, when the choice is made.
+    /// - Parameter cluster: nil: the choice's own.
+    func begin(
+        _ choice: RelayChoice, _ arrival: Arrival, _ configuration: LiveConfiguration, to cluster: Cluster? = nil
+    ) {
+        if let cluster { return begin(choice, arrival, nil, configuration, to: cluster) }
+        guard choice.cluster != BackendConfig.invalid else { return refuse(arrival, choice, .noCluster) }
+        begin(choice, arrival, nil, configuration, to: configuration.cluster(choice.cluster, of: worker))
+    }
+
+    private func begin(
+        _ choice: RelayChoice, _ arrival: Arrival, _ listener: UnsafePointer<ListenerConfig>?,
+        _ configuration: LiveConfiguration, to cluster: Cluster, only endpoint: SocketAddress? = nil
+    ) {
         var origin = arrival.origin
         let managed = listener.flatMap { worker.managedListener($0.pointee.identity, configuration) }
         if let managed, !worker.counts(managed.listener, &origin) { return refuse(arrival, choice, .overload) }
@@ -78,11 +127,12 @@ final class Relays: Timed {
         let fd = arrival.take()
         if let managed { worker.settle(&origin, fd, under: managed.number, configuration) }
         let session = RelaySession(
-            choice, to: configuration.cluster(choice.cluster, of: worker), origin: origin,
-            received: octets.view, worker: worker)
+            choice, to: cluster, origin: origin, received: octets.view, worker: worker)
+        session.only = endpoint
         if let managed { session.apply(configuration.snapshot[managed.listener.pointee.client, 0].pointee.connection) }
         let downstream = RawConnection(
-            taking: fd, events: arrival.events, owner: session, resources: worker.resources)
+            taking: fd, events: arrival.events, isPaired: origin.tunnel != nil, owner: session,
+            resources: worker.resources)
         worker.registry.replace(arrival, with: session)
         session.begin(with: downstream)
     }

@@ -23,7 +23,8 @@ extension Worker {
                 origin.terms = configuration.handshakeTerms(ofSocket: index, resources.limits)
             }
         }
-        if socket.pointee.listenerProtocol == .http, socket.pointee.proxyProtocol == .off {
+        origin.destination = dialled(fd.raw, peer, socket)
+        if socket.pointee.listenerProtocol == .http, socket.pointee.proxyProtocol == .off, origin.destination == nil {
             return registry.adopt(fd, origin)
         }
         let arrival = Arrival(adopting: fd, origin: origin, worker: self)

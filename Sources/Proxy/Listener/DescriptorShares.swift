@@ -17,6 +17,10 @@ enum DescriptorShares {
     static let mirrors = min(4096, max(4, all / 16))
     /// Sessions of datagrams at once, of one descriptor each: a sixteenth.
     static let datagramSessions = min(16_384, max(16, all / 16))
-    /// Downstream connections: half of the rest, since each may need an upstream descriptor too.
-    static let downstream = max(16, (all - reserved - 2 * pipes - mirrors - datagramSessions) / 2)
+    /// Tunnels at once whose inside is a connection of its own, of two descriptors each besides what that one needs: an
+    /// eighth in all.
+    static let tunnels = min(16_384, max(8, all / 16))
+    /// Downstream connections: half of the rest, since each may need an upstream descriptor too. The far ends of tunnels
+    /// are among them.
+    static let downstream = max(16, (all - reserved - 2 * pipes - mirrors - datagramSessions - tunnels) / 2)
 }

@@ -11,6 +11,12 @@ import Telemetry
 /// Limits: ``hostLimit`` hosts, of which the one that was asked for longest ago goes first; ``waitersLimit`` requests that wait
 /// for one answer; ``addressLimit`` addresses of a host.
 final class DynamicHosts {
+    /// Who waits for a host's addresses.
+    protocol Waiter: AnyObject {
+        /// The answer came; never ``Outcome/waiting``.
+        func hostResolved(_ outcome: Outcome)
+    }
+
     static let hostLimit = 1024
     static let waitersLimit = 256
     static let addressLimit = 16
@@ -21,7 +27,7 @@ final class DynamicHosts {
 
     enum Outcome {
         case addresses([IPAddress])
-        /// The exchange is told later, by ``Exchange/hostResolved(_:)``.
+        /// Who asks is told later, by ``Waiter/hostResolved(_:)``.
         case waiting
         /// There is no such host, or nobody could tell.
         case failed
@@ -36,7 +42,7 @@ final class DynamicHosts {
         var validUntil = Instant(nanoseconds: 0)
         var askedAt = Instant(nanoseconds: 0)
         var isAsking = false
-        var waiting: [Exchange] = []
+        var waiting: [any Waiter] = []
         init(_ name: String) { self.name = name }
     }
 
@@ -52,7 +58,7 @@ final class DynamicHosts {
     }
 
     /// - Parameter host: without port, an IPv6 address in brackets.
-    func resolve(_ host: ByteView, for exchange: Exchange) -> Outcome {
+    func resolve(_ host: ByteView, for waiter: any Waiter) -> Outcome {
         if let address = Self.literal(host) { return .addresses([address]) }
         guard !host.isEmpty, host.count <= 253 else { return .failed }
         let known = self.host(host)
@@ -62,13 +68,13 @@ final class DynamicHosts {
         if !known.addresses.isEmpty { return .addresses(known.addresses) }
         guard known.isAsking else { return .failed }
         guard known.waiting.count < Self.waitersLimit else { return .overloaded }
-        known.waiting.append(exchange)
+        known.waiting.append(waiter)
         return .waiting
     }
 
-    /// `exchange` waits no more.
-    func cancel(_ exchange: Exchange) {
-        for host in hosts.values { host.waiting.removeAll { $0 === exchange } }
+    /// `waiter` waits no more.
+    func cancel(_ waiter: any Waiter) {
+        for host in hosts.values { host.waiting.removeAll { $0 === waiter } }
     }
 
     private static func literal(_ host: ByteView) -> IPAddress? {
@@ -110,8 +116,8 @@ final class DynamicHosts {
         // Who is told may begin to wait again.
         let waiting = host.waiting
         host.waiting.removeAll()
-        for exchange in waiting {
-            exchange.hostResolved(host.addresses.isEmpty ? .failed : .addresses(host.addresses))
+        for waiter in waiting {
+            waiter.hostResolved(host.addresses.isEmpty ? .failed : .addresses(host.addresses))
         }
     }
 }

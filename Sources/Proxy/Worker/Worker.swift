@@ -35,6 +35,9 @@ public final class Worker: ConnectionOwner {
     private(set) lazy var clusters = ClusterRegistry(worker: self)
     private(set) lazy var arrivals = Arrivals(worker: self)
     private(set) lazy var relays = Relays(worker: self)
+    private(set) lazy var egressDenials = EgressDenials(worker: self)
+    /// Tunnels at once whose inside has a socket pair.
+    var tunnelLimit = DescriptorShares.tunnels
     private(set) lazy var datagrams = Datagrams(worker: self)
     private(set) lazy var tlsContexts = TLSContexts(worker: self, ticketKeys: ticketKeys)
     /// Of connections of HBONE that no policy speaks of.

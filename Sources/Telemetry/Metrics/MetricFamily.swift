@@ -19,6 +19,7 @@ public struct MetricFamily: Sendable {
         case routes(SlotValue)
         case endpoints(SlotValue)
         case healthy, ejections, stale
+        case egressDenials
     }
 
     /// Which of the values of a slot.
@@ -232,6 +233,16 @@ public struct MetricFamily: Sendable {
             "Octets passed on from clients of TCPRoutes, TLSRoutes and UDPRoutes."),
         MetricFamily(
             "sluice_relay_sent_bytes_total", .counter, [], .counter(.relayBytesSent), "Octets passed on to them."),
+        MetricFamily(
+            "sluice_tunnels_total", .counter, [], .counter(.tunnels),
+            "CONNECT requests that were answered with a tunnel."),
+        MetricFamily(
+            "sluice_intercepted_connections_total", .counter, [], .counter(.interceptedConnections),
+            "Connections that were going elsewhere and were brought here (`sluice.dev/transparent`)."),
+        MetricFamily(
+            "sluice_egress_denied_total", .counter, ["host", "caller"], .egressDenials,
+            "Calls to hosts outside of a group that no route names (`sluice.dev/egress: deny`), by host and by caller (namespace/name, or address). Past 63 pairs of a worker: other."
+        ),
         MetricFamily(
             "sluice_tls_handshakes_total", .counter, [], .counter(.tlsHandshakes),
             "TLS handshakes completed with clients."),

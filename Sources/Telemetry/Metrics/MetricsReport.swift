@@ -294,6 +294,8 @@ public struct MetricsReport: ~Copyable {
             for reason in ReasonCode.allCases { sample(family, ["\(reason.text)"], reader.requests(reason)) }
         case .relayReasons:
             for reason in ReasonCode.allCases { sample(family, ["\(reason.text)"], reader.relays(reason)) }
+        case .egressDenials:
+            for each in reader.denials { sample(family, [each.host, each.caller], each.count) }
         case .retryReasons:
             for (reason, counter) in Self.retryReasons { sample(family, [reason], reader.total(counter)) }
         case .durations:

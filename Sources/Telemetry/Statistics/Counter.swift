@@ -78,6 +78,10 @@ public enum Counter: Int, BitwiseCopyable, Sendable, CaseIterable {
     case fairWaitingNow  // Calls that wait for their flow's turn, or for a place.
     // Authorization.
     case unverifiedCallers  // Refused: no certificate where one is asked for.
+    // Groups of services.
+    case tunnels  // CONNECT requests that were answered with a tunnel.
+    case interceptedConnections  // That were going somewhere else.
+    case egressDenied  // Calls to hosts outside that no route names.
 
     /// A gauge: the value is a level, not a sum over time.
     public var isLevel: Bool {

@@ -16,16 +16,17 @@ public enum StatisticsLayout {
     static let headerSize = pageSize
     static let identitiesSize = slotLimit * MemoryLayout<UInt64>.stride
     static let slotsSize = slotLimit * SlotCounters.size
-    static let workerSize = pageSize + 2 * slotsSize
+    static let workerSize = pageSize + 2 * slotsSize + DenialTable.size
 
     static func identitiesOffset(_ kind: SlotKind) -> Int { headerSize + kind.rawValue * identitiesSize }
     static func workerOffset(_ worker: Int) -> Int { headerSize + 2 * identitiesSize + worker * workerSize }
     static func slotsOffset(_ kind: SlotKind, worker: Int) -> Int {
         workerOffset(worker) + pageSize + kind.rawValue * slotsSize
     }
+    static func denialsOffset(_ worker: Int) -> Int { workerOffset(worker) + pageSize + 2 * slotsSize }
 
     // The words of a worker's page.
-    static let firstReason = 64
+    static let firstReason = 128
     static let firstStatusClass = firstReason + 64
     static let statusClasses = 6  // 0: no response; 1xx … 5xx. What is beyond 599 counts as 5xx.
     static let durationSum = firstStatusClass + 8

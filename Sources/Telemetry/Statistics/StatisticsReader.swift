@@ -30,6 +30,20 @@ public struct StatisticsReader {
     }
     public var durationSum: TimeAmount { .nanoseconds(Int64(clamping: sum(StatisticsLayout.durationSum))) }
 
+    /// Calls to hosts outside of a group that were denied, by host and caller, in the order of their names.
+    public var denials: [(host: String, caller: String, count: UInt64)] {
+        var sums: [String: [String: UInt64]] = [:]
+        for worker in 0..<workers {
+            let start = UnsafeMutableRawPointer(mutating: base + StatisticsLayout.denialsOffset(worker))
+            for entry in DenialTable(base: start).entries {
+                sums[entry.host, default: [:]][entry.caller, default: 0] &+= entry.count
+            }
+        }
+        return sums.sorted { $0.key < $1.key }.flatMap { host, callers in
+            callers.sorted { $0.key < $1.key }.map { (host, $0.key, $0.value) }
+        }
+    }
+
     /// What was counted for one route or endpoint.
     public struct Slot: Equatable, Sendable {
         /// No response, 2xx, 3xx, 4xx, 5xx.

@@ -7,6 +7,7 @@ public struct WorkerStatistics: @unchecked Sendable {
     @usableFromInline let words: UnsafeMutablePointer<UInt64>
     private let routes: UnsafeMutablePointer<UInt64>
     private let endpoints: UnsafeMutablePointer<UInt64>
+    private let denials: DenialTable
 
     /// - Parameters:
     ///   - base: the mapped block, of at least ``StatisticsRegion/size(workers:)`` octets.
@@ -19,6 +20,7 @@ public struct WorkerStatistics: @unchecked Sendable {
         self.words = words(StatisticsLayout.workerOffset(worker))
         routes = words(StatisticsLayout.slotsOffset(.route, worker: worker))
         endpoints = words(StatisticsLayout.slotsOffset(.endpoint, worker: worker))
+        denials = DenialTable(base: base + StatisticsLayout.denialsOffset(worker))
     }
 
     /// To be called once when a worker's process begins: levels start at zero, sums go on where the one before stopped.
@@ -48,6 +50,15 @@ public struct WorkerStatistics: @unchecked Sendable {
         words[Counter.requestBodyBytes.rawValue] &+= received
         words[Counter.responseBodyBytes.rawValue] &+= sent
         count(in: slot(routes, route), statusClass, nanoseconds, duration, received, sent)
+    }
+
+    /// A call to a host outside of a group was denied (`sluice.dev/egress`).
+    /// - Parameters:
+    ///   - caller: `namespace/name`, or an address.
+    ///   - now: of the wall clock, nanoseconds since 1970.
+    /// - Returns: whether `quiet` has passed since the last time that this was true of host and caller.
+    public func denied(host: ByteView, caller: ByteView, now: Int64, quiet: TimeAmount) -> Bool {
+        denials.note(host: host, caller: caller, now: now, quiet: quiet)
     }
 
     /// A connection that was relayed below HTTP has ended.

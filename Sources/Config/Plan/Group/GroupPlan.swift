@@ -18,6 +18,8 @@ public struct GroupPlan: Equatable, Sendable {
     /// Namespaces that are known by address alone count in policies as those that a certificate proves
     /// (`sluice.dev/trust-addresses`).
     public var trustsAddresses = false
+    /// Principals that are believed when they tell for whom a CONNECT is (`sluice.dev/trusted-forwarders`), with scheme.
+    public var trustedForwarders: [String] = []
     public var position: SourcePosition
 
     public init(namespace: String, name: String, position: SourcePosition = SourcePosition()) {

@@ -14,6 +14,7 @@ public struct GroupConfig: BitwiseCopyable, Sendable {
     /// Index into ``SnapshotHeader/rules``: where requests go that ``egress`` lets out; ``MemberPortConfig/none``: nowhere.
     public var egressRule: UInt32
     public var trustsAddresses: Bool
+    public var trustedForwarders: Table<TextRef>
     public var position: SourcePosition
 
     /// Stands in ``names`` for a name that says too little.

@@ -28,7 +28,8 @@ extension SnapshotWriter {
             names: HostIndex(buckets: Table(), anyHost: HostIndex.none, wildcardDepths: 0),
             members: block.allocate(MemberConfig.self, count: plan.members.count), addresses: Table(),
             egress: plan.egress, egressRule: streamRule(of: plan.egressRoute.map { [$0] } ?? []),
-            trustsAddresses: plan.trustsAddresses, position: plan.position)
+            trustsAddresses: plan.trustsAddresses, trustedForwarders: texts(plan.trustedForwarders),
+            position: plan.position)
         guard block.failure == nil else { return group }
         for (index, member) in plan.members.enumerated() {
             let config = write(member, slots)

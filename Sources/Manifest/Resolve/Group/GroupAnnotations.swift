@@ -1,5 +1,6 @@
 import Config
 import Core
+import TLS
 
 /// What a Gateway's annotations say of it as a group's gateway.
 struct GroupAnnotations {
@@ -14,6 +15,8 @@ struct GroupAnnotations {
     var trustsAddresses = false
     /// What its members have where they say nothing else.
     let fairShare: FairSharePlan
+    /// `sluice.dev/trusted-forwarders`: principals, with their scheme.
+    var trustedForwarders: [String] = []
 
     init(_ gateway: LoadedResource, findings: inout FindingLog) {
         fairShare = FairShareAnnotations.read(gateway, findings: &findings)
@@ -32,6 +35,19 @@ struct GroupAnnotations {
             case "true": trustsAddresses = true
             case "false": trustsAddresses = false
             default: Self.refuse(written, of: gateway, "true and false are", findings: &findings)
+            }
+        }
+        if let written = AnnotationText("sluice.dev/trusted-forwarders", of: gateway) {
+            for part in written.text.split(separator: ",") {
+                let name = AnnotationText.trimmed(part)
+                let principal = name.hasPrefix("spiffe://") ? name : "spiffe://" + name
+                guard SPIFFEID(principal) != nil else {
+                    findings.unresolved(
+                        gateway, written.node,
+                        "'\(name)' is no principal; write one such as 'cluster.local/ns/istio-system/sa/ztunnel'")
+                    continue
+                }
+                trustedForwarders.append(principal)
             }
         }
         if let written = AnnotationText("sluice.dev/cluster-domain", of: gateway) {

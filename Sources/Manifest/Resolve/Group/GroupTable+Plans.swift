@@ -13,6 +13,7 @@ extension GroupTable {
             plan.egress = group.annotations.egress
             plan.egressRoute = gateway.egressRoute
             plan.trustsAddresses = group.annotations.trustsAddresses
+            plan.trustedForwarders = group.annotations.trustedForwarders
             plan.members = group.members.map { member in
                 var plan = MemberPlan(
                     namespace: member.name.namespace, name: member.name.name,

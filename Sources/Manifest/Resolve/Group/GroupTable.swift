@@ -27,6 +27,9 @@ struct GroupTable {
             byGateway[gateway.name] = groups.count
             gateway.groupNumber = groups.count
             groups.append(Group(gateway: gateway, annotations: annotations))
+            let listeners = gateway.groups.flatMap(\.listeners)
+            let transparent = TransparentAnnotation(gateway.resource, listeners: listeners, findings: &findings)
+            for listener in listeners { listener.interception = transparent.interception(of: listener) }
         }
         let known = Known(byGateway: byGateway, gateways: Set(gateways.map(\.name)), foreign: foreign)
 

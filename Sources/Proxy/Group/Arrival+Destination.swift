@@ -1,0 +1,119 @@
+import Config
+import Connection
+import Core
+import IO
+import Routing
+import Telemetry
+
+/// Connections of which it is known where they go before anything is read of them: the address that a redirected or
+/// transparent connection was sent to, or what a CONNECT named.
+///
+/// What is spoken is what the member's port declares. Where nobody declares it, what comes first tells, within
+/// ``Arrival/sniffing``; then it is octets, as of protocols in which the server speaks first.
+extension Arrival {
+    /// How long an undeclared protocol may keep everybody waiting.
+    static let sniffing = TimeAmount.milliseconds(100)
+
+    enum Spoken {
+        case http
+        case tls(serverName: ByteView)
+        case octets
+    }
+
+    /// The listener of a group that takes this connection for where it goes; nil: it goes nowhere but here.
+    func calledListener(
+        _ configuration: LiveConfiguration, _ socket: UnsafePointer<SocketConfig>
+    ) -> UnsafePointer<ListenerConfig>? {
+        guard origin.destination != nil else { return nil }
+        return configuration.groupListener(of: origin, on: socket)
+    }
+
+    /// Begins with what the destination declares.
+    func follow(_ listener: UnsafePointer<ListenerConfig>, _ configuration: LiveConfiguration) {
+        switch place(in: listener.pointee.group, configuration) {
+        case .member(let call):
+            switch configuration.routes.memberPort(call).pointee.memberProtocol {
+            case .http: sniffed(.http)
+            case .tcp: sniffed(.octets)
+            case .tls: awaitHello()
+            case .undeclared: beginSniffing()
+            }
+        case .outside: beginSniffing()
+        case .noPort, .ambiguous: refuseCall(.noRoute)
+        }
+    }
+
+    private func place(in group: UInt32, _ configuration: LiveConfiguration) -> CallLookup {
+        guard let destination = origin.destination else { preconditionFailure("a call to nowhere") }
+        return configuration.lookUp(destination, for: origin, in: group)
+    }
+
+    // MARK: what is spoken
+
+    private func beginSniffing() {
+        phase = .sniffing
+        sniff()
+        if phase == .sniffing { wait(Self.sniffing) }
+    }
+
+    func sniff() {
+        switch SniffedProtocol(input.view) {
+        case .http: sniffed(.http)
+        case .tls: awaitHello()
+        case .octets: sniffed(.octets)
+        case .unknown: break
+        }
+    }
+
+    /// The rest of the ClientHello has as long as elsewhere.
+    private func awaitHello() {
+        phase = .hello
+        guard let (configuration, socket) = currentPlace else { return close() }
+        readHello(configuration, socket)
+        if phase == .hello { wait(socket.pointee.client.inspectionTimeout.over(Self.patience)) }
+    }
+
+    // MARK: where it goes
+
+    /// It is known what is spoken, too. The configuration may be another one by now.
+    func sniffed(_ spoken: Spoken) {
+        guard let (configuration, socket) = currentPlace, let listener = calledListener(configuration, socket) else {
+            return close()
+        }
+        if case .http = spoken {
+            handOver()
+            return worker.beginHTTP(self)
+        }
+        switch place(in: listener.pointee.group, configuration) {
+        case .member(let call):
+            let rule = configuration.withNamespace(of: origin) { configuration.routes.streamRule(of: call, from: $0) }
+            relay(spoken, by: rule, only: call.endpoint, configuration)
+        case .noPort, .ambiguous: refuseCall(.noRoute)
+        case .outside: goOutside(spoken, listener, configuration.group(of: listener), configuration)
+        }
+    }
+
+    /// Relays by a rule, or refuses where there is none.
+    /// - Parameter endpoint: the one that was called itself; nil: the rule's backends.
+    private func relay(
+        _ spoken: Spoken, by rule: UInt32, only endpoint: SocketAddress?, _ configuration: LiveConfiguration
+    ) {
+        handOver()
+        switch spoken {
+        case .tls(let name): worker.relays.begin(.tls, name, self, rule: rule, only: endpoint, configuration)
+        case .octets, .http: worker.relays.begin(.tcp, .empty, self, rule: rule, only: endpoint, configuration)
+        }
+    }
+
+    /// Nothing leads from here to where the caller wants: it sees a reset.
+    func refuseCall(_ reason: ReasonCode) {
+        worker.statistics.relayEnded(reason: reason)
+        abort()
+    }
+
+    private var currentPlace: (LiveConfiguration, UnsafePointer<SocketConfig>)? {
+        guard let configuration = worker.configuration, let index = configuration.index(ofSocket: origin.socketID)
+        else { return nil }
+        return (configuration, configuration.snapshot[configuration.snapshot.header.pointee.sockets, Int(index)])
+    }
+}

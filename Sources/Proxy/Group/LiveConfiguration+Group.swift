@@ -1,0 +1,40 @@
+import Config
+import Connection
+import Core
+import Routing
+
+extension LiveConfiguration {
+    /// The listener of a group that a connection has come to, itself or inside of another one; nil: an ordinary listener.
+    func groupListener(
+        of origin: ConnectionOrigin, on socket: UnsafePointer<SocketConfig>
+    ) -> UnsafePointer<ListenerConfig>? {
+        let number = origin.isSecure ? listener(origin.listenerIdentity) : socket.pointee.groupListener
+        guard let number, number != ListenerConfig.noGroup else { return nil }
+        let found = snapshot[snapshot.header.pointee.listeners, Int(number)]
+        return found.pointee.isOfGroup ? found : nil
+    }
+
+    /// The group whose calls a listener takes.
+    func group(of listener: UnsafePointer<ListenerConfig>) -> UnsafePointer<GroupConfig> {
+        precondition(listener.pointee.isOfGroup, "an ordinary listener has no group")
+        return snapshot[snapshot.header.pointee.groups, Int(listener.pointee.group)]
+    }
+
+    /// Who of a group is called.
+    func lookUp(_ destination: CallDestination, for origin: ConnectionOrigin, in group: UInt32) -> CallLookup {
+        switch destination {
+        case .address(let address): return routes.lookUp(address: address, in: group)
+        case .authority(let host, let port):
+            return withNamespace(of: origin) { namespace in
+                host.withView { routes.lookUp(host: $0, .exactly(port), from: namespace, in: group) }
+            }
+        }
+    }
+
+    /// Lends the namespace that a caller is in, by its certificate or its address; empty: unknown.
+    func withNamespace<R>(of origin: ConnectionOrigin, _ body: (ByteView) -> R) -> R {
+        if let caller = origin.caller { return caller.namespace.withView(body) }
+        guard let workload = routes.workload(at: origin.peer.ip) else { return body(.empty) }
+        return body(snapshot.text(workload.pointee.namespace))
+    }
+}
