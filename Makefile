@@ -14,7 +14,7 @@ BIN := .build/release/sluice
 BUILD_PACKAGES := binutils git libc6-dev libcurl4 libedit2 libgcc-12-dev libncurses6 libsqlite3-0 libstdc++-12-dev libxml2 \
 	pkg-config libssl-dev libpcre2-dev libyaml-dev libc-ares-dev libnghttp2-dev libhiredis-dev zlib1g-dev libbrotli-dev libzstd-dev
 RUN_PACKAGES := openssl curl
-TEST_PACKAGES := python3 python3-venv redis-server nghttp2-client valgrind gcc libc6-dev
+TEST_PACKAGES := python3 python3-venv nftables iproute2 redis-server nghttp2-client valgrind gcc libc6-dev
 BENCH_PACKAGES := python3 python3-venv gcc libc6-dev libssl-dev libnghttp2-dev nginx-light haproxy wrk nghttp2-client
 
 # Python packages at the versions that requirements.txt pins, each set in a place of its own.

@@ -32,6 +32,7 @@ def arguments():
     parser.add_argument("--metadata", action="append", default=[], metavar="K=V")
     parser.add_argument("--timeout", type=float, help="the call's deadline in seconds, sent as grpc-timeout")
     parser.add_argument("--cancel-after", type=int, metavar="N", help="cancel when so many messages were received")
+    parser.add_argument("--proxy", metavar="URL", help="an explicit proxy, which is asked by CONNECT")
     parser.add_argument("--authority", help="the name of :authority and SNI")
     parser.add_argument("--tls", metavar="CA", help="a PEM file with the roots to trust; without it: clear text")
     parser.add_argument("--cert", metavar="PEM"), parser.add_argument("--key", metavar="PEM")
@@ -46,7 +47,10 @@ def read(path):
 
 def channel(options):
     settings = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1),
-                ("grpc.enable_http_proxy", 0), ("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0)]
+                ("grpc.enable_http_proxy", 1 if options.proxy else 0), ("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0)]
+    if options.proxy:
+        os.environ["http_proxy"] = options.proxy
+        settings.append(("grpc.http_proxy", options.proxy))
     if options.authority:
         settings.append(("grpc.default_authority", options.authority))
     if not options.tls:

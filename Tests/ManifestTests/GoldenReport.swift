@@ -114,6 +114,7 @@ struct GoldenReport {
     private static func text(_ listener: ListenerPlan) -> String {
         var text = listener.listenerProtocol == .http ? "" : ", \(listener.listenerProtocol)"
         if let group = listener.group { text += ", of group \(group)" }
+        if listener.interception != .none { text += ", \(listener.interception)" }
         if !listener.listenerSet.isEmpty { text += ", of \(listener.listenerSet)" }
         guard let tls = listener.tls else { return text }
         for certificate in tls.certificates {

@@ -83,6 +83,8 @@ extension Exchange {
             case .contentLength where grpcWeb?.request != nil: stays = false
             case .expect where continueWasSent: stays = false
             case _ where credential.map { givesWay(line, bytes, to: $0) } == true: stays = false
+            // Meant for the proxy that a group's gateway is to its callers (RFC 9110, section 11.7.2).
+            case .proxyAuthorization where listener.pointee.isOfGroup: stays = false
             case .xForwardedClientCert: stays = keepsClientCertField
             case .xEnvoyAttemptCount where countsAttempts: stays = false
             case .baggage where rewritesBaggage: stays = false

@@ -31,6 +31,17 @@ extension LiveConfiguration {
         }
     }
 
+    /// Whether `sluice.dev/egress: allow` lets callers out to this machine and its links, too
+    /// (`sluice.dev/allow-local-targets`).
+    func allowsLocalTargets(_ group: UnsafePointer<GroupConfig>) -> Bool {
+        guard group.pointee.egressRule != MemberPortConfig.none else { return false }
+        let backends = rule(group.pointee.egressRule).pointee.backends
+        guard !backends.isEmpty, snapshot[backends, 0].pointee.cluster != BackendConfig.invalid else { return false }
+        let cluster = snapshot[snapshot.header.pointee.clusters, Int(snapshot[backends, 0].pointee.cluster)]
+        guard !cluster.pointee.dynamicResolver.isEmpty else { return false }
+        return snapshot[cluster.pointee.dynamicResolver, 0].pointee.allowsLocalTargets
+    }
+
     /// Lends the namespace that a caller is in, by its certificate or its address; empty: unknown.
     func withNamespace<R>(of origin: ConnectionOrigin, _ body: (ByteView) -> R) -> R {
         if let caller = origin.caller { return caller.namespace.withView(body) }

@@ -12,6 +12,8 @@ struct OutwardCall {
     /// Without port.
     var host: [UInt8]
     var port: UInt16
+    /// Targets on this machine and its links may be reached; of a choice with a backend, that backend says it.
+    var allowsLocal = false
 }
 
 /// Connections below HTTP to hosts that are no members: only as routes of the Gateway have it written, else by
@@ -45,7 +47,7 @@ extension Arrival: DynamicHosts.Waiter {
             return relayOutside(spoken, to: name, by: rule, configuration)
         }
         guard group.pointee.egress == .allow else { return deny(name, group, configuration) }
-        relayAsAsked(spoken, to: name, configuration)
+        relayAsAsked(spoken, local: configuration.allowsLocalTargets(group), configuration)
     }
 
     /// By a rule of the Gateway's own routes.
@@ -67,12 +69,13 @@ extension Arrival: DynamicHosts.Waiter {
     }
 
     /// `sluice.dev/egress: allow`: to the address that was dialled, or to one of the host that was named.
-    private func relayAsAsked(_ spoken: Spoken, to name: ByteView, _ configuration: LiveConfiguration) {
+    /// - Parameter local: targets on this machine and its links may be reached.
+    private func relayAsAsked(_ spoken: Spoken, local: Bool, _ configuration: LiveConfiguration) {
         guard let destination = origin.destination else { preconditionFailure("a call to nowhere") }
         let choice = RelayChoice(kind(of: spoken), serverName: serverName(of: spoken))
         switch destination {
         case .address(let address):
-            guard allows(address, local: false) else { return refuseCall(.noRoute) }
+            guard allows(address, local: local) else { return refuseCall(.noRoute) }
             var text = ByteBuffer()
             address.ip.write(to: &text)
             let cluster = worker.clusters.cluster(
@@ -80,7 +83,9 @@ extension Arrival: DynamicHosts.Waiter {
             handOver()
             worker.relays.begin(choice, self, configuration, to: cluster)
         case .authority(let host, let port):
-            resolve(OutwardCall(choice: choice, revision: configuration.revision, host: host, port: port))
+            resolve(
+                OutwardCall(
+                    choice: choice, revision: configuration.revision, host: host, port: port, allowsLocal: local))
         }
     }
 
@@ -129,7 +134,7 @@ extension Arrival: DynamicHosts.Waiter {
         case .overloaded: refuseCall(.overload)
         case .addresses(let all):
             var config = ClusterConfig.asAsked
-            var allowsLocal = false
+            var allowsLocal = call.allowsLocal
             let snapshot = configuration.snapshot
             // The answer may come under another configuration, in which the number means another cluster.
             if call.choice.cluster != BackendConfig.invalid {

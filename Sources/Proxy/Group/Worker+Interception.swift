@@ -18,8 +18,14 @@ extension Worker {
         case .redirect: found = Socket.originalDestination(fd, isV4: peer.ip.isV4)
         case .tproxy: found = Socket.localAddress(fd)
         }
-        guard let found, !isOwnListener(found) else { return nil }
+        guard let found, !isOwnListener(found), !isThere(found, socket) else { return nil }
         statistics.increment(.interceptedConnections)
         return .address(found)
+    }
+
+    /// Whether it is this very socket that was dialled, on an address that the machine has had only since the worker began.
+    private func isThere(_ found: SocketAddress, _ socket: UnsafePointer<SocketConfig>) -> Bool {
+        guard found.port == socket.pointee.address.port, socket.pointee.address.ip.isAny else { return false }
+        return (try? HostAddresses())?.isOwn(found.ip) == true
     }
 }

@@ -1,0 +1,45 @@
+import Support
+import Testing
+
+/// Connections that know nothing of the gateway, brought to it by the rules that `sluice intercept` prints: in network
+/// namespaces, with the program itself.
+@Suite(.serialized) struct InterceptionTests {
+    /// Namespaces are a precondition: where they cannot be made these tests fail, and say that it is for this.
+    private static func outcome(_ mode: String) throws -> Clients.Outcome {
+        let outcome = try Clients.tool(
+            "unshare",
+            ["--net", "python3", Repository.root + "/Tests/Clients/interception.py", Program.built("sluice"), mode],
+            within: .seconds(120))
+        guard outcome.value("done") != nil else {
+            throw TimedOut(
+                "precondition: root, network namespaces (unshare --net), ip and nft (Debian: iproute2, nftables); "
+                    + "it printed:\n\(outcome.output)")
+        }
+        return outcome
+    }
+
+    private static func check(_ outcome: Clients.Outcome, _ mode: String) {
+        for family in ["v4", "v6"] {
+            func value(_ name: String) -> String? { outcome.value("\(family)-\(name)") }
+            // By the address that was dialled, whatever the Host says.
+            #expect(value("http") == "HTTP/1.1 200 web", "\(mode) \(family)\n\(outcome.output)")
+            #expect(value("declared-tcp") == "hello", "\(mode) \(family)\n\(outcome.output)")
+            #expect(value("server-first") == "greeting", "\(mode) \(family)\n\(outcome.output)")
+            #expect(value("endpoint-itself") == "hello", "\(mode) \(family)\n\(outcome.output)")
+            #expect(value("no-such-port") == "ConnectionResetError", "\(mode) \(family)\n\(outcome.output)")
+            #expect(value("outside-http") == "HTTP/1.1 403", "\(mode) \(family)\n\(outcome.output)")
+            #expect(value("outside-octets") == "ConnectionResetError", "\(mode) \(family)\n\(outcome.output)")
+            // Who dials the gateway gets the gateway, once.
+            #expect(value("gateway-itself") == "HTTP/1.1 200 web", "\(mode) \(family)\n\(outcome.output)")
+        }
+        let metrics = outcome.values("metric")
+        #expect(metrics.contains { $0.contains("host=\"192.0.2.9\"") && $0.hasSuffix("} 1") }, "\(metrics)")
+        #expect(metrics.contains { $0.contains("host=\"web.elsewhere\"") && $0.hasSuffix("} 2") }, "\(metrics)")
+        #expect(outcome.values("log").contains { $0.contains("host=192.0.2.9 port=9000") }, "\(outcome.output)")
+        #expect(outcome.value("tables") == "0")
+    }
+
+    @Test func redirected() throws { Self.check(try Self.outcome("redirect"), "redirect") }
+
+    @Test func transparent() throws { Self.check(try Self.outcome("tproxy"), "tproxy") }
+}
