@@ -56,6 +56,8 @@ public enum GuardLimits {
     static let rest = TimeAmount.seconds(1)
     /// A relayed connection on which nothing moves is closed.
     static let idle = TimeAmount.seconds(3600)
+    /// The same, once one side has said that it sends no more.
+    static let halfClosed = TimeAmount.seconds(60)
     /// Connections taken from one socket before others have their turn.
     static let acceptsPerTurn = 64
     /// Octets moved in one direction of a connection before others have their turn.

@@ -98,7 +98,7 @@ final class GuardRelay: Timed {
         let before = up.octets &+ down.octets
         let rising = up.run(from: client, to: central, owner.pipes)
         let falling = down.run(from: central, to: client, owner.pipes)
-        if up.octets &+ down.octets != before { noteMoved() }
+        if up.octets &+ down.octets != before || up.hasEnded || down.hasEnded { noteMoved() }
         switch (rising, falling) {
         case (.ended, .ended): end(abruptly: false)
         case (_, .broken): end(abruptly: true)
@@ -116,21 +116,24 @@ final class GuardRelay: Timed {
 
     // MARK: time
 
+    /// How long nothing may move.
+    private var patience: TimeAmount { up.hasEnded || down.hasEnded ? GuardLimits.halfClosed : GuardLimits.idle }
+
     private func noteMoved() {
         lastMoved = owner.loop.now
-        owner.loop.setDeadline(self, min(lastMoved + GuardLimits.idle, endsAt))
+        owner.loop.setDeadline(self, min(lastMoved + patience, endsAt))
     }
 
     /// It may go on for so long from now.
     func mayLast(_ amount: TimeAmount) {
         endsAt = min(endsAt, owner.loop.now + amount)
-        if phase == .relaying { owner.loop.setDeadline(self, min(lastMoved + GuardLimits.idle, endsAt)) }
+        if phase == .relaying { owner.loop.setDeadline(self, min(lastMoved + patience, endsAt)) }
     }
 
     /// It ends in the ordinary way some day.
     func mayStay() {
         endsAt = .distantFuture
-        if phase == .relaying { owner.loop.setDeadline(self, lastMoved + GuardLimits.idle) }
+        if phase == .relaying { owner.loop.setDeadline(self, lastMoved + patience) }
     }
 
     override func deadlinePassed(now: Instant) {
