@@ -43,14 +43,15 @@ extension Exchange {
 
     /// Its backend could not be reached a moment ago: it is handed on without asking. To be called before the first attempt.
     func goesElsewhere() -> Bool {
-        guard let cluster, cluster.isDiverted, handOn(.none) else { return false }
-        localIsUntried = true
-        return true
+        guard let cluster, cluster.isDiverted else { return false }
+        return handOn(.untried)
     }
 
     /// What the local backend's failure says of it.
     enum LocalFailure {
         case none
+        /// It was not asked: it could not be reached a moment ago.
+        case untried
         /// Nobody of it can be reached.
         case unreachable
     }
@@ -70,6 +71,7 @@ extension Exchange {
         giveRetryPermitBack()
         isHandedOn = true
         localCluster = local
+        localIsUntried = failure == .untried
         cluster = central
         begin(anew: FallbackLimits.attempts - 1)
         worker.statistics.increment(.requestsHandedOn)

@@ -199,7 +199,9 @@ import Testing
         let port = try Ports.free()
         let gateway = try Gateway(
             Self.manifest(port: port, backend: address, central: [central.address])
-                .replacing("protocol: HTTP,", with: "protocol: TCP,").replacing("kind: HTTPRoute", with: "kind: TCPRoute")
+                .replacing("protocol: HTTP,", with: "protocol: TCP,").replacing(
+                    "kind: HTTPRoute", with: "kind: TCPRoute"
+                )
                 .replacing("networking.k8s.io/v1\nkind: TCPRoute", with: "networking.k8s.io/v1alpha2\nkind: TCPRoute"))
         #expect(try Client(port: port).readLine() == "local")
         local?.stop()
@@ -208,6 +210,54 @@ import Testing
         local = try Backend("back", port: address) { _, connection, _ in try connection.send("back\n") }
         try Wait.until("the backend to be used again") { try Client(port: port).readLine() == "back" }
         #expect(try metric("sluice_fallback_connections_total", gateway) >= 3)
+    }
+
+    // MARK: groups
+
+    private static func group(_ gateway: String, port: UInt16, backend: UInt16, annotation: String = "") -> String {
+        """
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: Gateway
+        metadata:
+          name: \(gateway)
+          namespace: shop
+          annotations:
+            sluice.dev/group: by-name
+            \(annotation)
+        spec:
+          gatewayClassName: sluice
+          addresses: [{type: IPAddress, value: 127.0.0.1}]
+          listeners: [{name: http, protocol: HTTP, port: \(port)}]
+        ---
+        apiVersion: v1
+        kind: Service
+        metadata: {name: stock, namespace: shop, labels: {sluice.dev/gateway: \(gateway)}}
+        spec: {ports: [{name: http, port: 80}]}
+        ---
+        apiVersion: discovery.k8s.io/v1
+        kind: EndpointSlice
+        metadata: {name: stock-1, namespace: shop, labels: {kubernetes.io/service-name: stock}}
+        addressType: IPv4
+        ports: [{name: http, port: \(backend)}]
+        endpoints: [{addresses: [127.0.0.1]}]
+
+        """
+    }
+
+    /// The central gateway finds the member by the name that the caller used.
+    @Test func aCallByNameIsHandedOnToTheGroupsGateway() throws {
+        let backend = try Backend("stock of the group")
+        let ports = [try Ports.free(), try Ports.free()]
+        let central = try Gateway(Self.group("shop-group", port: ports[1], backend: backend.port))
+        let gateway = try Gateway(
+            Self.group(
+                "shop-local", port: ports[0], backend: try Ports.free(),
+                annotation: "sluice.dev/fallback-gateway: 127.0.0.1:\(ports[1])"))
+        let client = try Client(port: ports[0])
+        for host in ["stock", "stock.shop", "stock.shop.svc.cluster.local"] {
+            #expect(try client.request("GET", "/", host: host).text == "stock of the group", "\(central.output)")
+        }
+        #expect(try metric("sluice_fallback_requests_total", gateway) == 3)
     }
 
     // MARK: several central gateways
