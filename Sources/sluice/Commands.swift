@@ -21,7 +21,9 @@ struct UsageError: Error, CustomStringConvertible {
 
 /// The table of commands.
 enum Commands {
-    static let all: [Command] = [.run, .check, .explain, .status, .reload, .stop, .guardian, .echo, .cert, .version, .help]
+    static let all: [Command] = [
+        .run, .check, .explain, .status, .reload, .stop, .guardian, .echo, .cert, .version, .help,
+    ]
 
     static let wrongUsage: Int32 = 2
 
