@@ -44,6 +44,8 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
     /// Whether the endpoint takes no more, while what it said is still on its way down.
     private var upHasFailed = false
     private var isHandedOn = false
+    /// Its own backend, which was not asked because it could not be reached a moment ago.
+    private var untried: Cluster?
     private var attempts = 0
     private let startedWall: Int64
     private var lastMoved = Instant(nanoseconds: 0)
@@ -80,7 +82,10 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
     /// Begins, with the client's connection.
     func begin(with downstream: RawConnection) {
         self.downstream = downstream
-        if central != nil, cluster.isDiverted { return handOn() }
+        if central != nil, cluster.isDiverted {
+            untried = cluster
+            return handOn()
+        }
         connect()
     }
 
@@ -99,7 +104,7 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
                 cluster.divert()
                 return handOn()
             }
-            return end(.noHealthyUpstream)
+            return returnsToLocal() ? () : end(.noHealthyUpstream)
         }
         guard cluster.breaker.isTurn(of: place), next.takeConnection() else { return wait() }
         cluster.breaker.leave(place)
@@ -140,7 +145,19 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
         self.central = nil
         isHandedOn = true
         worker.statistics.increment(.relaysHandedOn)
-        cluster = central
+        go(to: central)
+    }
+
+    /// No central gateway answers either: a backend here that was not even asked is asked after all.
+    private func returnsToLocal() -> Bool {
+        guard let local = untried else { return false }
+        untried = nil
+        go(to: local)
+        return true
+    }
+
+    private func go(to next: Cluster) {
+        cluster = next
         tried = TriedEndpoints()
         attempts = 0
         connect()
@@ -190,7 +207,7 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
             cluster.divert()
             return handOn()
         }
-        end(.upstreamConnectionFailure)
+        if !returnsToLocal() { end(.upstreamConnectionFailure) }
     }
 
     // MARK: octets

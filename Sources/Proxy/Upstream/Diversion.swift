@@ -15,6 +15,7 @@ final class Diversion: Timed {
     static let patience = TimeAmount.milliseconds(400)
 
     private unowned let cluster: Cluster
+    private let breaker: Breaker
     private let worker: Worker
     private let since: Instant
     private var probe: ReachProbe?
@@ -24,10 +25,12 @@ final class Diversion: Timed {
     init(of cluster: Cluster, worker: Worker) {
         self.cluster = cluster
         self.worker = worker
+        breaker = cluster.breaker
         since = worker.loop.now
         super.init()
         worker.statistics.increment(.diversions)
         worker.statistics.increment(.divertedNow)
+        cluster.breaker.noteDiversion(true)
         worker.log.warning(
             "cannot be served from here: requests go to the central gateway", ["backend": .text(cluster.name)])
         worker.loop.setDeadline(self, worker.loop.now + Self.pause)
@@ -39,6 +42,7 @@ final class Diversion: Timed {
         probe?.close()
         probe = nil
         worker.statistics.decrement(.divertedNow)
+        breaker.noteDiversion(false)
         guard isBack else { return }
         worker.log.info(
             "served from here again",

@@ -66,6 +66,7 @@ import Testing
         #expect(try metric("sluice_fallback_requests_total", gateway) == 7)
         #expect(try metric("sluice_fallback_diverted_backends", gateway) == 1)
         #expect(try gateway.admin("/api/backends").text.contains(central.address))
+        #expect(try gateway.admin("/api/backends").text.contains("\"divertedWorkers\":1"))
 
         local = try Backend("back", port: address)
         let back = Stopwatch()
