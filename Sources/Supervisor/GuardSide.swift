@@ -11,6 +11,8 @@ final class GuardSide: EventSource {
     enum Limits {
         /// How long a guard may take to tell what it holds, when a family begins.
         static let patience = TimeAmount.seconds(2)
+        /// Between two questions of a family that was refused, in microseconds.
+        static let refusalPause: UInt32 = 20_000
         static let firstPause = TimeAmount.milliseconds(200)
         static let longestPause = TimeAmount.seconds(5)
     }
@@ -28,6 +30,8 @@ final class GuardSide: EventSource {
     /// The absence has been told.
     private var isMissed = false
     private var hasLeft = false
+    /// The guard has another family.
+    private var isRefused = false
 
     /// What the family listens on, once its workers serve; nil until then.
     private var sockets: [SocketAddress: [SharedFD]]?
@@ -48,8 +52,16 @@ final class GuardSide: EventSource {
         connect()
         var found: [SocketAddress: [SharedFD]] = [:]
         let end = SystemCalls.monotonicNow() + Limits.patience
-        while let link, !isAgreed {
+        while !isAgreed {
             let left = end - SystemCalls.monotonicNow()
+            guard let link else {
+                // An earlier family that is just ending: it takes the kernel a moment to end all of it.
+                guard isRefused, left > .zero else { break }
+                isRefused = false
+                usleep(Limits.refusalPause)
+                connect()
+                continue
+            }
             guard left > .zero else {
                 lose("it does not answer")
                 break
@@ -124,6 +136,7 @@ final class GuardSide: EventSource {
                 tell(Notice(.info, "the guard is there", [("socket", path)]))
                 tellAll()
             case .message(.refused):
+                isRefused = true
                 return lose("it refuses this gateway: another one is there, or it is of another version")
             case .message(.status): break
             case .nothing: return
