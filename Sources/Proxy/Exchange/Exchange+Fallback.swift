@@ -123,8 +123,17 @@ extension Exchange {
     /// What tells a gateway that this request has been handed on: how often, which is once.
     func writeHopMark(to out: inout ByteBuffer) { out.append("X-Sluice-Hop: 1\r\n") }
 
+    private var hasFoundNobody: Bool {
+        switch reason {
+        case .noHealthyUpstream, .upstreamConnectionFailure, .upstreamConnectionTermination, .upstreamOverflow,
+            .upstreamTimeout, .upstreamRemoteReset:
+            true
+        default: false
+        }
+    }
+
     func clearFallback() {
-        if isHandedOn, reason != .none { worker.statistics.increment(.handingOnFailures) }
+        if isHandedOn, hasFoundNobody { worker.statistics.increment(.handingOnFailures) }
         isHandedOn = false
         mayNotBeHandedOn = false
         localIsUntried = false
