@@ -81,11 +81,13 @@ let package = Package(
                 "Names",
             ]),
         room("Supervisor", ["Core", "IO"]),
+        // The process that stands in when a family is gone; it reads nothing that anybody wrote.
+        room("Guard", ["Core", "IO"]),
         .executableTarget(
             name: "sluice",
             dependencies: [
                 "Core", "IO", "TLS", "HTTP", "Connection", "Config", "Routing", "Upstream", "Redis", "Telemetry",
-                "Proxy", "Manifest", "Controller", "Supervisor",
+                "Proxy", "Manifest", "Controller", "Supervisor", "Guard",
             ],
             swiftSettings: roomSettings,
             linkerSettings: [.unsafeFlags(["-static-stdlib"], .when(configuration: .release))]),
@@ -99,6 +101,7 @@ let package = Package(
         tests(of: "Core"),
         tests(of: "IO", ["Core", "Support"]),
         tests(of: "Supervisor", ["Core", "IO", "Support", "stage"]),
+        tests(of: "Guard", ["Core", "IO", "Support", "stage"]),
         tests(of: "HTTP", ["Core", "Support"], exclude: ["Corpus"]),
         tests(of: "Config", ["Core", "HTTP"]),
         tests(of: "Routing", ["Core", "HTTP", "Config"]),

@@ -24,7 +24,9 @@ extension FieldName {
         case 9: same(p, "forwarded") ? .forwarded : .other
         case 10: length10(p)
         case 11: same(p, "traceparent") ? .traceparent : same(p, "retry-after") ? .retryAfter : .other
-        case 12: same(p, "content-type") ? .contentType : same(p, "x-request-id") ? .xRequestId : .other
+        case 12:
+            same(p, "content-type")
+                ? .contentType : same(p, "x-request-id") ? .xRequestId : same(p, "x-sluice-hop") ? .xSluiceHop : .other
         case 13: same(p, "authorization") ? .authorization : .other
         case 14: same(p, "content-length") ? .contentLength : same(p, "http2-settings") ? .http2Settings : .other
         case 15: same(p, "accept-encoding") ? .acceptEncoding : same(p, "x-forwarded-for") ? .xForwardedFor : .other

@@ -14,7 +14,8 @@ public enum ForbiddenTrailers {
             .acceptEncoding, .authorization, .range, .ifRange, .proxyAuthenticate, .proxyAuthorization,
             .http2Settings, .xForwardedFor, .xForwardedProto, .xForwardedHost, .xForwardedPort, .xForwardedClientCert,
             .accessControlRequestMethod, .accessControlRequestHeaders, .secWebSocketKey, .secWebSocketVersion,
-            .forwarded, .xRequestId, .traceparent, .baggage, .xEnvoyAttemptCount, .location, .vary, .retryAfter:
+            .forwarded, .xRequestId, .traceparent, .baggage, .xEnvoyAttemptCount, .xSluiceHop, .location, .vary,
+            .retryAfter:
             false
         }
     }

@@ -38,5 +38,5 @@ public enum FieldName: UInt8, BitwiseCopyable, Sendable, CaseIterable {
     case accept, acceptEncoding, authorization, range, ifRange, proxyAuthenticate, proxyAuthorization, http2Settings
     case xForwardedFor, xForwardedProto, xForwardedHost, xForwardedPort, xForwardedClientCert, xRequestId, retryAfter
     case accessControlRequestMethod, accessControlRequestHeaders, secWebSocketKey, secWebSocketVersion
-    case traceparent, forwarded, xEnvoyAttemptCount, baggage
+    case traceparent, forwarded, xEnvoyAttemptCount, baggage, xSluiceHop
 }

@@ -110,7 +110,7 @@ public enum Socket {
         return fd
     }
 
-    private static func withSockaddr<R>(
+    static func withSockaddr<R>(
         path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> R
     ) throws(Errno) -> R {
         var address = sockaddr_un()

@@ -23,6 +23,8 @@ struct ListeningSockets {
     private var entries: [UInt32: Entry] = [:]
     private var ids: [ListeningAddress: UInt32] = [:]
     private var lastId: UInt32 = 0
+    /// What a guard has kept of an earlier family, until it is asked for.
+    private var kept: [SocketAddress: [SharedFD]] = [:]
 
     init(workers: Int) { self.workers = workers }
 
@@ -40,14 +42,16 @@ struct ListeningSockets {
                 return Binding(address: address, outcome: .bound(id: id))
             }
             guard entries.count < ControllerRequest.addressLimit else { throw Errno(EMFILE) }
+            var sockets = takeKept(address)
             // Where a port is ours already, on another address, the probe would meet our own socket.
-            if !ids.keys.contains(where: {
-                $0.transport == address.transport && $0.address.port == address.address.port
-            }), let conflict = Socket.conflict(address) {
+            if sockets.isEmpty, !isKept(port: address.address.port, address.transport),
+                !ids.keys.contains(where: {
+                    $0.transport == address.transport && $0.address.port == address.address.port
+                }), let conflict = Socket.conflict(address)
+            {
                 throw conflict
             }
-            var sockets: [SharedFD] = []
-            for _ in 0..<workers { sockets.append(SharedFD(try Socket.listen(address))) }
+            while sockets.count < workers { sockets.append(SharedFD(try Socket.listen(address))) }
             if address.isTransparent { try Self.makeTransparent(sockets, address) }
             lastId += 1
             entries[lastId] = Entry(address: address, sockets: sockets, published: false)
@@ -66,6 +70,35 @@ struct ListeningSockets {
             try Socket.setTransparent(socket.raw, true, isV4: local.ip.isV4)
         }
     }
+
+    // MARK: what a guard has kept
+
+    /// From now on these are used instead of new ones: what waits in them is not lost.
+    mutating func keep(_ sockets: [SocketAddress: [SharedFD]]) { kept = sockets }
+
+    /// Nobody asks for the others any more.
+    mutating func forgetKept() { kept = [:] }
+
+    private mutating func takeKept(_ address: ListeningAddress) -> [SharedFD] {
+        guard address.transport == .tcp, let found = kept.removeValue(forKey: address.address) else { return [] }
+        // Those beyond the number of workers stay with the guard, which takes what waits in them.
+        return Array(found.prefix(workers))
+    }
+
+    private func isKept(port: UInt16, _ transport: SocketTransport) -> Bool {
+        transport == .tcp && kept.keys.contains { $0.port == port }
+    }
+
+    /// All sockets of connections that publications have come to use.
+    var published: [SocketAddress: [SharedFD]] {
+        var found: [SocketAddress: [SharedFD]] = [:]
+        for entry in entries.values where entry.published && entry.address.transport == .tcp {
+            found[entry.address.address] = entry.sockets
+        }
+        return found
+    }
+
+    // MARK: use
 
     func contains(_ id: UInt32) -> Bool { entries[id] != nil }
 

@@ -20,6 +20,7 @@ extension Supervisor {
         case .release(let ids):
             let used = Set(current?.sockets ?? [])
             for id in ids where !used.contains(id) { close(id) }
+        case .central(let address, let gateways): central[address] = gateways.isEmpty ? nil : gateways
         case .publish(let publication): publish(publication)
         case .drain:
             if case .serving = phase { beginDrain(by: "admin") }
@@ -91,7 +92,15 @@ extension Supervisor {
         unanswered.removeFirst(done.count)
         if reached >= current.revision {
             for id in sockets.retired(by: current) { close(id) }
+            tellGuard(running.count)
         }
+    }
+
+    /// Hands the guard what is served now. A family whose workers all keep dying serves nothing.
+    private func tellGuard(_ running: Int) {
+        guard let keeper, running > 0, case .serving = phase else { return }
+        sockets.forgetKept()
+        keeper.serve(sockets.published, central)
     }
 
     private func close(_ id: UInt32) {

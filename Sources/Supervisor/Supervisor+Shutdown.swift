@@ -24,6 +24,8 @@ extension Supervisor {
 
     private func drainWorkers() {
         phase = .draining
+        // Whoever comes from now on is the guard's.
+        keeper?.leave()
         for place in workers {
             if place.seat.isRunning {
                 place.seat.send(.drain(timeout: options.drainTimeout))
@@ -52,6 +54,7 @@ extension Supervisor {
         guard phase != .quitting else { return }
         phase = .quitting
         exitCode = code
+        keeper?.leave()
         sockets.closeAll()
         for place in workers {
             if place.seat.isRunning { place.seat.send(.quit) } else { place.seat.abandon() }

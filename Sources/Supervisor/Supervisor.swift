@@ -58,6 +58,10 @@ public final class Supervisor {
     var anyWorkerWasReady = false
     var exitCode: Int32 = 0
     var alarm: Alarm!
+    /// Where `--guard` names one.
+    var keeper: GuardSide?
+    /// Central gateways by listening address, as the controller has told them.
+    var central: [SocketAddress: [SocketAddress]] = [:]
 
     var options: RunOptions { plan.options }
 
@@ -128,10 +132,16 @@ public final class Supervisor {
             Notice(
                 .info, "started",
                 [("pid", "\(getpid())"), ("workers", "\(options.workers)"), ("admin", "\(options.admin)")]))
+        if let path = options.guardPath {
+            let keeper = GuardSide(path, loop, tell)
+            self.keeper = keeper
+            sockets.keep(keeper.takeOver())
+        }
         startController()
         for index in workers.indices { startWorker(index) }
         loop.run()
         alarm.clear()
+        keeper?.leave()
         return exitCode
     }
 

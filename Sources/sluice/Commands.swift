@@ -22,7 +22,7 @@ struct UsageError: Error, CustomStringConvertible {
 /// The table of commands.
 enum Commands {
     static let all: [Command] = [
-        .run, .check, .explain, .status, .reload, .stop, .intercept, .echo, .cert, .version, .help,
+        .run, .check, .explain, .status, .reload, .stop, .guardian, .intercept, .echo, .cert, .version, .help,
     ]
 
     static let wrongUsage: Int32 = 2

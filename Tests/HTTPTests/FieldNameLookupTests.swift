@@ -15,6 +15,7 @@ import Testing
         ("http2-settings", .http2Settings), ("x-forwarded-for", .xForwardedFor),
         ("x-forwarded-proto", .xForwardedProto),
         ("x-forwarded-host", .xForwardedHost), ("x-forwarded-port", .xForwardedPort), ("x-request-id", .xRequestId),
+        ("x-sluice-hop", .xSluiceHop),
         ("x-forwarded-client-cert", .xForwardedClientCert),
         ("retry-after", .retryAfter), ("access-control-request-method", .accessControlRequestMethod),
         ("access-control-request-headers", .accessControlRequestHeaders), ("sec-websocket-key", .secWebSocketKey),

@@ -24,6 +24,25 @@ import Testing
         #expect(sockets.bind(address).outcome == .bound(id: 2))
     }
 
+    /// What a guard has kept is used, not bound again; what is missing is added, what is too much is left to the guard.
+    @Test(arguments: [1, 2, 4]) func keptSocketsAreUsed(workers: Int) throws {
+        let address = try address("127.0.0.1:\(Ports.free())")
+        let kept = try (0..<2).map { _ in SharedFD(try Socket.listen(address)) }
+        var sockets = ListeningSockets(workers: workers)
+        #expect(sockets.bind(address).outcome == .failed(Errno(EADDRINUSE)))
+        sockets.keep([address.address: kept])
+        #expect(sockets.bind(address).outcome == .bound(id: 1))
+        for worker in 0..<workers {
+            let socket = try #require(sockets.socket(1, worker: worker)?.fd)
+            #expect((socket === kept.dropFirst(worker).first) == (worker < 2))
+            #expect(Socket.isListening(socket.raw, at: address.address))
+        }
+        #expect(sockets.published.isEmpty)
+        sockets.markPublished([1])
+        #expect(sockets.published[address.address]?.count == workers)
+        sockets.forgetKept()
+    }
+
     @Test func aSpecificAddressBesideTheWildcardIsOurOwn() throws {
         var sockets = ListeningSockets(workers: 2)
         let port = try Ports.free()

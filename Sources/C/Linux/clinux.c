@@ -145,6 +145,15 @@ long clinux_receive_fds(int socket, void *octets, size_t length, int *fds, int *
     return received;
 }
 
+int clinux_peer_credentials(int socket, int *pid, uint32_t *uid) {
+    struct ucred peer;
+    socklen_t length = sizeof peer;
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) return -errno;
+    *pid = peer.pid;
+    *uid = peer.uid;
+    return 0;
+}
+
 int clinux_die_with_parent(int signal) { return (int)checked(prctl(PR_SET_PDEATHSIG, signal)); }
 int clinux_set_name(const char *name) { return (int)checked(prctl(PR_SET_NAME, name)); }
 int clinux_dumpable(int on) { return (int)checked(prctl(PR_SET_DUMPABLE, on)); }

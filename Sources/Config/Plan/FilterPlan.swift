@@ -184,6 +184,8 @@ public struct ClusterPlan: Equatable, Sendable {
     public var traffic = ClusterTrafficPlan()
     /// Serves only what backends of the first priority are not healthy enough for (Backend `fallback`).
     public var isFallback = false
+    /// Where requests go that no endpoint can serve; nil: as the listener says.
+    public var fallback: FallbackPlan?
     /// Empty: 503. In manifest order, ready ones only (or serving ones when none is ready).
     public var endpoints: [EndpointPlan]
     /// The host is the request's (Backend of type DynamicResolver); then there are no endpoints.

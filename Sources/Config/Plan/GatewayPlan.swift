@@ -45,6 +45,8 @@ public struct SocketPlan: Equatable, Sendable {
     public var proxyProtocol = ProxyProtocolAcceptance.off
     /// Fields of requests that go on through their calls; of all Gateways that listen here.
     public var carried: [CarriedFieldPlan] = []
+    /// Where its connections go while the gateway itself is gone, in the order of preference.
+    public var central: [SocketAddress] = []
     public var listeners: [ListenerPlan]
 
     public init(address: SocketAddress, listeners: [ListenerPlan]) {
@@ -90,6 +92,8 @@ public struct ListenerPlan: Equatable, Sendable {
     public var client = ClientTrafficPlan()
     /// The group whose calls it takes: index into ``GatewayPlan/groups``. Its attachments are then of all kinds of routes.
     public var group: Int?
+    /// Where goes what cannot be served from here, unless the Service says otherwise.
+    public var fallback: FallbackPlan?
     /// Who may call here; of a group's listener, who may call what is no member.
     public var authorization = AuthorizationPlan()
     /// How connections come to it that were meant for others (`sluice.dev/transparent`). Of a group's listeners.

@@ -131,6 +131,8 @@ public struct ListenerConfig: BitwiseCopyable, Sendable {
     /// `SnapshotHeader.rules`, the rule that serves. All hits are tried, the most specific name first (HTTPRouteSpec.hostnames).
     public var hosts: HostIndex
     public var pathIndexes: Table<PathIndex>
+    /// Where goes what cannot be served from here, unless the backend says otherwise.
+    public var fallback = FallbackConfig(nil)
     /// Index into ``SnapshotHeader/groups`` of the group whose calls it takes; ``noGroup``: it is an ordinary listener.
     public var group = ListenerConfig.noGroup
     /// Of a group's listener, whose `hosts` are those of requests: server name or host → index into
@@ -361,6 +363,8 @@ public struct ClusterConfig: BitwiseCopyable, Sendable {
     public var isFallback: Bool
     /// None or one.
     public var dynamicResolver: Table<DynamicResolverPlan>
+    /// Where requests go that no endpoint can serve; empty: as the listener says.
+    public var fallback: FallbackConfig
     public var endpoints: Table<EndpointConfig>
 }
 

@@ -44,6 +44,7 @@ extension SnapshotWriter {
             slot: plan.client.isEmpty ? 0 : slots.listener(identity.value), hosts: hostIndex([]), pathIndexes: Table(),
             position: plan.position)
         config.authorization = write(plan.authorization)
+        config.fallback = FallbackConfig(plan.fallback)
         var served: [HostedRoute] = []
         for attachment in plan.attachments {
             for hostname in attachment.hostnames {

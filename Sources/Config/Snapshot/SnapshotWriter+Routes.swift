@@ -29,6 +29,7 @@ extension SnapshotWriter {
                 traffic: cluster.traffic.isEmpty ? Table() : write(cluster.traffic),
                 slot: slots.cluster(identity.value), isFallback: cluster.isFallback,
                 dynamicResolver: cluster.dynamicResolver.map { block.append(contentsOf: [$0]) } ?? Table(),
+                fallback: FallbackConfig(cluster.fallback),
                 endpoints: slice(of: header.endpoints, from: endpoint, count: cluster.endpoints.count))
             var backend = IdentityHash()
             backend.add(cluster.backend)

@@ -116,6 +116,8 @@ enum AdminJSON {
         }
         // As Envoy counts: a Backend with `fallback` is of the second priority.
         json.field("priority", cluster.isFallback ? 1 : 0)
+        // How many workers send its requests to the central gateway now.
+        if cluster.slot != 0 { json.field("divertedWorkers", liveState.cluster(cluster.slot).sum(.diverted)) }
         write(liveState.cluster(cluster.slot), cluster, snapshot, to: &json)
         json.key("endpoints")
         json.beginArray()

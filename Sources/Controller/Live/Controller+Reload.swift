@@ -91,11 +91,24 @@ extension Controller {
     }
 
     private func send(_ set: LiveSet, _ snapshot: SharedFD) {
+        tellCentral(set)
         link.send(
             .publish(
                 Publication(
                     generation: set.generation, revision: set.revision, snapshot: snapshot, sockets: set.sockets,
                     deposit: set.deposit)))
+    }
+
+    /// Where connections go while the whole family is gone, for the guard; what is known is not told again.
+    private func tellCentral(_ set: LiveSet) {
+        var central: [SocketAddress: [SocketAddress]] = [:]
+        for socket in set.resolution?.plan.sockets ?? [] where socket.transport == .tcp {
+            central[socket.address] = socket.central
+        }
+        for (address, gateways) in central where centralTold[address] != gateways {
+            link.send(.central(address, gateways))
+        }
+        centralTold = central
     }
 
     /// Builds and seals the block of a resolution, with what its names stand for at the moment.

@@ -47,6 +47,8 @@ public final class Controller {
     var memory = ResolveMemory()
     /// Addresses that are bound, with the supervisor's numbers.
     var bound: [ListeningAddress: UInt32] = [:]
+    /// Central gateways by listening address, as the supervisor was told.
+    var centralTold: [SocketAddress: [SocketAddress]] = [:]
     /// Grows with every publication, also of those that fail.
     var revision: UInt64 = 0
     /// A publication because of changed names, not yet live.

@@ -244,6 +244,9 @@ public enum ControllerRequest: FamilyMessage {
     /// Hand this to every worker; answered by ``ControllerNews/published(generation:revision:workers:)``. Sockets that an
     /// earlier publication used and this one does not are closed then.
     case publish(Publication)
+    /// Where connections to a listening address go while the family is gone and a guard stands in; none: nowhere. At most
+    /// ``GuardProtocol/centralLimit``. To be told before the publication that it belongs to.
+    case central(SocketAddress, [SocketAddress])
     /// Begin a drain, as SIGTERM would.
     case drain
 
@@ -262,6 +265,11 @@ public enum ControllerRequest: FamilyMessage {
             publication.write(to: &writer)
             return Frame(kind: 303, payload: writer.payload, descriptors: publication.descriptors)
         case .drain: return Frame(kind: 304)
+        case .central(let address, let gateways):
+            precondition(gateways.count <= GuardProtocol.centralLimit, "more central gateways than an address may have")
+            writer.add(address)
+            writer.add(gateways) { $0.add($1) }
+            return Frame(kind: 305, payload: writer.payload)
         }
     }
 
@@ -279,6 +287,13 @@ public enum ControllerRequest: FamilyMessage {
                 try reader.list { (reader: inout FrameReader) throws(MalformedFrame) in try reader.number() })
         case 303: self = .publish(try Publication(from: &reader))
         case 304: self = .drain
+        case 305:
+            let address = try reader.address()
+            let gateways = try reader.list { (reader: inout FrameReader) throws(MalformedFrame) in
+                try reader.address()
+            }
+            guard gateways.count <= GuardProtocol.centralLimit else { throw .illegalValue }
+            self = .central(address, gateways)
         default: throw .unknownKind(frame.kind)
         }
         try reader.end()

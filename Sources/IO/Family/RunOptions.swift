@@ -49,6 +49,8 @@ public struct RunOptions: Equatable, Sendable {
     public var memoryLimit: UInt64?
     /// The zone that the gateway runs in; empty: not told.
     public var zone = ""
+    /// Of the socket of a guard (`sluice guard`); nil: none.
+    public var guardPath: String?
     /// Reload when the files change.
     public var watch = false
 

@@ -67,6 +67,7 @@ package enum Resolver {
         plan.sockets = ListenerSockets.plans(gateways)
         plan.groups = groups.plans(routes.clusters, routes.plans)
         if !groups.isEmpty { plan.workloads = WorkloadTable.workloads(index) }
+        FallbackGateways.apply(to: &plan, gateways, index, findings: &findings)
         plan.nameHostsOfHealthChecks()
         var authorization = AuthorizationTable(index, findings: &findings)
         authorization.settle(&plan, gateways: gateways, findings: &findings)

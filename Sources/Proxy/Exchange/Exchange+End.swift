@@ -139,6 +139,7 @@ extension Exchange {
     private func clear() {
         worker.loop.suspendDeadline(self)
         if fair.isWanted { leaveShare() }
+        clearFallback()
         phase = .over
         downstream = nil
         upstream = nil

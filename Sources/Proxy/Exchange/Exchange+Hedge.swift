@@ -84,7 +84,10 @@ extension Exchange {
 
     /// A hedge came to nothing; where the first attempt did before it, that is the request's end, or a retry's beginning.
     func hedgeFailed(_ failure: AttemptFailure) {
-        guard phase == .awaitingHead, upstream == nil, !retries(failure) else { return }
+        guard phase == .awaitingHead, upstream == nil, !retries(failure), !isHandedOnAfterLoss(nothingSent: false)
+        else {
+            return
+        }
         answer(503, .upstreamConnectionTermination, "no endpoint has answered")
     }
 

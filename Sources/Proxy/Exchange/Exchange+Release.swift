@@ -95,7 +95,7 @@ extension Exchange {
 
     /// A response has come: tells the client which session it has from now on, unless it knows.
     func addSessionFields() {
-        guard let rule, let backend, let endpoint, let release = release(of: rule),
+        guard !isHandedOn, let rule, let backend, let endpoint, let release = release(of: rule),
             !release.pointee.persistence.isEmpty, let key = worker.liveState.sessionKey
         else { return }
         let config = snapshot[release.pointee.persistence, 0].pointee

@@ -12,14 +12,19 @@ extension Exchange {
             preconditionFailure("a request goes up before it was routed")
         }
         let bytes = downstream.headBytes
-        let edits = HeaderEdits(
-            rule: rule.pointee.filters.requestHeaders, backend: backend.pointee.filters.requestHeaders, in: snapshot)
+        // What is handed on is the client's own request: the central gateway has the rules for it.
+        let edits =
+            isHandedOn
+            ? HeaderEdits(rule: Table(), in: snapshot)
+            : HeaderEdits(
+                rule: rule.pointee.filters.requestHeaders, backend: backend.pointee.filters.requestHeaders, in: snapshot
+            )
         out.append(message.head.methodRange.of(bytes))
         out.append(byte: ASCII.space)
         writeTarget(message, bytes, to: &out)
         out.append(" HTTP/1.1\r\n")
         writeHost(message, bytes, to: &out)
-        let credential = credential(message.head.fields, bytes)
+        let credential = isHandedOn ? nil : credential(message.head.fields, bytes)
         let rewritesBaggage = rewritesBaggage(message, bytes, edits)
         copyFields(message, bytes, edits, credential, rewritesBaggage, to: &out)
         if rewritesBaggage { writeCarried(message, bytes, edits, to: &out) }
@@ -32,6 +37,7 @@ extension Exchange {
         writeForwarding(message, bytes, edits, to: &out)
         writeConnectionFields(message, to: &out)
         if let credential { write(credential, to: &out) }
+        if isHandedOn { writeHopMark(to: &out) }
         if !edits.isEmpty { edits.appendLines(to: &out) }
         out.append("\r\n")
     }
@@ -41,7 +47,7 @@ extension Exchange {
             out.append("*")
             return
         }
-        if !rewrittenTarget.isEmpty { return out.append(rewrittenTarget.view) }
+        if !rewrittenTarget.isEmpty, !isHandedOn { return out.append(rewrittenTarget.view) }
         if let rewrite, rewrite.pointee.path.kind != .none, rewrite.pointee.path.kind != .replaceRegexMatch {
             PathModifier.write(
                 rewrite.pointee.path, in: snapshot, path: path(message, bytes),
@@ -78,7 +84,7 @@ extension Exchange {
             case .other where plain: stays = true
             // Written anew: Host and what says who the client is.
             case .host, .xForwardedFor, .xForwardedProto, .xForwardedHost: stays = false
-            case .xRequestId: stays = false
+            case .xRequestId, .xSluiceHop: stays = false
             case .contentType where grpcWeb?.isTranslated == true: stays = false
             case .contentLength where grpcWeb?.request != nil: stays = false
             case .expect where continueWasSent: stays = false

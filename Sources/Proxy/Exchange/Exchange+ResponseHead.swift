@@ -13,12 +13,17 @@ extension Exchange {
         guard let downstream, let message = downstream.request, let rule, let backend else {
             preconditionFailure("a response comes down before its request was routed")
         }
-        let edits = HeaderEdits(
-            rule: rule.pointee.filters.responseHeaders, backend: backend.pointee.filters.responseHeaders, in: snapshot)
+        // The central gateway has edited what it answers by its own rules.
+        let edits =
+            isHandedOn
+            ? HeaderEdits(rule: Table(), in: snapshot)
+            : HeaderEdits(
+                rule: rule.pointee.filters.responseHeaders, backend: backend.pointee.filters.responseHeaders,
+                in: snapshot)
         let isFinal = response.head.status >= 200
         // The version is ours, not the endpoint's (RFC 9110, section 2.5); the phrase is the endpoint's.
         StatusLine.write(status: response.head.status, reason: response.head.reason.of(bytes), to: &out)
-        let cors = isFinal ? corsFilter : nil
+        let cors = isFinal && !isHandedOn ? corsFilter : nil
         let isTranslated = isFinal && translatesBack(response, bytes)
         let isCoded = isFinal && compressedBody != nil
         let hasDate = copyFields(

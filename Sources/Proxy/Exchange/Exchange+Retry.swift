@@ -26,7 +26,7 @@ extension Exchange {
         connectFailures += 1
         let choices = min(cluster?.endpoints.count ?? 0, ExchangeLimits.connectAttempts)
         if connectFailures < choices { return attempt() }
-        if retries(failure) { return }
+        if retries(failure) || handOn(.unreachable) || returnsToLocal() { return }
         if timedOut { return answerConnectTimeout() }
         answer(503, .upstreamConnectionFailure, "no connection to the backend could be made")
     }
@@ -53,6 +53,7 @@ extension Exchange {
         }
         endAttempt(.failed(failure))
         if hedgeGoesOn() || retries(failure) { return }
+        if !hasBegun, isHandedOnAfterLoss(nothingSent: nothingSent) { return }
         answer(503, .upstreamConnectionTermination, "the backend closed the connection before it answered")
     }
 

@@ -8,7 +8,7 @@ import Routing
 extension Exchange {
     /// A rewrite of the backendRef goes before the rule's.
     var rewrite: UnsafePointer<RewriteConfig>? {
-        guard let rule, let backend else { return nil }
+        guard let rule, let backend, !isHandedOn else { return nil }
         if !backend.pointee.filters.rewrite.isEmpty { return snapshot[backend.pointee.filters.rewrite, 0] }
         if !rule.pointee.filters.rewrite.isEmpty { return snapshot[rule.pointee.filters.rewrite, 0] }
         return nil

@@ -144,7 +144,7 @@ extension Exchange {
         retriesLeft = rule.pointee.retry.attempts
         prepareBody(message)
         prepareHedge(message)
-        attempt()
+        if !goesElsewhere() { attempt() }
     }
 
     /// Of GRPCRoutes, unless the listener's policy says otherwise (`grpc.enableWeb`).

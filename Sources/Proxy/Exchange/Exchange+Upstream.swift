@@ -61,9 +61,12 @@ extension Exchange {
             phase = .queued
             return armDeadline()
         case .overflow:
+            if handOn(.none) || returnsToLocal() { return }
             tellOverload()
             return answer(503, .upstreamOverflow, "the backend has as many requests as its circuit breaker allows")
-        case .none: return answer(503, .noHealthyUpstream, "no endpoint is ready")
+        case .none:
+            if handOn(.unreachable) || returnsToLocal() { return }
+            return answer(503, .noHealthyUpstream, "no endpoint is ready")
         }
         if attempts == 0, retriesLeft > 0 || hedgeDeadline < .distantFuture {
             retryBudget?.requestBegan(now: worker.loop.now)
@@ -86,7 +89,7 @@ extension Exchange {
             return advance()
         }
         phase = .connecting
-        connectDeadline = attemptStarted + (target.transport.connectTimeout ?? worker.limits.connect)
+        connectDeadline = attemptStarted + connectPatience(of: target)
         armDeadline()
         do throws(Errno) {
             try connect(to: target, fresh: fresh)

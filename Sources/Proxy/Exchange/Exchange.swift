@@ -142,6 +142,16 @@ final class Exchange: ConnectionOwner {
     /// What the present attempt's response says of its endpoint has been told, at its head.
     var outcomeIsTold = false
 
+    // The way out.
+    /// It goes to the central gateway.
+    var isHandedOn = false
+    /// No central gateway has answered: it is tried no more.
+    var mayNotBeHandedOn = false
+    /// Its own backend was not asked, because it could not be reached a moment ago.
+    var localIsUntried = false
+    var localCluster: Cluster?
+    var fallbackAttemptsLeft = 0
+
     // For the record.
     var startedAt = Instant(nanoseconds: 0)
     var startedWall: Int64 = 0

@@ -20,7 +20,9 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
     var registryIndex = -1
     private(set) var phase = Phase.connecting
     private let choice: RelayChoice
-    private let cluster: Cluster
+    private var cluster: Cluster
+    /// The central gateway, for when nobody here can be reached; nil: there is none, or it has it already.
+    var central: Cluster?
     private var downstream: RawConnection?
     private var upstream: RawConnection?
     private var connector: Connector?
@@ -41,6 +43,9 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
     private var down = RawFlow()
     /// Whether the endpoint takes no more, while what it said is still on its way down.
     private var upHasFailed = false
+    private var isHandedOn = false
+    /// Its own backend, which was not asked because it could not be reached a moment ago.
+    private var untried: Cluster?
     private var attempts = 0
     private let startedWall: Int64
     private var lastMoved = Instant(nanoseconds: 0)
@@ -80,6 +85,10 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
     /// Begins, with the client's connection.
     func begin(with downstream: RawConnection) {
         self.downstream = downstream
+        if central != nil, cluster.isDiverted {
+            untried = cluster
+            return handOn()
+        }
         connect()
     }
 
@@ -94,7 +103,11 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
         let probation = attempts == 0 && only == nil ? cluster.outliers?.probation(of: cluster.endpoints) : nil
         guard let next = probation ?? nextEndpoint() else {
             cluster.breaker.leave(place)
-            return end(.noHealthyUpstream)
+            if central != nil {
+                cluster.divert()
+                return handOn()
+            }
+            return returnsToLocal() ? () : end(.noHealthyUpstream)
         }
         guard cluster.breaker.isTurn(of: place), next.takeConnection() else { return wait() }
         cluster.breaker.leave(place)
@@ -108,11 +121,11 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
                 for: origin, localAddress: downstream?.localAddress, to: next.address)
             if let tunnel = next.transport.tunnel {
                 connector = try worker.tunnels.connect(
-                    to: next.address, through: tunnel, timeout: worker.limits.connect, security: security,
+                    to: next.address, through: tunnel, timeout: connectPatience, security: security,
                     preamble: preamble, client: origin.peer.ip, owner: self)
             } else {
                 connector = try Connector(
-                    to: next.address, unixPath: next.unixPath, timeout: worker.limits.connect, security: security,
+                    to: next.address, unixPath: next.unixPath, timeout: connectPatience, security: security,
                     preamble: preamble, owner: self, resources: worker.resources)
             }
             worker.liveState.requestBegan(next.slot)
@@ -128,8 +141,40 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
 
     /// The backend has as many connections as its circuit breaker allows: in line until one ends.
     private func wait() {
-        if !place.isWaiting, !cluster.breaker.join(place) { return end(.upstreamOverflow) }
+        if !place.isWaiting, !cluster.breaker.join(place) {
+            return central != nil ? handOn() : end(.upstreamOverflow)
+        }
         stillBusy()
+    }
+
+    /// The central gateway has it from now on. Nothing was sent yet.
+    private func handOn() {
+        guard let central else { preconditionFailure("a relay has nobody to be handed on to") }
+        self.central = nil
+        isHandedOn = true
+        worker.statistics.increment(.relaysHandedOn)
+        go(to: central)
+    }
+
+    /// No central gateway answers either: a backend here that was not even asked is asked after all.
+    private func returnsToLocal() -> Bool {
+        guard let local = untried else { return false }
+        untried = nil
+        go(to: local)
+        return true
+    }
+
+    private func go(to next: Cluster) {
+        cluster = next
+        tried = TriedEndpoints()
+        attempts = 0
+        connect()
+    }
+
+    /// A connection that takes long is given up earlier when there is another way.
+    private var connectPatience: TimeAmount {
+        central == nil && !isHandedOn
+            ? worker.limits.connect : min(worker.limits.connect, Exchange.FallbackLimits.connect)
     }
 
     private func givePermitBack() {
@@ -166,7 +211,11 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
         givePermitBack()
         cluster.outliers?.note(.localOrigin, at: failed, of: cluster.endpoints)
         if attempts < min(cluster.endpoints.count, ExchangeLimits.connectAttempts) { return connect() }
-        end(.upstreamConnectionFailure)
+        if central != nil {
+            cluster.divert()
+            return handOn()
+        }
+        if !returnsToLocal() { end(.upstreamConnectionFailure) }
     }
 
     // MARK: octets

@@ -129,6 +129,7 @@ final class Relays: Timed {
         let session = RelaySession(
             choice, to: cluster, origin: origin, received: octets.view, worker: worker)
         session.only = endpoint
+        if endpoint == nil { session.central = central(of: choice, listener, from: origin, configuration) }
         if let managed { session.apply(configuration.snapshot[managed.listener.pointee.client, 0].pointee.connection) }
         let downstream = RawConnection(
             taking: fd, events: arrival.events, isPaired: origin.tunnel != nil, owner: session,
@@ -170,6 +171,7 @@ final class Relays: Timed {
             let session = RelaySession(
                 choice, to: configuration.cluster(choice.cluster, of: worker), origin: origin, received: .empty,
                 worker: worker)
+            session.central = central(of: choice, listener, from: origin, configuration)
             let downstream = RawConnection(
                 handshake, listenerIdentity: origin.listenerIdentity, owner: session, resources: worker.resources)
             if let managed {
@@ -180,6 +182,25 @@ final class Relays: Timed {
             worker.registry.replace(handshake, with: session)
             session.begin(with: downstream)
         }
+    }
+
+    /// The central gateway, where a connection may be handed on to it (`sluice.dev/fallback-gateway`).
+    ///
+    /// There is no place for a mark in octets. So that two gateways that name each other do not pass a connection to and
+    /// fro, one that comes from a central gateway stays here.
+    private func central(
+        of choice: RelayChoice, _ listener: UnsafePointer<ListenerConfig>?, from origin: ConnectionOrigin,
+        _ configuration: LiveConfiguration
+    ) -> Cluster? {
+        guard choice.cluster != BackendConfig.invalid else { return nil }
+        let snapshot = configuration.snapshot
+        var fallback = snapshot[snapshot.header.pointee.clusters, Int(choice.cluster)].pointee.fallback
+        if fallback.isEmpty, let listener { fallback = listener.pointee.fallback }
+        guard !fallback.isEmpty else { return nil }
+        let central = configuration.cluster(fallback.opaque, of: worker)
+        let peer = origin.peer.ip
+        if !peer.isLoopback, central.endpoints.contains(where: { $0.address.ip == peer }) { return nil }
+        return central
     }
 
     /// Closes a connection that leads nowhere. Where a rule has no valid backend, a reset says so (Gateway API,

@@ -149,6 +149,13 @@ final class Breaker: EventSource {
             && cell.sum(.connections) >= Int(part(of: limits.maxConnections))
     }
 
+    // MARK: the way out
+
+    /// This worker sends the cluster's requests elsewhere, for all to see.
+    func noteDiversion(_ isDiverted: Bool) {
+        if isDiverted { cell.add(.diverted) } else { cell.give(.diverted) }
+    }
+
     // MARK: the line
 
     private var now: UInt32 { UInt32(truncatingIfNeeded: worker.loop.now.nanoseconds / 1_000_000) }

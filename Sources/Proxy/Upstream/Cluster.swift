@@ -27,6 +27,12 @@ final class Cluster {
     var outliers: ClusterOutliers?
     let breaker: Breaker
     private let balancer: Balancer
+    /// `namespace/name:port` and what makes it another one, for the log.
+    private(set) var name = ""
+    /// Active checks look after its endpoints.
+    private(set) var isChecked = false
+    /// Nothing could be served by it: requests go to the central gateway.
+    private var diversion: Diversion?
     /// A choice looks at the request: at what is hashed, or for an endpoint that it names.
     private(set) var looksAtRequests = false
     private let worker: Worker
@@ -42,6 +48,7 @@ final class Cluster {
     /// Takes the newest snapshot's word.
     func adopt(_ config: ClusterConfig, _ endpoints: [Endpoint], in snapshot: Snapshot) {
         self.endpoints = endpoints
+        name = snapshot.text(config.name).string
         let traffic = config.traffic.isEmpty ? ClusterTrafficConfig() : snapshot[config.traffic, 0].pointee
         looksAtRequests =
             traffic.loadBalancer.algorithm == .consistentHash || !traffic.loadBalancer.overrideHeaders.isEmpty
@@ -55,6 +62,7 @@ final class Cluster {
             }
             return candidate
         }
+        isChecked = !traffic.healthCheck.isEmpty && !snapshot[traffic.healthCheck, 0].pointee.active.isEmpty
         let panicThreshold = traffic.healthCheck.isEmpty ? 0 : snapshot[traffic.healthCheck, 0].pointee.panicThreshold
         balancer.adopt(
             candidates,
@@ -167,7 +175,33 @@ final class Cluster {
         return endpoints[index]
     }
 
-    deinit { breaker.closeOneIdle = nil }
+    // MARK: the way out
+
+    var isDiverted: Bool { diversion != nil }
+
+    /// Nothing can be served by it: until it can, all requests go to the central gateway.
+    func divert() {
+        if diversion == nil { diversion = Diversion(of: self, worker: worker) }
+    }
+
+    func endDiversion() {
+        diversion?.end(isBack: true)
+        diversion = nil
+    }
+
+    /// The usable endpoints in turn; nil: there is none.
+    func next(turn: Int) -> Endpoint? {
+        for offset in endpoints.indices {
+            let index = (turn + offset) % endpoints.count
+            if balancer.mayServe(index, worker.liveState) { return endpoints[index] }
+        }
+        return nil
+    }
+
+    deinit {
+        diversion?.end(isBack: false)
+        breaker.closeOneIdle = nil
+    }
 }
 
 /// What a request says of the endpoint it should go to.

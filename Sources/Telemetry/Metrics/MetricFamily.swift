@@ -193,6 +193,21 @@ public struct MetricFamily: Sendable {
             "sluice_circuit_breaker_retry_overflows_total", .counter, [], .counter(.breakerRetryOverflows),
             "Retries that were not made, because as many were under way already as may be."),
         MetricFamily(
+            "sluice_fallback_requests_total", .counter, [], .counter(.requestsHandedOn),
+            "Requests handed on to the central gateway (sluice.dev/fallback-gateway)."),
+        MetricFamily(
+            "sluice_fallback_failures_total", .counter, [], .counter(.handingOnFailures),
+            "Those of them that got no answer from there."),
+        MetricFamily(
+            "sluice_fallback_connections_total", .counter, [], .counter(.relaysHandedOn),
+            "Connections below HTTP that were handed on to the central gateway."),
+        MetricFamily(
+            "sluice_fallback_diversions_total", .counter, [], .counter(.diversions),
+            "Times that a worker found a backend not to be served from here, and diverted its requests."),
+        MetricFamily(
+            "sluice_fallback_diverted_backends", .gauge, [], .counter(.divertedNow),
+            "Backends whose requests go to the central gateway now, of each worker."),
+        MetricFamily(
             "sluice_mirrored_requests_total", .counter, [], .counter(.mirroredRequests),
             "Copies of requests sent to mirrors."),
         MetricFamily(

@@ -82,13 +82,19 @@ public enum Counter: Int, BitwiseCopyable, Sendable, CaseIterable {
     case tunnels  // CONNECT requests that were answered with a tunnel.
     case interceptedConnections  // That were going somewhere else.
     case egressDenied  // Calls to hosts outside that no route names.
+    // The way out.
+    case requestsHandedOn  // To the central gateway.
+    case handingOnFailures  // Of those, without an answer from there.
+    case relaysHandedOn  // Connections below HTTP.
+    case diversions  // Times that a backend could not be served from here.
+    case divertedNow  // Backends whose requests go to the central gateway.
 
     /// A gauge: the value is a level, not a sum over time.
     public var isLevel: Bool {
         switch self {
         case .downstreamConnectionsNow, .requestsNow, .upgradesNow, .upstreamPooledNow, .upstreamRequestsNow,
             .generationNow, .overloadLevelNow, .memoryNow, .relaysNow, .arrivalsNow, .datagramSessionsNow,
-            .rateLimitServiceNow, .breakerPendingNow, .fairWaitingNow:
+            .rateLimitServiceNow, .breakerPendingNow, .fairWaitingNow, .divertedNow:
             true
         default: false
         }

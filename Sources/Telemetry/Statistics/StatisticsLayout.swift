@@ -26,7 +26,9 @@ public enum StatisticsLayout {
     static func denialsOffset(_ worker: Int) -> Int { workerOffset(worker) + pageSize + 2 * slotsSize }
 
     // The words of a worker's page.
-    static let firstReason = 128
+    /// Room for ``Counter``s, which come first.
+    static let counterLimit = 128
+    static let firstReason = counterLimit
     static let firstStatusClass = firstReason + 64
     static let statusClasses = 6  // 0: no response; 1xx … 5xx. What is beyond 599 counts as 5xx.
     static let durationSum = firstStatusClass + 8

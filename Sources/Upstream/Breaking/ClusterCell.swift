@@ -17,6 +17,8 @@ public struct ClusterCell: @unchecked Sendable {
         case pending
         /// Attempts under way that are not a request's first.
         case retries
+        /// Workers that could serve nothing by it, and send its requests to the central gateway.
+        case diverted = 5
     }
     /// Where the arrival of the request that has waited longest stands: milliseconds of the monotonic clock, 0: none waits.
     private static let oldest = 4

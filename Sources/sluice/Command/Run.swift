@@ -25,6 +25,7 @@ extension Command {
               --rate-limit-redis ADDR count global rate limits in this Redis server, with other gateways:
                                       HOST:PORT or redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]
               --zone NAME             the zone that this gateway runs in (default: SLUICE_ZONE of the environment)
+              --guard PATH            hand the listening sockets to the guard at this socket ('sluice help guard')
               --watch                 reload when the files change
               --upgrade-timeout D     taken, without effect in this version
               --state-dir DIR         keep rollouts and the key of sessions there, over a restart
@@ -50,7 +51,7 @@ extension RunOptions {
     private static let known = [
         "--workers", "--admin", "--pid-file", "--log-level", "--access-log", "--drain-timeout", "--drain-delay",
         "--upgrade-timeout", "--user", "--state-dir", "--dns-server", "--rate-limit-redis", "--zone", "--watch",
-        "--memory-limit",
+        "--memory-limit", "--guard",
     ]
 
     /// Reads the arguments of `sluice run`.
@@ -93,6 +94,7 @@ extension RunOptions {
                 }
                 rateLimitRedis = text
             case .option("--zone"): zone = try reader.value("NAME")
+            case .option("--guard"): guardPath = try reader.value("PATH")
             case .option("--watch"): watch = true
             case .option("--memory-limit"):
                 let text = try reader.value("SIZE")

@@ -50,6 +50,9 @@ long clinux_send_fds(int socket, const void *octets, size_t length, const int *f
 // Octets received (0: the peer is gone) or -errno; *count is the room in fds, then how many came (close-on-exec).
 long clinux_receive_fds(int socket, void *octets, size_t length, int *fds, int *count);
 
+// Who is at the other end of a Unix socket, as of when it connected (SO_PEERCRED). 0, or -errno.
+int clinux_peer_credentials(int socket, int *pid, uint32_t *uid);
+
 int clinux_die_with_parent(int signal);  // PR_SET_PDEATHSIG
 int clinux_set_name(const char *name);   // PR_SET_NAME
 int clinux_dumpable(int on);

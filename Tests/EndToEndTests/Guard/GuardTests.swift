@@ -1,0 +1,298 @@
+import Core
+import Glibc
+import IO
+import Support
+import Synchronization
+import Testing
+
+/// What happens to clients when the whole gateway goes and comes, with a guard beside it.
+@Suite(.serialized) struct GuardTests {
+    /// Asks without pause, each time on a new connection, and says who answered.
+    private func ask(_ site: GuardedSite, until answerer: String) throws -> (refused: Int, others: [String]) {
+        var refused = 0
+        var others: [String] = []
+        try Wait.until("an answer of \(answerer); \(others); \(site.keeperOutput)") {
+            do {
+                let text = try site.whom()
+                if text != answerer { others.append(text) }
+                return text == answerer
+            } catch {
+                refused += 1
+                return false
+            }
+        }
+        return (refused, others)
+    }
+
+    @Test func killedFamilyIsStoodInForAndComesBack() throws {
+        let site = try GuardedSite()
+        try site.startGateway()
+        #expect(try site.whom() == "local")
+        try site.waitForStatus("standing by: gateway")
+        #expect(try site.status().code == .exited(code: 0))
+        for _ in 0..<3 {
+            let load = Load(port: site.port, clients: 4)
+            try load.waitForMore(40)
+            try site.killGateway()
+            let gone = try ask(site, until: "central")
+            #expect(gone.refused == 0 && gone.others.isEmpty)
+            try load.waitForMore(40)
+            #expect(try site.status().code == .exited(code: 1))
+            try site.startGateway()
+            let watch = Stopwatch()
+            let back = try ask(site, until: "local")
+            #expect(back.refused == 0 && watch.elapsed < .seconds(1))
+            try load.waitForMore(40)
+            let tally = try load.stop()
+            // Nothing worse than one exchange of each connection that was open.
+            #expect(tally.refused == 0 && tally.broken <= 4 && tally.wrong.isEmpty)
+        }
+        #expect(site.keeperOutput.contains("the guard accepts in the gateway's place"))
+        #expect(site.keeperOutput.contains("the gateway is back"))
+        #expect(site.gateway?.output.contains("listening sockets came from the guard") == true)
+    }
+
+    @Test func whatWaitsInTheSocketsIsServedByTheNextFamily() throws {
+        // Nobody is named to stand in: connections wait.
+        let site = try GuardedSite(options: [])
+        try site.startGateway()
+        #expect(try site.whom() == "local")
+        try site.waitForStatus("connections wait")
+        try site.killGateway()
+        try site.waitForStatus("standing in")
+        let clients = try (0..<20).map { _ in try Client(port: site.port) }
+        for client in clients { try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n") }
+        try site.startGateway()
+        for client in clients { #expect(try client.readResponse().text == "local") }
+    }
+
+    @Test(arguments: [(1, 3), (3, 1)])
+    func theNextFamilyMayHaveAnotherNumberOfWorkers(first: Int, second: Int) throws {
+        let site = try GuardedSite()
+        try site.startGateway(workers: first)
+        try site.waitForStatus("\(site.port): \(first) sockets")
+        try site.killGateway()
+        for _ in 0..<20 { #expect(try site.whom() == "central") }
+        try site.startGateway(workers: second)
+        try site.waitForStatus("\(site.port): \(second) sockets")
+        for _ in 0..<20 { #expect(try site.whom() == "local") }
+    }
+
+    @Test func theOrderOfStartsDoesNotMatter() throws {
+        let site = try GuardedSite(keeps: false)
+        try site.startGateway()
+        #expect(try site.whom() == "local")
+        #expect(site.gateway?.output.contains("there is no guard") == true)
+        try site.startKeeper()
+        try site.waitForStatus("standing by: gateway")
+        try site.killGateway()
+        #expect(try ask(site, until: "central").refused == 0)
+    }
+
+    @Test func aKilledGuardDisturbsNobodyAndTheNextIsTold() throws {
+        let site = try GuardedSite()
+        try site.startGateway()
+        try site.waitForStatus("standing by: gateway")
+        let load = Load(port: site.port, clients: 4)
+        try load.waitForMore(20)
+        try site.killKeeper()
+        try load.waitForMore(200)
+        let tally = try load.stop()
+        #expect(tally.broken == 0 && tally.refused == 0 && tally.wrong.isEmpty)
+        try site.startKeeper()
+        try site.waitForStatus("standing by: gateway")
+        try site.killGateway()
+        #expect(try ask(site, until: "central").refused == 0)
+    }
+
+    @Test func withBothKilledTheyBeginAnew() throws {
+        let site = try GuardedSite()
+        try site.startGateway()
+        try site.waitForStatus("standing by: gateway")
+        try site.killGateway()
+        try site.killKeeper()
+        #expect(throws: Errno(ECONNREFUSED)) { try Client(port: site.port) }
+        try site.startKeeper()
+        try site.startGateway()
+        #expect(try site.whom() == "local")
+        try site.waitForStatus("standing by: gateway")
+    }
+
+    @Test func aPlannedStopHandsOverAndTheGuardsOwnEndsIt() throws {
+        let site = try GuardedSite()
+        try site.startGateway()
+        try site.waitForStatus("standing by: gateway")
+        let load = Load(port: site.port, clients: 4)
+        try load.waitForMore(20)
+        try site.stopGateway()
+        #expect(try site.whom() == "central")
+        try load.waitForMore(20)
+        let tally = try load.stop()
+        // A drain closes idle connections, and a request may just be on its way in one.
+        #expect(tally.broken <= 4 && tally.refused == 0 && tally.wrong.isEmpty)
+        #expect(site.keeperOutput.contains("the gateway leaves"))
+        site.keeper?.signal(SIGTERM)
+        #expect(try site.keeper?.waitForEnd() == .exited(code: 0))
+        #expect(throws: Errno(ECONNREFUSED)) { try Client(port: site.port) }
+        #expect(throws: Errno(ENOENT)) { try MessageSocket.connect(path: site.socket).raw }
+    }
+
+    @Test func aReloadTellsTheGuard() throws {
+        let site = try GuardedSite()
+        try site.startGateway()
+        try site.waitForStatus("standing by: gateway")
+        let other = try Ports.free()
+        try site.gateway?.reload(["gateway.yaml": Manifests.simple(ports: [other], backend: site.local.port)])
+        try site.waitForStatus("\(other): 2 sockets")
+        #expect(try !site.status().text.contains(":\(site.port): "))
+        try Wait.until("the old port to be closed") { (try? Client(port: site.port)) == nil }
+        try site.killGateway()
+        #expect(try Client(port: other).request().text == "central")
+    }
+
+    // MARK: hostile neighbours
+
+    @Test func garbageCostsItsSenderTheLinkAndNobodyElse() throws {
+        let site = try GuardedSite()
+        try site.startGateway()
+        try site.waitForStatus("standing by: gateway")
+        var random = SeededRandom(seed: 11)
+        for round in 0..<50 {
+            let stranger = try MessageSocket.connect(path: site.socket)
+            if round % 2 == 0 {
+                var octets = (0..<Int(1 + random.next() % 400)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+                send(stranger.raw, &octets, octets.count, Int32(MSG_NOSIGNAL))
+            } else {
+                // A second family is not one; and what it sends is not taken.
+                let link = MessageLink<GuardReport, GuardOrder>(fd: stranger)
+                link.send(.hello(version: GuardProtocol.version))
+                link.send(.leaving)
+                var question = pollfd(fd: link.descriptor, events: Int16(POLLIN), revents: 0)
+                poll(&question, 1, 5_000)
+                guard case .message(.refused) = link.receive() else {
+                    Issue.record("a second family was taken in")
+                    continue
+                }
+            }
+        }
+        try site.waitForStatus("standing by: gateway")
+        for _ in 0..<20 { #expect(try site.whom() == "local") }
+        #expect(site.keeperOutput.contains("a second gateway was turned away"))
+        try site.killGateway()
+        #expect(try ask(site, until: "central").refused == 0)
+    }
+
+    @Test func aFamilyThatSendsWhatIsNoSocketIsDropped() throws {
+        let site = try GuardedSite()
+        let link = MessageLink<GuardReport, GuardOrder>(fd: try MessageSocket.connect(path: site.socket))
+        link.send(.hello(version: GuardProtocol.version))
+        let memory = SharedFD(try SharedMemory.make("test", size: 4096))
+        let address = SocketAddress(ip: IPAddress(v4: 127, 0, 0, 1), port: site.port)
+        link.send(.sockets(SharedSockets(address: address, first: 0, count: 1, sockets: [memory])))
+        link.send(.serving)
+        try Wait.until("the link to be closed") {
+            while true {
+                switch link.receive() {
+                case .closed: return true
+                case .nothing: return false
+                default: continue
+                }
+            }
+        }
+        #expect(try site.status().text.contains("empty"))
+    }
+
+    @Test func descriptorsThatRunOutAreWaitedFor() throws {
+        // Descriptors for five connections; the sixth waits until another ends.
+        let site = try GuardedSite(options: nil, descriptorLimit: 96)
+        try site.startGateway()
+        try site.waitForStatus("standing by: gateway")
+        try site.killGateway()
+        try site.waitForStatus("standing in")
+        let answered = Mutex(0)
+        for _ in 0..<40 {
+            Threads.start {
+                guard let client = try? Client(port: site.port), let response = try? client.request() else { return }
+                if response.text == "central" { answered.withLock { $0 += 1 } }
+                client.shutdown()
+            }
+        }
+        try Wait.until("all to be answered") { answered.withLock { $0 } == 40 }
+        let keeper = try #require(site.keeper?.pid)
+        let before = Program.cpuTicks(keeper)
+        usleep(300_000)
+        #expect(Program.cpuTicks(keeper) - before <= 5)
+    }
+
+    // MARK: what is relayed
+
+    @Test func halfClosingAndManyOctetsPassBothWays() throws {
+        let echo = try Backend("echo") { _, connection, _ in
+            let octets = try connection.readToEnd()
+            try connection.send(octets)
+        }
+        let site = try GuardedSite(options: ["--central", echo.address])
+        try site.startGateway()
+        try site.waitForStatus("standing by: gateway")
+        try site.killGateway()
+        try site.waitForStatus("standing in")
+        let client = try Client(port: site.port)
+        let octets = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 9) }
+        Threads.start {
+            try? client.send(octets)
+            client.finishSending()
+        }
+        #expect(try client.readToEnd() == octets)
+        try site.waitForStatus("relays 0 now")
+    }
+
+    @Test func anotherCentralGatewayIsAskedWhenTheFirstDoesNotAnswer() throws {
+        let site = try GuardedSite(keeps: false)
+        let nobody = try Ports.free()
+        try site.startKeeper(["--central", "127.0.0.1:\(nobody),\(site.central.address)"])
+        try site.startGateway()
+        try site.waitForStatus("standing by: gateway")
+        try site.killGateway()
+        for _ in 0..<5 { #expect(try site.whom() == "central") }
+        #expect(site.keeperOutput.contains("a central gateway does not answer"))
+        // It is there again, and is preferred again.
+        let first = try Backend("first", port: nobody)
+        try Wait.until("the first to be asked again") { try site.whom() == "first" }
+        #expect(site.keeperOutput.contains("a central gateway answers again"))
+        first.stop()
+        try Wait.until("the second to be asked") { (try? site.whom()) == "central" }
+    }
+
+    @Test func theCentralGatewayIsToldWhoTheClientIs() throws {
+        let central = try Backend("central") { _, connection, _ in
+            let header = try connection.read(28)
+            try connection.send("header \(header.map { String($0) }.joined(separator: " "))\n")
+        }
+        let site = try GuardedSite(options: ["--central", central.address, "--proxy-protocol"])
+        try site.startGateway()
+        try site.waitForStatus("standing by: gateway")
+        try site.killGateway()
+        let client = try Client(port: site.port)
+        let words = try client.readLine().split(separator: " ").dropFirst().compactMap { UInt8($0) }
+        #expect(words.count == 28)
+        #expect(Array(words[12..<24]) == [0x21, 0x11, 0, 12, 127, 0, 0, 1, 127, 0, 0, 1])
+        #expect(UInt16(words[26]) << 8 | UInt16(words[27]) == site.port)
+    }
+
+    @Test func aGuardThatHasNothingToDoDoesNothing() throws {
+        let site = try GuardedSite()
+        try site.startGateway()
+        try site.waitForStatus("standing by: gateway")
+        let keeper = try #require(site.keeper?.pid)
+        /// Voluntary context switches: each is a wake-up that has ended (proc(5), status).
+        func wakeUps() -> Int {
+            let text = TemporaryFolder.text("/proc/\(keeper)/status")
+            let line = text.split(separator: "\n").first { $0.hasPrefix("voluntary_ctxt_switches") } ?? ""
+            return Int(line.filter(\.isNumber)) ?? -1
+        }
+        for _ in 0..<50 { #expect(try site.whom() == "local") }
+        let before = wakeUps()
+        for _ in 0..<200 { #expect(try site.whom() == "local") }
+        #expect(before > 0 && wakeUps() == before)
+    }
+}

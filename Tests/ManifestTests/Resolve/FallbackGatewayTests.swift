@@ -1,0 +1,101 @@
+import Config
+import Testing
+
+@testable import Manifest
+
+/// `sluice.dev/fallback-gateway`.
+@Suite struct FallbackGatewayTests {
+    private static func set(gateway: String = "", service: String = "") -> String {
+        """
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: Gateway
+        metadata:
+          name: g
+          annotations: {a: b\(gateway.isEmpty ? "" : ", sluice.dev/fallback-gateway: '\(gateway)'")}
+        spec:
+          gatewayClassName: sluice
+          addresses: [{value: 127.0.0.1}]
+          listeners:
+          - {name: web, protocol: HTTP, port: 8080}
+          - {name: octets, protocol: TCP, port: 8081}
+          - {name: datagrams, protocol: UDP, port: 8081}
+        ---
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: HTTPRoute
+        metadata: {name: r}
+        spec:
+          parentRefs: [{name: g}]
+          rules: [{backendRefs: [{name: s, port: 80}, {name: other, port: 80}]}]
+        ---
+        apiVersion: v1
+        kind: Service
+        metadata:
+          name: s
+          annotations: {a: b\(service.isEmpty ? "" : ", sluice.dev/fallback-gateway: '\(service)'")}
+        spec: {ports: [{port: 80}]}
+        ---
+        apiVersion: v1
+        kind: Service
+        metadata: {name: other}
+        spec: {ports: [{port: 80}]}
+
+        """
+    }
+
+    private func resolve(_ text: String) -> Resolution {
+        let set = ManifestReader.read(files: [(path: "set.yaml", bytes: Array(text.utf8))])
+        #expect(!set.isMalformed, "\(set.findings)")
+        return Resolver.resolve(set, now: "2026-01-01T00:00:00Z") { _ in nil }
+    }
+
+    @Test func ofAGateway() throws {
+        let plan = resolve(Self.set(gateway: "10.0.0.5, [fd00::1]:90")).plan
+        let web = try #require(plan.sockets.first { $0.address.port == 8080 })
+        #expect(web.central.map(\.description) == ["10.0.0.5:8080", "[fd00::1]:90"])
+        let fallback = try #require(web.listeners[0].fallback)
+        for (number, backendProtocol) in [
+            (fallback.http1, BackendProtocol.http1), (fallback.http2, .http2), (fallback.opaque, .opaque),
+        ] {
+            let cluster = plan.clusters[number]
+            #expect(cluster.backendProtocol == backendProtocol)
+            #expect(cluster.endpoints.map(\.address) == web.central)
+            #expect(cluster.traffic.healthCheck.active?.interval == .seconds(1))
+        }
+        let octets = try #require(plan.sockets.first { $0.address.port == 8081 && $0.transport == .tcp })
+        #expect(octets.central.map(\.description) == ["10.0.0.5:8081", "[fd00::1]:90"])
+        #expect(octets.listeners[0].fallback != nil && octets.listeners[0].fallback != fallback)
+        let datagrams = try #require(plan.sockets.first { $0.transport == .udp })
+        #expect(datagrams.central.isEmpty && datagrams.listeners[0].fallback == nil)
+        #expect(plan.clusters.allSatisfy { $0.fallback == nil })
+    }
+
+    @Test func ofAService() throws {
+        let plan = resolve(Self.set(service: "10.0.0.5:8080")).plan
+        let own = try #require(plan.clusters.first { $0.backend == "default/s:80" })
+        let fallback = try #require(own.fallback)
+        #expect(plan.clusters[fallback.http1].name == "fallback/10.0.0.5:8080")
+        #expect(plan.clusters.first { $0.backend == "default/other:80" }?.fallback == nil)
+        #expect(plan.sockets.allSatisfy { $0.central.isEmpty && $0.listeners[0].fallback == nil })
+    }
+
+    @Test func oneAddressListIsOneCluster() {
+        let plan = resolve(Self.set(gateway: "10.0.0.5:90", service: "10.0.0.5:90")).plan
+        #expect(plan.clusters.filter { $0.name.hasPrefix("fallback/") }.count == 3)
+    }
+
+    @Test(arguments: [
+        ("central.example", "'central.example' is no address of a gateway"), ("10.0.0.5,", "'' is no address"),
+        ("10.0.0.5:0", "is no address"), ("10.0.0.5:99999", "is no address"),
+        (Array(repeating: "10.0.0.5", count: 17).joined(separator: ","), "17 addresses are more than the 16"),
+    ])
+    func whatIsNoAddressIsTold(text: String, message: String) {
+        let resolution = resolve(Self.set(gateway: text))
+        #expect(resolution.findings.contains { $0.message.contains(message) && $0.location.line == 5 })
+        #expect(resolution.plan.sockets.allSatisfy { $0.central.isEmpty })
+    }
+
+    @Test func aServicesAddressNeedsAPort() {
+        let resolution = resolve(Self.set(service: "10.0.0.5"))
+        #expect(resolution.findings.contains { $0.message.contains("'10.0.0.5' has no port") })
+    }
+}
