@@ -84,13 +84,40 @@ extension Arrival {
             handOver()
             return worker.beginHTTP(self)
         }
-        switch place(in: listener.pointee.group, configuration) {
+        let place = place(in: listener.pointee.group, configuration)
+        guard isPermitted(place, spoken, listener, configuration) else { return }
+        switch place {
         case .member(let call):
             let rule = configuration.withNamespace(of: origin) { configuration.routes.streamRule(of: call, from: $0) }
             relay(spoken, by: rule, only: call.endpoint, configuration)
         case .noPort, .ambiguous: refuseCall(.noRoute)
         case .outside: goOutside(spoken, listener, configuration.group(of: listener), configuration)
         }
+    }
+
+    /// Asks the policies of the member's port, or for calls that leave the group those of the listener. False: it is refused.
+    private func isPermitted(
+        _ place: CallLookup, _ spoken: Spoken, _ listener: UnsafePointer<ListenerConfig>,
+        _ configuration: LiveConfiguration
+    ) -> Bool {
+        var authorization = listener.pointee.authorization
+        var port = listener.pointee.port
+        if case .member(let call) = place {
+            let member = configuration.routes.memberPort(call)
+            authorization = member.pointee.authorization
+            port = member.pointee.number
+        }
+        var name = ByteView.empty
+        var kind = RelayChoice.Kind.tcp
+        if case .tls(let serverName) = spoken { (name, kind) = (serverName, .tls) }
+        var words = ByteBuffer()
+        if worker.permitsConnection(
+            authorization, origin, port: port, serverName: name, nil, configuration, words: &words)
+        {
+            return true
+        }
+        worker.relays.refuse(self, RelayChoice(kind, serverName: name), .unauthorized, words.view)
+        return false
     }
 
     /// Relays by a rule, or refuses where there is none.

@@ -205,7 +205,7 @@ final class Relays: Timed {
 
     /// Closes a connection that leads nowhere. Where a rule has no valid backend, a reset says so (Gateway API,
     /// TCPRouteRule.backendRefs: connections must be rejected); where nothing is known of it, its end does.
-    private func refuse(
+    func refuse(
         _ arrival: Arrival, _ choice: RelayChoice, _ reason: ReasonCode, _ detail: ByteView = .empty
     ) {
         tell(choice, arrival.origin, reason, detail)
