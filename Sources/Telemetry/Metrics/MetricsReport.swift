@@ -244,6 +244,7 @@ public struct MetricsReport: ~Copyable {
         case .membersIsolated:
             for member in source.members where member.deaths > 0 {
                 sample(family, [member.name], member.isIsolated ? 1 : 0)
+            }
         case .authorizations:
             for policy in source.authorizations {
                 for outcome in policy.outcomes { sample(family, [policy.policy, outcome.name], outcome.count) }
