@@ -109,7 +109,9 @@ let package = Package(
         .systemLibrary(name: "CBrotliDecoder", path: "Tests/BrotliDecoder", pkgConfig: "libbrotlidec"),
         tests(of: "Compression", ["Core", "HTTP", "CZlib", "CZstd", "CBrotliDecoder", "AllocationCount"]),
         tests(of: "Connection", ["Core", "IO", "TLS", "HTTP", "Support"]),
-        tests(of: "Proxy", ["Core", "IO", "HTTP", "Config", "Telemetry", "Upstream", "Support", "AllocationCount"]),
+        tests(
+            of: "Proxy",
+            ["Core", "IO", "HTTP", "Config", "Routing", "Telemetry", "Upstream", "Support", "AllocationCount"]),
         tests(of: "Telemetry", ["Core", "IO"]),
         tests(
             of: "Controller",

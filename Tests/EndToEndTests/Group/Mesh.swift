@@ -19,6 +19,9 @@ final class Mesh {
     /// A caller that nobody knows.
     static let stranger: UInt8 = 9
 
+    /// The Services' own (clusterIP).
+    static let addresses = ["echo": "10.96.1.1", "echo-v1": "10.96.1.2", "echo-v2": "10.96.1.3"]
+
     /// - Parameters:
     ///   - manifests: what a test is about.
     ///   - services: in place of the Services and endpoints.
@@ -64,6 +67,7 @@ final class Mesh {
         kind: Service
         metadata: {name: \(name), namespace: mesh}
         spec:
+          clusterIP: \(addresses[name] ?? "")
           ports:
           - {name: http, port: 80, appProtocol: http, targetPort: 8080}
           - {name: http-alt, port: 8080, appProtocol: http}

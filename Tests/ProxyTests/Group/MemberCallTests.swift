@@ -1,6 +1,7 @@
 import AllocationCount
 import Config
 import Core
+import Routing
 import Testing
 
 @testable import Proxy
@@ -34,28 +35,32 @@ import Testing
         plan.sockets[0].listeners[0].group = 0
     }
 
-    @Test func aThousandCallsAllocateNothing() throws {
+    /// From a name or an address to the member and to where its requests are matched. (What becomes of a call in its turn
+    /// depends on how short time is, which is another's test.)
+    @Test func aThousandLookUpsAllocateNothing() throws {
         let harness = try WorkerHarness()
-        try harness.publish(Self.group)
-        let client = try harness.connect()
-        let request = Array("GET /p HTTP/1.1\r\nHost: Reviews.shop.svc.cluster.local\r\n\r\n".utf8)
-        client.send(request)
-        let backend = try harness.acceptBackend()
-        harness.expect(backend, toReceive: "\r\n\r\n")
-        backend.send(response)
-        harness.expect(client, toReceive: "\r\n\r\nhi")
-        func exchange() {
-            client.send(request)
-            harness.loop.turn(limit: 100)
-            while !backend.discard() { harness.loop.turn(limit: 1) }
-            backend.send(response)
-            harness.loop.turn(limit: 100)
-            while !client.discard() { harness.loop.turn(limit: 1) }
+        try harness.publish { plan in
+            Self.group(&plan)
+            plan.groups[0].members[0].addresses = [IPAddress(v4: 10, 96, 0, 1)]
         }
-        for _ in 0..<200 { exchange() }
+        let routes = try #require(harness.worker.configuration).routes
+        let wish = PortWish.request(port: nil, listener: 8080, isSecure: false)
+        var found = 0
+        let near = ByteView("near")
+        let hosts = [ByteView("Reviews.shop.svc.cluster.local"), ByteView("reviews"), ByteView("10.96.0.1")]
+        func lookUp() {
+            for index in 0..<3 {
+                let host = hosts[index]
+                guard case .member(let call) = routes.lookUp(host: host, wish, from: near, in: 0) else { continue }
+                if routes.pathIndex(of: call, from: near) != MemberPortConfig.none { found += 1 }
+            }
+            if routes.workload(at: WorkerHarness.loopback) != nil { found += 1 }
+        }
+        for _ in 0..<10 { lookUp() }
         let before = allocation_count()
-        for _ in 0..<1000 { exchange() }
+        for _ in 0..<1000 { lookUp() }
         #expect(allocation_count() - before == 0)
+        #expect(found == 4 * 1010)
     }
 
     @Test(arguments: [
