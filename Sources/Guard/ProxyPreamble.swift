@@ -1,5 +1,4 @@
 import Core
-import Glibc
 import IO
 
 /// The PROXY header, version 2, by which a central gateway learns of a relayed connection's addresses (HAProxy's
@@ -27,24 +26,6 @@ enum ProxyPreamble {
     /// else where the connection arrived, which is the same for TPROXY.
     static func destination(of fd: CInt) -> SocketAddress? {
         let arrived = Socket.localAddress(fd)
-        // linux/netfilter_ipv4.h and linux/netfilter_ipv6/ip6_tables.h.
-        let original: CInt = 80
-        if arrived?.ip.isV4 != false {
-            var v4 = sockaddr_in()
-            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-            guard getsockopt(fd, Int32(IPPROTO_IP), original, &v4, &length) == 0 else { return arrived }
-            let ip = UInt32(bigEndian: v4.sin_addr.s_addr)
-            return SocketAddress(
-                ip: IPAddress(high: 0, low: 0xFFFF_0000_0000 | UInt64(ip)), port: UInt16(bigEndian: v4.sin_port))
-        }
-        var v6 = sockaddr_in6()
-        var length = socklen_t(MemoryLayout<sockaddr_in6>.size)
-        guard getsockopt(fd, Int32(IPPROTO_IPV6), original, &v6, &length) == 0 else { return arrived }
-        let ip = withUnsafeBytes(of: v6.sin6_addr) {
-            IPAddress(
-                high: UInt64(bigEndian: $0.load(fromByteOffset: 0, as: UInt64.self)),
-                low: UInt64(bigEndian: $0.load(fromByteOffset: 8, as: UInt64.self)))
-        }
-        return SocketAddress(ip: ip, port: UInt16(bigEndian: v6.sin6_port))
+        return Socket.originalDestination(fd, isV4: arrived?.ip.isV4 ?? true) ?? arrived
     }
 }

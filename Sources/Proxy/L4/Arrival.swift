@@ -126,6 +126,7 @@ final class Arrival: EventSource, DownstreamConnection, Awaited {
     private func read(_ configuration: LiveConfiguration, _ socket: UnsafePointer<SocketConfig>) {
         if phase == .header {
             guard readHeader(socket) else { return }
+            noteAnnouncement(configuration, socket)
             if let listener = calledListener(configuration, socket) { return follow(listener, configuration) }
         }
         switch phase {
@@ -157,6 +158,16 @@ final class Arrival: EventSource, DownstreamConnection, Awaited {
         }
         phase = .hello
         return true
+    }
+
+    /// Who stands in for a gateway that takes connections transparently tells in the header where the client was going
+    /// (`sluice guard --proxy-protocol`). An address of no member is that gateway's own, and says nothing.
+    private func noteAnnouncement(_ configuration: LiveConfiguration, _ socket: UnsafePointer<SocketConfig>) {
+        guard origin.destination == nil, let destination = origin.proxied?.destination,
+            let listener = configuration.groupListener(of: origin, on: socket),
+            case .member = configuration.routes.lookUp(address: destination, in: listener.pointee.group)
+        else { return }
+        origin.destination = .address(destination)
     }
 
     /// A header is missing or broken: who speaks here is not whom the configuration trusts, and is not answered.

@@ -261,6 +261,34 @@ import Testing
         #expect(try metric("sluice_fallback_requests_total", gateway) == 3)
     }
 
+    /// What a guard says of an intercepted connection is believed where PROXY headers are: it leads to the member.
+    @Test func aPROXYHeaderTellsWhomAnInterceptedConnectionWasFor() throws {
+        let backend = try Backend("stock of the group")
+        let port = try Ports.free()
+        let gateway = try Gateway(
+            Self.group("shop-group", port: port, backend: backend.port)
+                .replacing("spec: {ports:", with: "spec: {clusterIP: 10.96.0.7, ports:")
+                    + """
+                    ---
+                    apiVersion: gateway.envoyproxy.io/v1alpha1
+                    kind: ClientTrafficPolicy
+                    metadata: {name: proxied, namespace: shop}
+                    spec:
+                      targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: shop-group}]
+                      proxyProtocol: {optional: true}
+
+                    """)
+        let intercepted = try Client(port: port)
+        try intercepted.send("PROXY TCP4 192.0.2.1 10.96.0.7 40000 80\r\n")
+        #expect(try intercepted.request("GET", "/", host: "whatever").text == "stock of the group", "\(gateway.output)")
+        #expect(backend.requests.last?["x-forwarded-for"] == "192.0.2.1")
+        // The gateway's own address leads nowhere by itself: the host says whom.
+        let called = try Client(port: port)
+        try called.send("PROXY TCP4 192.0.2.1 127.0.0.1 40000 15080\r\n")
+        #expect(try called.request("GET", "/", host: "stock.shop").text == "stock of the group")
+        #expect(try called.request("GET", "/", host: "whatever").status == 403)
+    }
+
     // MARK: several central gateways
 
     /// Two real ones behind one list: one is killed, all of it at once, and nobody notices.
