@@ -11,12 +11,19 @@ public struct LimitedRequest: ~Copyable {
     public let query: ByteView
     /// Whose request it is, as the listener detects that.
     public let client: IPAddress
+    /// Who calls, as ``callerName`` selects it; empty: unknown.
+    public let caller: ByteView
 
-    public init(bytes: ByteView, path: ByteView, query: ByteView, client: IPAddress) {
+    /// The name in `clientSelectors[].headers` that stands for the caller. It is no field: what a client sends under this
+    /// name is not looked at.
+    public static let callerName: StaticString = "x-sluice-caller"
+
+    public init(bytes: ByteView, path: ByteView, query: ByteView, client: IPAddress, caller: ByteView = .empty) {
         self.bytes = bytes
         self.path = path
         self.query = query
         self.client = client
+        self.caller = caller
     }
 }
 
@@ -51,7 +58,10 @@ extension RouteTable {
         for i in 0..<Int(selector.pointee.headers.count) {
             let wanted = headers + i
             let name = snapshot.text(wanted.pointee.name)
-            let value = fieldValue(wanted.pointee.fieldName, name, head, request.bytes)
+            let value =
+                name.equals(LimitedRequest.callerName)
+                ? request.caller.isEmpty ? nil : request.caller
+                : fieldValue(wanted.pointee.fieldName, name, head, request.bytes)
             if !holds(wanted, value, &values) { return false }
         }
         let parameters = snapshot.records(selector.pointee.queryParams)

@@ -72,10 +72,27 @@ extension Exchange {
         if rule.pointee.selectors.isEmpty { return true }
         guard let downstream, let message = downstream.request, let configuration else { return false }
         let bytes = downstream.headBytes
+        if limits.caller.isEmpty { writeLimitedCaller(downstream.origin, configuration, to: &limits.caller) }
         let request = LimitedRequest(
             bytes: bytes, path: path(message, bytes), query: query(message, bytes) ?? .empty,
-            client: clientAddress.ip)
+            client: clientAddress.ip, caller: limits.caller.view)
         return configuration.routes.selects(rule, message.head, request, values: &limits.values)
+    }
+
+    /// Who calls, as limits tell callers apart: the SPIFFE id of a certificate, the Service whose endpoint it is
+    /// (`namespace/name`), or the address.
+    private func writeLimitedCaller(
+        _ origin: ConnectionOrigin, _ configuration: LiveConfiguration, to text: inout ByteBuffer
+    ) {
+        if let caller = origin.caller, caller.isVerified {
+            caller.principal.withView { text.append($0) }
+        } else if let workload = configuration.routes.workload(at: origin.peer.ip) {
+            text.append(configuration.snapshot.text(workload.pointee.namespace))
+            text.append(byte: ASCII.slash)
+            text.append(configuration.snapshot.text(workload.pointee.service))
+        } else {
+            origin.peer.ip.write(to: &text)
+        }
     }
 
     private func bucket(_ rule: UnsafePointer<RateLimitRuleConfig>) -> LimitState.Bucket {

@@ -2,6 +2,8 @@ import Core
 
 /// What one exchange has to do with the limits of its rule, from the stage that it passes to its end.
 struct LimitUse: ~Copyable {
+    /// Who calls, once a rule has asked.
+    var caller = ByteBuffer()
     /// The values that tell apart the bucket being asked for; it keeps its memory.
     var values = ByteBuffer()
 
@@ -55,6 +57,7 @@ struct LimitUse: ~Copyable {
     }
 
     mutating func clear() {
+        caller.clear()
         values.clear()
         told = RateLimitFields()
         unanswered = 0
