@@ -79,6 +79,8 @@ public struct ConnectionOrigin {
     public var terms: ConnectionTerms?
     /// The place in the shared live state where it counts as one of its listener's connections; 0: it does not count.
     public var countedIn: UInt32 = 0
+    /// The same for the connections of its caller; 0: it does not count.
+    public var callerKey: UInt64 = 0
 
     /// Where it was going before it was sent here; nil: nobody said, so what is written on it tells.
     public var destination: CallDestination?

@@ -46,11 +46,14 @@ public struct LiveState: @unchecked Sendable {
     public let flows: FlowCounts
     /// What authorization policies said.
     public let authorizations: AuthorizationCounts
+    /// Connections by caller.
+    public let callers: CallerConnections
 
     /// Octets for so many workers.
     public static func size(workers: Int) -> Int {
         offset(of: nil, workers: workers) + LimitState.size(workers: workers) + CarriedValues.size
             + FlowCounts.size(workers: workers) + AuthorizationCounts.size
+            + CallerConnections.size(workers: workers)
     }
 
     private static func offset(of kind: Kind?, workers: Int) -> Int {
@@ -86,7 +89,10 @@ public struct LiveState: @unchecked Sendable {
         carried = CarriedValues(base: carriedBase)
         let flowsBase = carriedBase + CarriedValues.size
         flows = FlowCounts(base: flowsBase, workers: workers, worker: worker)
-        authorizations = AuthorizationCounts(base: flowsBase + FlowCounts.size(workers: workers))
+        let authorizationsBase = flowsBase + FlowCounts.size(workers: workers)
+        authorizations = AuthorizationCounts(base: authorizationsBase)
+        callers = CallerConnections(
+            base: authorizationsBase + AuthorizationCounts.size, workers: workers, worker: worker)
     }
 
     private func used(_ kind: Kind) -> UnsafeMutablePointer<UInt64> {
@@ -118,6 +124,7 @@ public struct LiveState: @unchecked Sendable {
             area.clear(worker: worker, used: Int(clamping: used(kind).pointee))
         }
         limits.begin()
+        callers.begin()
     }
 
     /// A cluster's budget of retries.

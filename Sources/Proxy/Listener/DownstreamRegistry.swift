@@ -65,6 +65,7 @@ final class DownstreamRegistry {
         worker.statistics.decrement(.downstreamConnectionsNow)
         let slot = connection.origin.countedIn
         if slot != 0 { worker.liveState.connectionEnded(listener: slot) }
+        if connection.origin.callerKey != 0 { worker.liveState.callers.ended(connection.origin.callerKey) }
         worker.connectionEnded()
     }
 

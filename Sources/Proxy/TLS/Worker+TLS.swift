@@ -41,13 +41,26 @@ extension Worker {
             handshake.cancel()
             return registry.forget(handshake)
         }
+        if listener.isOfGroup, let caller = Self.caller(of: channel) { counted.caller = caller }
+        if let configuration, let number = configuration.listener(listener.identity),
+            !countsCaller(
+                configuration.snapshot[configuration.snapshot.header.pointee.listeners, Int(number)], &counted,
+                configuration)
+        {
+            if counted.countedIn != handshake.origin.countedIn {
+                liveState.connectionEnded(listener: counted.countedIn)
+            }
+            handshake.cancel()
+            return registry.forget(handshake)
+        }
         let fd: CInt
         var origin: ConnectionOrigin
         (fd, origin) = handshake.take(listenerIdentity: listener.identity)
         origin.terms = nil
         origin.countedIn = counted.countedIn
+        origin.callerKey = counted.callerKey
         if let managed, let configuration { settle(&origin, fd, under: managed.number, configuration) }
-        if listener.isOfGroup { origin.caller = Self.caller(of: channel) }
+        origin.caller = counted.caller
         if listener.listenerProtocol == .hbone { origin.terms = hboneTerms(origin.terms) }
         if channel.session.applicationProtocol.equals(ByteView("h2")) {
             let connection = HTTP2ServerConnection(

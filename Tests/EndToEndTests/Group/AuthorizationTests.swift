@@ -203,4 +203,36 @@ import Testing
         #expect(try ask("/y").status == 403)
         #expect(try throughTCP() == nil)
     }
+
+    @Test func callersAreCountedForLimitsOfRatesAndOfConnections() throws {
+        let limit = """
+            apiVersion: gateway.envoyproxy.io/v1alpha1
+            kind: BackendTrafficPolicy
+            metadata: {name: limit, namespace: shop}
+            spec:
+              targetRefs: [{group: "", kind: Service, name: reviews}]
+              rateLimit:
+                local:
+                  rules:
+                  - clientSelectors: [{headers: [{name: x-sluice-caller, type: Distinct}]}]
+                    limit: {requests: 2, unit: Hour}
+
+            """
+        let gateway = try Gateway(group(limit, annotations: ", sluice.dev/max-connections-per-caller: '2'"), workers: 2)
+        func ask(_ client: Client, _ caller: String) throws -> Int {
+            try client.request(host: "reviews.shop", fields: [("X-Sluice-Caller", caller)]).status
+        }
+        let first = try Client(port: port)
+        // What a client says of itself is nothing.
+        #expect(try [ask(first, "a"), ask(first, "b"), ask(first, "c")] == [200, 200, 429])
+        let second = try Client(port: port)
+        #expect(try second.request(host: "ratings.shop").status == 200)
+        #expect(throws: (any Error).self) { try Client(port: port).request(host: "ratings.shop") }
+        second.shutdown()
+        try Wait.until("a place to be free") {
+            (try? Client(port: port).request(host: "ratings.shop", fields: [("Connection", "close")]).status) == 200
+        }
+        #expect(try !gateway.admin("/metrics").text.contains("sluice_downstream_connection_limit_refusals_total 0\n"))
+        _ = first
+    }
 }

@@ -20,6 +20,8 @@ public struct GroupPlan: Equatable, Sendable {
     public var trustsAddresses = false
     /// Principals that are believed when they tell for whom a CONNECT is (`sluice.dev/trusted-forwarders`), with scheme.
     public var trustedForwarders: [String] = []
+    /// How many connections one caller may have (`sluice.dev/max-connections-per-caller`); 0: any number.
+    public var connectionsPerCaller: UInt32 = 0
     public var position: SourcePosition
 
     public init(namespace: String, name: String, position: SourcePosition = SourcePosition()) {

@@ -15,6 +15,8 @@ public struct GroupConfig: BitwiseCopyable, Sendable {
     public var egressRule: UInt32
     public var trustsAddresses: Bool
     public var trustedForwarders: Table<TextRef>
+    /// 0: any number.
+    public var connectionsPerCaller: UInt32
     public var position: SourcePosition
 
     /// Stands in ``names`` for a name that says too little.

@@ -29,6 +29,7 @@ extension SnapshotWriter {
             members: block.allocate(MemberConfig.self, count: plan.members.count), addresses: Table(),
             egress: plan.egress, egressRule: streamRule(of: plan.egressRoute.map { [$0] } ?? []),
             trustsAddresses: plan.trustsAddresses, trustedForwarders: texts(plan.trustedForwarders),
+            connectionsPerCaller: plan.connectionsPerCaller,
             position: plan.position)
         guard block.failure == nil else { return group }
         for (index, member) in plan.members.enumerated() {

@@ -14,6 +14,8 @@ struct AuthorizationScope {
     var root = usualRoot
     /// `sluice.dev/trust-addresses`.
     var trustsAddresses = false
+    /// `sluice.dev/max-connections-per-caller`; 0: any number.
+    var connectionsPerCaller: UInt32 = 0
     /// It is the gateway of a group: its calls are the members', and policies that select workloads mean those.
     var isOfGroup: Bool
     /// What a selector sees of it.
@@ -34,6 +36,15 @@ struct AuthorizationScope {
                 findings.unresolved(
                     resource, annotation.node,
                     "'\(annotation.text)' is no namespace; policies of '\(root)' hold everywhere")
+            }
+        }
+        if let annotation = AnnotationText("sluice.dev/max-connections-per-caller", of: resource) {
+            if let limit = annotation.text.withView({ $0.decimal }), (1...UInt64(UInt32.max)).contains(limit) {
+                connectionsPerCaller = UInt32(limit)
+            } else {
+                findings.unresolved(
+                    resource, annotation.node,
+                    "'\(annotation.text)' is no number of connections; a number from 1 up is")
             }
         }
         if let annotation = AnnotationText("sluice.dev/trust-addresses", of: resource) {

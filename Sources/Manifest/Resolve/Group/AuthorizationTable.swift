@@ -50,6 +50,7 @@ struct AuthorizationTable {
         for index in plan.groups.indices {
             let name = ResourceName(namespace: plan.groups[index].namespace, name: plan.groups[index].name)
             guard let scope = scopes[name] else { continue }
+            plan.groups[index].connectionsPerCaller = scope.connectionsPerCaller
             if policies.isEmpty, peers.isEmpty { continue }
             for member in plan.groups[index].members.indices { settle(&plan.groups[index].members[member], in: scope) }
         }
