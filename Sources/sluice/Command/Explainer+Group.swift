@@ -38,6 +38,7 @@ extension Explainer {
                     "Service \(snapshot.text(member.qualifiedName).string) has no such port; it has "
                         + ports.joined(separator: ", "))
             case .outside:
+                explanation.authorization = reading.authorization(config.authorization)
                 let found = table.explain(
                     socket: UInt32(socket), head: head, bytes: bytes, host: host, path: path, limit: candidateLimit)
                 reading.fill(&explanation, found)
@@ -57,6 +58,7 @@ extension Explainer {
                 return explanation
             case .member(let call):
                 explanation.member = member(call, from: namespace, table, reading)
+                explanation.authorization = reading.authorization(table.memberPort(call).pointee.authorization)
                 let index = table.pathIndex(of: call, from: namespace)
                 guard index != MemberPortConfig.none else {
                     return explanation.refused(404, "the service takes no requests of HTTP on this port")

@@ -48,6 +48,10 @@ enum Explainer {
                 socket: UInt32(socket), head: head, bytes: bytes, host: head.host.of(bytes), path: path,
                 limit: candidateLimit)
             reading.fill(&explanation, found)
+            if found.decision.outcome != .noListener {
+                let listener = snapshot[snapshot.header.pointee.listeners, Int(found.decision.listener)]
+                explanation.authorization = reading.authorization(listener.pointee.authorization)
+            }
         } catch {
             return explanation.refused(500, error.description)
         }

@@ -19,6 +19,8 @@ struct RequestExplanation {
         /// Why it is refused; else empty.
         var problem: String
         var place: Place
+        /// What it does, where its kind does not say that: ALLOW, DENY …
+        var action = ""
     }
 
     struct Listener {
@@ -107,6 +109,8 @@ struct RequestExplanation {
     var address: String?
     var listener: Listener?
     var member: Member?
+    /// Those that say who may call.
+    var authorization: [Policy] = []
     var rule: Rule?
     /// What the gateway answers by itself; nil: a rule decides, or nothing listens.
     var status: UInt16?
@@ -162,8 +166,8 @@ extension RequestExplanation {
         return lines.joined(separator: "\n")
     }
 
-    /// Of the listener and of the rule.
-    var policies: [Policy] { (listener?.policies ?? []) + (rule?.policies ?? []) }
+    /// Of the listener, of who may call, and of the rule.
+    var policies: [Policy] { (listener?.policies ?? []) + authorization + (rule?.policies ?? []) }
 
     private func row(_ title: String, _ text: String, _ place: Place?, _ lines: inout [String]) {
         let padding = String(repeating: " ", count: max(1, 11 - title.count))
@@ -230,7 +234,7 @@ extension RequestExplanation.Policy {
         switch role {
         case "base": "\(kind) \(name), which the one above is merged into"
         case "refused": "\(kind) \(name), which cannot be used: \(problem)"
-        default: "\(kind) \(name)"
+        default: "\(kind) \(name)" + (action.isEmpty ? "" : ": \(action)")
         }
     }
 }
