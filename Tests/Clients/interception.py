@@ -126,8 +126,9 @@ def main():
     inside = []
     if MODE == "redirect":
         # Somewhere to send what is meant for others; the rules take it before it is sent.
-        run("ip", "link", "add", "away", "type", "dummy")
+        run("ip", "link", "add", "away", "type", "veth", "peer", "name", "nobody")
         run("ip", "link", "set", "away", "up")
+        run("ip", "link", "set", "nobody", "up")
         run("ip", "route", "add", "default", "dev", "away", "src", POD["v4"])
         run("ip", "-6", "route", "add", "default", "dev", "away", "src", POD["v6"])
     else:
@@ -150,7 +151,9 @@ def main():
         serve((POD[family], 3306), greets=True)
         address = f"[{POD[family]}]:8080" if family == "v6" else f"{POD[family]}:8080"
         start(SLUICE, "echo", "--listen", address, "--name", "web", stderr=subprocess.DEVNULL)
-    folder = tempfile.mkdtemp()
+    folder = tempfile.mkdtemp(dir="/tmp")
+    # The controller reads it as nobody.
+    os.chmod(folder, 0o755)
     manifests(folder)
     log = open(folder + "/log", "w")
     start(SLUICE, "run", "--workers", "1", "--user", "nobody", folder, stdout=log, stderr=log)
