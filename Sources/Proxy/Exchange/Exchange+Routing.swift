@@ -36,6 +36,9 @@ extension Exchange {
         }
         if client != nil, answersHealthCheck(path(message, bytes)) { return }
         if let listener = groupListener(connection, place) {
+            guard !isOnHBONE(connection, listener) else {
+                return answer(400, .downstreamProtocolError, "a listener of HBONE takes CONNECT alone")
+            }
             return routeCall(message, bytes, listener, socket, configuration)
         }
         decide(message, bytes, socket, configuration)

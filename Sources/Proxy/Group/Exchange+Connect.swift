@@ -21,7 +21,9 @@ extension Exchange {
         }
         let destination = Self.destination(host: message.head.host.of(bytes), port: port)
         switch configuration.lookUp(destination, for: downstream.origin, in: listener.pointee.group) {
-        case .member: openTunnel(to: destination)
+        case .member:
+            let told = forwardedPeer(configuration.group(of: listener))
+            openTunnel(to: destination) { if let told { $0.peer = told } }
         case .noPort: answer(404, .noRoute, "the service has no such port")
         case .ambiguous:
             answer(404, .noRoute, "services of several namespaces have this name: call it name.namespace")

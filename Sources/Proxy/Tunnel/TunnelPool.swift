@@ -40,6 +40,7 @@ final class TunnelPool: Timed {
         let peer = peers[key] ?? TunnelPeer(gate: gate, context: context, worker: worker)
         peers[key] = peer
         guard peer.hasRoom else { throw Errno(EBUSY) }
+        guard worker.resources.tunnelsNow < worker.tunnelLimit else { throw Errno(EMFILE) }
         let ends = try SocketPair().release()
         let connector = Connector(
             through: OwnedFD(adopting: ends.far), to: endpoint, timeout: timeout, security: security,

@@ -97,6 +97,23 @@ import Testing
         withExtendedLifetime(gateway) {}
     }
 
+    /// The client's address is the caller's own, unless the caller is one that is believed.
+    @Test(arguments: [
+        ("till", "for=192.0.2.7", "127.0.0.1"), ("node", "for=192.0.2.6, for=192.0.2.7", "192.0.2.7"),
+        ("node", "for=unknown", "127.0.0.1"),
+    ]) func aNodesProxyTellsForWhomItCalls(account: String, forwarded: String, address: String) throws {
+        let backend = try Backend("cart") { .response(body: $0["x-forwarded-for"] ?? "-") }
+        let trusted = "metadata: {name: waypoint, namespace: shop, annotations: {sluice.dev/trusted-forwarders: "
+        let gateway = try Gateway(
+            mesh.waypoint(port).replacing(
+                "metadata: {name: waypoint, namespace: shop, annotations: {",
+                with: trusted + "cluster.local/ns/shop/sa/node, ")
+                + MeshFolder.service("cart", port: backend.port, labels: Self.member))
+        let words = ["--authority", "cart.shop:80", "--field", "forwarded=\(forwarded)"]
+        #expect(try client("call", try mesh.workload(account), words).values("line").last == address)
+        withExtendedLifetime(gateway) {}
+    }
+
     // MARK: hostile ones
 
     @Test func aThousandStreamsOnOneConnection() throws {
