@@ -109,7 +109,7 @@ final class HandedConnection: EventSource, DownstreamConnection {
 /// How one worker tells another where a call came from: in a header of the PROXY protocol, version 2, whose destination is the
 /// listener, with fields of our own for what else the connection's origin has.
 enum HandedOrigin {
-    private enum Field: UInt8 { case principal = 0xE1, namespace, name, flow, authority, address }
+    private enum Field: UInt8 { case principal = 0xE1, namespace, name, flow, authority, address, listener }
 
     static func write(_ origin: ConnectionOrigin, listener: SocketAddress, to header: inout ByteBuffer) {
         var fields = ByteBuffer()
@@ -119,6 +119,7 @@ enum HandedOrigin {
             append(.name, caller.name, to: &fields)
             append(.flow, Array("\(caller.flow)".utf8), to: &fields)
         }
+        if origin.isSecure { append(.listener, Array("\(origin.listenerIdentity)".utf8), to: &fields) }
         switch origin.destination {
         case nil: break
         case .address(let address): append(.address, Array(address.description.utf8), to: &fields)
@@ -153,6 +154,7 @@ enum HandedOrigin {
             if let field = Field(rawValue: fields[at]) { values[field] = fields[(at + 3)..<end] }
             at = end
         }
+        origin.listenerIdentity = values[.listener]?.decimal64 ?? 0
         if let flow = values[.flow]?.decimal64 {
             origin.caller = Caller(
                 principal: values[.principal]?.array ?? [], namespace: values[.namespace]?.array ?? [],
