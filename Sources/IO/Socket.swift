@@ -90,7 +90,7 @@ public enum Socket {
     /// As above, for TCP.
     public static func conflict(_ address: SocketAddress) -> Errno? { conflict(ListeningAddress(.tcp, address)) }
 
-    /// A listening socket at a path, for programs of this machine (unix(7)).
+    /// A listening socket at a path, for programs of this machine (unix(7)); what begins with `@` is a name in no file system.
     /// - Throws: EADDRINUSE also when a dead socket lies there; ENAMETOOLONG past 107 octets.
     public static func listen(path: String) throws(Errno) -> OwnedFD {
         let raw = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
@@ -110,6 +110,15 @@ public enum Socket {
         return fd
     }
 
+    /// The user whose process has connected to a Unix socket of ours (unix(7), SO_PEERCRED); nil: unknown.
+    public static func peerUser(_ fd: CInt) -> UInt32? {
+        // struct ucred: process, user, group.
+        var credentials: (Int32, UInt32, UInt32) = (0, 0, 0)
+        var length = socklen_t(MemoryLayout.size(ofValue: credentials))
+        guard getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) == 0 else { return nil }
+        return credentials.1
+    }
+
     static func withSockaddr<R>(
         path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> R
     ) throws(Errno) -> R {
@@ -119,7 +128,10 @@ public enum Socket {
         guard !octets.isEmpty, octets.count < MemoryLayout.size(ofValue: address.sun_path), !octets.contains(0) else {
             throw Errno(ENAMETOOLONG)
         }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: octets) }
+        withUnsafeMutableBytes(of: &address.sun_path) {
+            $0.copyBytes(from: octets)
+            if octets[0] == UInt8(ascii: "@") { $0[0] = 0 }
+        }
         return withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 body($0, socklen_t(MemoryLayout<sockaddr_un>.size))

@@ -119,26 +119,15 @@ class Measurement:
         self.family = [self.gateway.pid] + [int(pid) for pid in Path(
             f"/proc/{self.gateway.pid}/task/{self.gateway.pid}/children").read_text().split()]
 
-        self.rank(self.backend, 20)
-        if options.realtime:
-            for pid in self.family:
-                os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(10))
-
     def page(self, path):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}{path}", timeout=5) as answer:
             return answer.read().decode()
 
     def load(self, yields=False, **options):
         process = self.tools.load_process(self.port, **options)
-        self.rank(process, 1 if yields else 10)
-        return process
-
-    def rank(self, process, priority):
-        """Above all ordinary processes of the machine (sched(7)), where that is asked for; else who yields is nice."""
-        if self.options.realtime:
-            os.sched_setscheduler(process.pid, os.SCHED_FIFO, os.sched_param(priority))
-        elif priority == 1:
+        if yields:
             os.setpriority(os.PRIO_PROCESS, process.pid, 19)
+        return process
 
     @staticmethod
     def result(process, limit):
@@ -162,7 +151,7 @@ class Measurement:
         if disturber:
             time.sleep(1)
         process = self.load(
-            connections=CALLERS * 4, duration=seconds, rate=rate, host="good.default", source="127.0.1.1",
+            connections=CALLERS * 16, duration=seconds, rate=rate, host="good.default", source="127.0.1.1",
             sources=CALLERS)
         result = self.result(process, seconds + 20)
         if disturber:
@@ -216,9 +205,13 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--connections", type=int, default=400, help="of the one who misbehaves")
-    parser.add_argument("--realtime", action="store_true", help="on a machine that has other things to do; as root")
+    parser.add_argument("--outrank", action="store_true",
+                        help="take the processors from what else the machine does (sched(7), autogroup); as root")
     parser.add_argument("--cases", nargs="+", default=["greedy", "hung"], choices=["greedy", "hung"])
     options = parser.parse_args()
+    if options.outrank:
+        os.setsid()
+        Path("/proc/self/autogroup").write_text("-20")
     with tempfile.TemporaryDirectory(prefix="sluice-fair-") as folder:
         measurement = Measurement(options, folder)
         try:

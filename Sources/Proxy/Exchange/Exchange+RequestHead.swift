@@ -144,7 +144,7 @@ extension Exchange {
     private func writeForwardedFor(
         _ message: RequestMessage, _ bytes: ByteView, _ peer: IPAddress, to out: inout ByteBuffer
     ) {
-        let appends = client?.pointee.clientIP.appendsForwardedFor ?? true
+        let appends = !fair.isKeptElsewhere && client?.pointee.clientIP.appendsForwardedFor ?? true
         var hasBegun = false
         for i in 0..<message.head.fields.count where message.head.fields[i].name == .xForwardedFor {
             out.append(hasBegun ? ", " : "X-Forwarded-For: ")

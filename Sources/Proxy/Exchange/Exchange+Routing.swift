@@ -99,7 +99,6 @@ extension Exchange {
     func follow(_ rule: UnsafePointer<RuleConfig>, _ message: RequestMessage, _ bytes: ByteView) {
         self.rule = rule
         if fair.isWanted, !takePart() { return }
-        worker.trapIfAsked(message.head.target.of(bytes))
         setDeadlines(rule)
         if let grpcWeb, translatesGRPCWeb(rule) { grpcWeb.translate() }
         if isGRPC || grpcWeb != nil, let timeout = GRPCTimeout.parse(message.head.fields, bytes) {
@@ -119,6 +118,7 @@ extension Exchange {
         guard let rule, let message = downstream?.request, let bytes = downstream?.headBytes else {
             preconditionFailure("a request without its head or its rule")
         }
+        worker.trapIfAsked(message.head.target.of(bytes))
         if !rule.pointee.filters.directResponse.isEmpty { return answerDirectly(rule.pointee.filters, message, bytes) }
         if !rule.pointee.filters.redirect.isEmpty { return redirect(rule.pointee.filters, message, bytes) }
         guard let backend = chooseBackend(rule, message, bytes) else {

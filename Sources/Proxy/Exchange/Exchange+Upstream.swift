@@ -111,6 +111,7 @@ extension Exchange {
 
     func preamble(to target: Endpoint) -> ByteBuffer {
         guard let downstream else { return ByteBuffer() }
+        if fair.isOpen, let handed = worker.isolations.preamble(for: downstream.origin, to: target) { return handed }
         return target.transport.preamble(
             for: downstream.origin, localAddress: downstream.localAddress, to: target.address)
     }

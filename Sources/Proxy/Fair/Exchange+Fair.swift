@@ -26,7 +26,13 @@ extension Exchange {
         fair.isOpen = true
         worker.beginWork(on: self, .requestHead)
         switch worker.isolations.verdict(on: fair.slot) {
-        case .here, .isolationWorker: return true
+        case .here: return true
+        case .isolationWorker:
+            // What it holds it holds there, and what its input does is done there.
+            fair.isKeptElsewhere = true
+            fair.member = nil
+            worker.beginWork(on: self, .requestHead)
+            return true
         case .nowhere:
             worker.fair.countRefusal(of: self)
             answer(503, .overload, "this service has killed the gateway's worker: it is refused for a while")
@@ -48,6 +54,25 @@ extension Exchange {
             refuseShare("more of its calls wait than may")
             return false
         }
+    }
+
+    /// Workers have died of the service: to the one that serves it, as the client has sent it. False: it needs no backend, and
+    /// is answered here.
+    func goesToIsolationWorker() -> Bool {
+        guard let configuration, let rule, let message = downstream?.request, let bytes = downstream?.headBytes,
+            let backend = chooseBackend(rule, message, bytes), backend.pointee.cluster != BackendConfig.invalid
+        else { return false }
+        let config = snapshot[snapshot.header.pointee.clusters, Int(backend.pointee.cluster)].pointee
+        let handed = HandedCall(rule.pointee, backend.pointee)
+        fair.handed = handed
+        self.rule = UnsafePointer(handed.rule)
+        self.backend = UnsafePointer(handed.backend)
+        let isHTTP2 = isGRPC || grpcWeb?.isTranslated == true
+        mayNotBeHandedOn = true
+        cluster = worker.isolations.way(like: config, isHTTP2: isHTTP2, in: configuration)
+        prepareBody(message)
+        attempt()
+        return true
     }
 
     /// It waits to be admitted.

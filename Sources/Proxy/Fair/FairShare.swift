@@ -29,6 +29,8 @@ final class FairShare: EventSource {
     static let waitingLimit = 1024
     /// A call that has not been admitted by then is refused.
     static let longestWait = TimeAmount.seconds(5)
+    /// Between two looks for what other workers have given back.
+    static let pollPause = TimeAmount.milliseconds(2)
     /// Places of flows for counting what they hold; flows that share one are held together.
     static let flowPlaces = 4096
 
@@ -188,6 +190,14 @@ final class FairShare: EventSource {
         return true
     }
 
+    /// What other workers give back of a service's quota is looked for now and then.
+    private func poll() {
+        guard line.count > 0, worker.liveState.members.workerCount > 1 else { return }
+        worker.loop.setDeadline(self, worker.loop.now + Self.pollPause)
+    }
+
+    override func deadlinePassed(now: Instant) { ready([]) }
+
     /// In this turn of the loop if its events are being told, else in the next, which then does not wait.
     private func schedule() {
         guard !isScheduled else { return }
@@ -198,6 +208,7 @@ final class FairShare: EventSource {
     override func ready(_ events: ReadyEvents) {
         isScheduled = false
         if line.count > 0 { serveLine() }
+        defer { poll() }
         guard turns.count > 0 else { return }
         var before = SystemCalls.monotonicNow()
         let end = before + Self.budget
@@ -227,7 +238,8 @@ final class FairShare: EventSource {
     private func pass(_ exchange: Exchange) {
         let delay = worker.loop.now - exchange.fair.waitsSince
         stopWaiting(exchange)
-        exchange.countFlow { worker.liveState.flows.waited($0, delay, now: worker.loop.now) }
+        // What goes on within the turn in which it came has not waited.
+        if delay > .zero { exchange.countFlow { worker.liveState.flows.waited($0, delay, now: worker.loop.now) } }
         exchange.shareGiven()
     }
 

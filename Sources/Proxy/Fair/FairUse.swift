@@ -14,6 +14,10 @@ struct FairUse {
     var isOpen = false
     /// It has passed, and holds a place among the calls under way.
     var isAdmitted = false
+    /// Another worker serves its service.
+    var isKeptElsewhere = false
+    /// What is decided of it here, when it goes there.
+    var handed: HandedCall?
     /// Since when it waits to be admitted.
     var waitsSince = Instant.distantFuture
     /// Octets that it is counted with.
@@ -35,4 +39,38 @@ final class ExchangePlace: FairPlace {
     var isInLine = false
 
     init(_ exchange: Exchange) { self.exchange = exchange }
+}
+
+/// A call that goes to the worker which serves its service: rule and backend as they are, but for all that one of them does to
+/// requests and responses. The other worker does that.
+final class HandedCall {
+    let rule: UnsafeMutablePointer<RuleConfig>
+    let backend: UnsafeMutablePointer<BackendConfig>
+
+    init(_ rule: RuleConfig, _ backend: BackendConfig) {
+        self.rule = .allocate(capacity: 1)
+        self.backend = .allocate(capacity: 1)
+        self.rule.initialize(to: rule)
+        self.backend.initialize(to: backend)
+        Self.empty(&self.rule.pointee.filters)
+        Self.empty(&self.backend.pointee.filters)
+        self.rule.pointee.retry = .none
+        self.rule.pointee.traffic = Table()
+    }
+
+    deinit {
+        rule.deallocate()
+        backend.deallocate()
+    }
+
+    private static func empty(_ filters: inout FilterConfig) {
+        filters.requestHeaders = Table()
+        filters.responseHeaders = Table()
+        filters.redirect = Table()
+        filters.rewrite = Table()
+        filters.mirrors = Table()
+        filters.cors = Table()
+        filters.directResponse = Table()
+        filters.credentialInjection = Table()
+    }
 }

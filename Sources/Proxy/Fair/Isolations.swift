@@ -1,4 +1,5 @@
 import Config
+import Connection
 import Core
 import IO
 import Telemetry
@@ -17,7 +18,65 @@ final class Isolations {
         var isIsolated: Bool
     }
 
+    /// Of the last worker.
+    private var socket: IsolationSocket?
+    /// The way to it, by the version of HTTP.
+    private var clusters: [UInt8: Cluster] = [:]
+
     init(worker: Worker) { self.worker = worker }
+
+    private lazy var path: String = {
+        let number = worker.liveState.isolationNumber(SystemCalls.randomSeed())
+        return "@sluice-isolated-\(String(number, radix: 16))"
+    }()
+
+    private var hasPlace: Bool { worker.liveState.members.workerCount > 1 }
+    private var isPlace: Bool { hasPlace && worker.liveState.worker == place }
+
+    /// A configuration is in force.
+    func adopt(_ configuration: LiveConfiguration) {
+        guard configuration.hasGroups else { return }
+        if isPlace, socket == nil {
+            do throws(Errno) {
+                socket = try IsolationSocket(path: path, worker: worker)
+            } catch {
+                worker.log.error(
+                    "isolated services cannot be taken over from other workers", ["error": .init(error.description)])
+            }
+        }
+        tell(configuration.snapshot)
+    }
+
+    /// The way to the worker that isolated services are kept to.
+    /// - Parameter config: of the backend that the call would go to.
+    func way(like config: ClusterConfig, isHTTP2: Bool, in configuration: LiveConfiguration) -> Cluster {
+        if let known = clusters[isHTTP2 ? 2 : 1] { return known }
+        var plain = config
+        plain.backendProtocol = isHTTP2 ? .http2 : .http1
+        // A connection is of one client's: its header says whose.
+        plain.proxyProtocol = .v2
+        plain.tls = Table()
+        plain.traffic = Table()
+        plain.endpoints = Table()
+        plain.slot = 0
+        let transport = UpstreamTransport(plain, in: configuration.snapshot, worker.tlsContexts)
+        let cluster = Cluster(plain, transport: transport, tables: RendezvousTables(), worker: worker)
+        let endpoint = Endpoint(
+            address: SocketAddress(ip: .any, port: 0), unixPath: path, slot: 0, identity: 0, transport: transport,
+            breaker: cluster.breaker, worker: worker)
+        cluster.adopt(plain, [endpoint], in: configuration.snapshot)
+        clusters[isHTTP2 ? 2 : 1] = cluster
+        return cluster
+    }
+
+    /// What a connection on this way begins with; nil: the endpoint is another one.
+    func preamble(for origin: ConnectionOrigin, to target: Endpoint) -> ByteBuffer? {
+        guard !clusters.isEmpty, target.unixPath == path, let listener = worker.address(ofSocket: origin.socketID)
+        else { return nil }
+        var header = ByteBuffer()
+        HandedOrigin.write(origin, listener: listener, to: &header)
+        return header
+    }
 
     /// The worker whose calls of isolated services they all are: the last one.
     var place: Int { worker.liveState.members.workerCount - 1 }
@@ -31,7 +90,7 @@ final class Isolations {
     }
 
     /// Says by name what is to be said.
-    func tell(_ snapshot: Snapshot) {
+    private func tell(_ snapshot: Snapshot) {
         guard let untold, let name = Self.name(ofSlot: untold.slot, in: snapshot) else { return }
         self.untold = nil
         let cell = worker.liveState.member(untold.slot)
@@ -72,9 +131,7 @@ final class Isolations {
         guard slot != 0 else { return .here }
         let cell = worker.liveState.member(slot)
         guard cell.deaths > 1, cell.isolation(now: worker.loop.wallNow) != nil else { return .here }
-        if worker.liveState.members.workerCount > 1 {
-            return worker.liveState.worker == place ? .here : .isolationWorker
-        }
+        if hasPlace { return isPlace ? .here : .isolationWorker }
         return cell.isRefused(now: worker.loop.wallNow) ? .nowhere : .here
     }
 }

@@ -102,7 +102,7 @@ public final class Worker: ConnectionOwner {
         guard let next = LiveConfiguration(block: block, patterns: patterns) else { return false }
         configuration = next
         if next.hasGroups { fair.start() }
-        isolations.tell(next.snapshot)
+        isolations.adopt(next)
         statistics.set(.generationNow, next.generation)
         clusters.configurationChanged()
         datagrams.configurationChanged()
@@ -132,6 +132,15 @@ public final class Worker: ConnectionOwner {
         listener.stopAccepting()
         registry.drain(socket: listener.id)
     }
+
+    /// The listening socket at this address, or at its port on every address; nil: there is none.
+    func socketID(of address: SocketAddress) -> UInt32? {
+        let same = listeners.values.filter { $0.address.port == address.port }
+        return (same.first { $0.address.ip == address.ip } ?? same.first { $0.address.ip.isAny })?.id
+    }
+
+    /// The address of a listening socket; nil: it is closed.
+    func address(ofSocket id: UInt32) -> SocketAddress? { listeners[id]?.address }
 
     /// The addresses of this machine, asked for once.
     private lazy var hostAddresses = try? HostAddresses()

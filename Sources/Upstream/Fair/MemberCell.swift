@@ -28,8 +28,15 @@ public struct MemberCell: @unchecked Sendable {
     public var octets: UInt64 { own(1, worker).value }
 
     /// Of all workers.
-    public var allCalls: UInt64 { (0..<area.workerCount).reduce(0) { $0 &+ own(0, $1).value } }
-    public var allOctets: UInt64 { (0..<area.workerCount).reduce(0) { $0 &+ own(1, $1).value } }
+    public var allCalls: UInt64 { sum(of: 0) }
+    public var allOctets: UInt64 { sum(of: 1) }
+
+    // Not by a closure: in builds without optimisation, where tests count, it would be an object.
+    private func sum(of word: Int) -> UInt64 {
+        var sum: UInt64 = 0
+        for worker in 0..<area.workerCount { sum &+= own(word, worker).value }
+        return sum
+    }
 
     /// Holds one more call. Of two workers that take the last place at once each sees the other, so the limit is never passed; at
     /// worst both are refused.
@@ -92,6 +99,13 @@ public struct MemberCell: @unchecked Sendable {
 extension LiveState {
     /// A member's place; 0 stands for all that have none.
     public func member(_ slot: UInt32) -> MemberCell { MemberCell(members, slot: slot, worker: workerIndex) }
+
+    /// The family's number for the socket of isolated services: whoever asks first with a number of chance gives it.
+    public func isolationNumber(_ chance: UInt64) -> UInt64 {
+        let word = SharedWord(members.common(0))
+        let (isDone, was) = word.replace(0, by: chance | 1)
+        return isDone ? chance | 1 : was
+    }
 
     /// What this worker works on, and what its predecessor did.
     public var work: WorkMark { WorkMark(members.own(0, worker: workerIndex) + 32) }

@@ -49,8 +49,18 @@ import Testing
             #expect(try Client(port: port).request(host: "good.default").text == "good")
             #expect(try Client(port: port).request(host: "bad.default").text == "bad")
         }
+        // And what kills now kills the one worker that is kept for it.
+        let spared = gateway.worker(0)
+        for deaths in 3...4 {
+            _ = try? Client(port: port).request("GET", "/__trap", host: "bad.default")
+            try Wait.until("the last worker's successor; it printed:\n\(gateway.output)") {
+                gateway.output.contains("deaths=\(deaths)")
+            }
+        }
+        #expect(gateway.worker(0) == spared)
+        #expect(try Client(port: port).request(host: "good.default").text == "good")
         let page = try gateway.admin("/api/flows").text
-        #expect(page.contains("\"workerDeaths\":2"))
+        #expect(page.contains("\"workerDeaths\":4"))
         #expect(try gateway.admin("/metrics").text.contains("sluice_service_isolated{service=\"default/bad\"} 1"))
         #expect(!(try gateway.admin("/metrics").text.contains("sluice_service_isolated{service=\"default/good\"}")))
     }

