@@ -148,7 +148,7 @@ private func text(_ attribute: TestPredicate.Attribute, _ values: String..., not
         ("the client's", TestPredicate(.clientAddress, [TestValue(range: AddressRange("192.0.2.7")!)]), true),
         (
             "not the client's",
-            TestPredicate(.clientAddress, isNegated: true, [TestValue(range: AddressRange("::/0")!)]), false
+            TestPredicate(.clientAddress, isNegated: true, [TestValue(range: AddressRange("0.0.0.0/0")!)]), false
         ),
         ("a port", TestPredicate(.destinationPort, [TestValue(port: 81), TestValue(port: 80)]), true),
         ("not a port", TestPredicate(.destinationPort, isNegated: true, [TestValue(port: 80)]), false),

@@ -22,7 +22,7 @@ func istio(_ kind: String, _ spec: String, version: String = "v1") -> String {
         .taken(istio("AuthorizationPolicy", "action: DENY, rules: [{}]", version: "v1beta1")),
         .refused(istio("AuthorizationPolicy", "", version: "v1alpha1"), "apiVersion", "security.istio.io/v1"),
         .refused(policy("action: allow"), "spec.action", "ALLOW"),
-        .refused(policy("actions: ALLOW"), "spec.actions", "action"),
+        .refused(policy("actions: ALLOW"), "spec", "did you mean 'action'"),
         .taken(policy("action: CUSTOM, provider: {name: x}")),
         .refused(policy("provider: x"), "spec.provider"),
         .taken(policy("rules: \(list("{}", 512))")),
@@ -40,19 +40,19 @@ func istio(_ kind: String, _ spec: String, version: String = "v1") -> String {
         .refused(
             source("serviceAccounts: [\(String(repeating: "a", count: 321))]"), "\(sourcePath).serviceAccounts[0]",
             "320"),
-        .refused(source("principal: a"), "\(sourcePath).principal", "principals"),
+        .refused(source("principal: a"), sourcePath, "did you mean 'principals'"),
         .refused(source("ipBlocks: 10.0.0.0/8"), "\(sourcePath).ipBlocks"),
         // Operations and conditions
         .taken(rule("to: [{operation: {paths: ['/{**}'], notPorts: ['80'], methods: [GET], hosts: ['*.x']}}]")),
         .refused(rule("to: [{operation: {ports: [80]}}]"), "spec.rules[0].to[0].operation.ports[0]", "string"),
         .refused(rule("when: [{values: [a]}]"), "spec.rules[0].when[0].key", "is missing"),
-        .refused(rule("when: [{key: a, value: [b]}]"), "spec.rules[0].when[0].value", "values"),
+        .refused(rule("when: [{key: a, value: [b]}]"), "spec.rules[0].when[0]", "did you mean 'values'"),
     ]
 
     static let targets: [SchemaCase] = [
         .taken(policy("selector: {matchLabels: {a: b}}")),
         .taken(
-            policy("targetRefs: [{kind: Service, name: x}, {group: gateway.networking.k8s.io, kind: Gateway, name: y}]")
+            policy("targetRefs: [{kind: Service, name: x}, {group: gateway.networking.k8s.io, kind: Gateway, name: z}]")
         ),
         .taken(policy("targetRef: {kind: Service, name: x, namespace: ''}")),
         .refused(policy("targetRef: {kind: Service, name: x, namespace: b}"), "spec.targetRef.namespace", "namespaces"),
@@ -62,8 +62,8 @@ func istio(_ kind: String, _ spec: String, version: String = "v1") -> String {
         .refused(policy("selector: {}, targetRefs: []"), "spec.targetRefs", "only one of"),
         .refused(policy("targetRef: {kind: A, name: b}, selector: {}"), "spec.targetRef", "only one of"),
         .refused(policy("selector: {matchLabels: {a: 'b*'}}"), "spec.selector.matchLabels.a", "wildcard"),
-        .refused(policy("selector: {matchLabels: {'a*': b}}"), "spec.selector.matchLabels.a*", "wildcard"),
-        .refused(policy("selector: {matchLabels: {'': b}}"), "spec.selector.matchLabels", "empty"),
+        .refused(policy("selector: {matchLabels: {'a*': b}}"), "spec.selector.matchLabels[a*]", "wildcard"),
+        .refused(policy("selector: {matchLabels: {'': b}}"), "spec.selector.matchLabels[]", "empty"),
         .refused(
             policy("selector: {matchLabels: {a: \(String(repeating: "b", count: 64))}}"),
             "spec.selector.matchLabels.a", "63"),
