@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Interception in network namespaces: a gateway with its kernel rules, and clients that know nothing of it.
 
-Run as root in a network namespace of its own (`unshare --net`), with the path of the sluice program and `redirect` or
-`tproxy`. Prints `CASE OUTCOME` lines and, at the end, `done`; `failed REASON` where the place cannot be made.
+Run as root in a network namespace of its own (`unshare --net`), with the path of the sluice program, `redirect` or `tproxy`,
+and `deny` or `allow` (sluice.dev/egress). Prints `CASE OUTCOME` lines and, at the end, `done`; `failed REASON` where the place cannot be made.
 
     redirect: clients are in this namespace, the gateway's workers run as user nobody.
     tproxy: clients are in a second namespace, whose way to everybody leads through this one.
@@ -18,11 +18,13 @@ import time
 
 from report import fail, say
 
-SLUICE, MODE = sys.argv[1], sys.argv[2]
+SLUICE, MODE, EGRESS = sys.argv[1:4]
 PORT = 15001
 VIP = {"v4": "10.96.0.1", "v6": "fd00:96::1"}
 POD = {"v4": "10.1.0.1", "v6": "fd00:1::1"}
 OUTSIDE = {"v4": "192.0.2.9", "v6": "2001:db8::9"}
+# Hosts outside that are there.
+ELSEWHERE = {"v4": "10.3.0.1", "v6": "fd00:3::1"}
 CHILDREN = []
 
 
@@ -75,7 +77,7 @@ kind: Gateway
 metadata:
   name: front
   namespace: shop
-  annotations: {{sluice.dev/group: by-name, sluice.dev/transparent: {MODE}}}
+  annotations: {{sluice.dev/group: by-name, sluice.dev/transparent: {MODE}, sluice.dev/egress: {EGRESS}}}
 spec:
   gatewayClassName: sluice
   listeners: [{{name: all, protocol: HTTP, port: {PORT}}}]
@@ -123,6 +125,8 @@ def main():
     run("ip", "link", "set", "lo", "up")
     for family, length in (("v4", "32"), ("v6", "128")):
         run("ip", "addr", "add", f"{POD[family]}/{length}", "dev", "lo")
+        if MODE == "redirect":
+            run("ip", "addr", "add", f"{ELSEWHERE[family]}/{length}", "dev", "lo")
     inside = []
     if MODE == "redirect":
         # Somewhere to send what is meant for others; the rules take it before it is sent.
@@ -149,6 +153,10 @@ def main():
     for family in POD:
         serve((POD[family], 9000), greets=False)
         serve((POD[family], 3306), greets=True)
+        if MODE == "redirect":
+            serve((ELSEWHERE[family], 3306), greets=True)
+            there = f"[{ELSEWHERE[family]}]:8080" if family == "v6" else f"{ELSEWHERE[family]}:8080"
+            start(SLUICE, "echo", "--listen", there, "--name", "web", stderr=subprocess.DEVNULL)
         address = f"[{POD[family]}]:8080" if family == "v6" else f"{POD[family]}:8080"
         start(SLUICE, "echo", "--listen", address, "--name", "web", stderr=subprocess.DEVNULL)
     folder = tempfile.mkdtemp(dir="/tmp")
@@ -183,8 +191,13 @@ def main():
         ask(f"{family}-server-first", "first", VIP[family], "3306")
         ask(f"{family}-endpoint-itself", "echo", POD[family] if MODE == "redirect" else VIP[family], "9000")
         ask(f"{family}-no-such-port", "echo", VIP[family], "81")
-        ask(f"{family}-outside-http", "http", OUTSIDE[family], "80", "web.elsewhere")
-        ask(f"{family}-outside-octets", "echo", OUTSIDE[family], "9000")
+        if EGRESS == "deny":
+            ask(f"{family}-outside-http", "http", OUTSIDE[family], "80", "web.elsewhere")
+            ask(f"{family}-outside-octets", "echo", OUTSIDE[family], "9000")
+        if MODE == "redirect":
+            there = f"[{ELSEWHERE[family]}]:8080" if family == "v6" else f"{ELSEWHERE[family]}:8080"
+            ask(f"{family}-elsewhere-octets", "first", ELSEWHERE[family], "3306")
+            ask(f"{family}-elsewhere-http", "http", ELSEWHERE[family], "8080", there)
         gateway = "127.0.0.1" if family == "v4" else "::1"
         if MODE == "tproxy":
             gateway = "10.2.0.1" if family == "v4" else "fd00:2::1"

@@ -21,8 +21,10 @@ final class EgressDenials {
     init(worker: Worker) { self.worker = worker }
 
     /// Counts one, and logs it unless that was done just now.
-    /// - Parameter host: a name, or an address without brackets.
+    /// - Parameter host: a name, or an address with brackets or without.
     func note(_ host: ByteView, port: UInt16, _ origin: ConnectionOrigin) {
+        let isBracketed = host.count > 2 && host[0] == UInt8(ascii: "[")
+        let host = isBracketed ? host[1..<(host.count - 1)] : host
         var caller = ByteBuffer()
         if let known = origin.caller, !known.namespace.isEmpty {
             known.namespace.withView { caller.append($0) }

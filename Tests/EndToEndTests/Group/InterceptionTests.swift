@@ -5,10 +5,13 @@ import Testing
 /// namespaces, with the program itself.
 @Suite(.serialized) struct InterceptionTests {
     /// Namespaces are a precondition: where they cannot be made these tests fail, and say that it is for this.
-    private static func outcome(_ mode: String) throws -> Clients.Outcome {
+    private static func outcome(_ mode: String, egress: String = "deny") throws -> Clients.Outcome {
         let outcome = try Clients.tool(
             "unshare",
-            ["--net", "python3", Repository.root + "/Tests/Clients/interception.py", Program.built("sluice"), mode],
+            [
+                "--net", "python3", Repository.root + "/Tests/Clients/interception.py", Program.built("sluice"), mode,
+                egress,
+            ],
             within: .seconds(120))
         guard outcome.value("done") != nil else {
             throw TimedOut(
@@ -45,6 +48,17 @@ import Testing
     }
 
     @Test func redirected() throws { Self.check(try Self.outcome("redirect"), "redirect") }
+
+    /// What may go out goes to where it was going.
+    @Test func redirectedAndLetOut() throws {
+        let outcome = try Self.outcome("redirect", egress: "allow")
+        for family in ["v4", "v6"] {
+            #expect(outcome.value("\(family)-elsewhere-octets") == "greeting", "\(outcome.output)")
+            #expect(outcome.value("\(family)-elsewhere-http") == "HTTP/1.1 200 web", "\(outcome.output)")
+            #expect(outcome.value("\(family)-declared-tcp") == "hello", "\(outcome.output)")
+        }
+        #expect(!outcome.values("metric").contains { $0.hasPrefix("sluice_egress_denied_total") }, "\(outcome.output)")
+    }
 
     @Test func transparent() throws { Self.check(try Self.outcome("tproxy"), "tproxy") }
 }
