@@ -60,6 +60,7 @@ import Testing
             #expect(cluster.backendProtocol == backendProtocol)
             #expect(cluster.endpoints.map(\.address) == web.central)
             #expect(cluster.traffic.healthCheck.active?.interval == .seconds(1))
+            #expect(cluster.traffic.healthCheck.panicThreshold == 1)
         }
         let octets = try #require(plan.sockets.first { $0.address.port == 8081 && $0.transport == .tcp })
         #expect(octets.central.map(\.description) == ["10.0.0.5:8081", "[fd00::1]:90"])

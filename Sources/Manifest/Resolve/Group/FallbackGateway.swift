@@ -117,6 +117,8 @@ struct FallbackGateways {
                 name: name, backendProtocol: backendProtocol, endpoints: addresses.map { EndpointPlan(address: $0) })
             cluster.name += label
             cluster.traffic.healthCheck.active = Self.check
+            // One that came back a moment ago counts as gone until it is asked: better to try all than none.
+            cluster.traffic.healthCheck.panicThreshold = 1
             clusters.append(cluster)
             return clusters.count - 1
         }
