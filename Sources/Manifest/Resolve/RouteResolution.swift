@@ -214,7 +214,9 @@ struct RouteResolution {
         of route: Route, _ resource: LoadedResource, on listener: ListenerState, _ parent: Parent
     ) -> RouteSetting {
         var common = BackendSetting(use: BackendSetting.Use(route.kind))
-        if route.kind == .tls, listener.listener.isPassthrough { common.use = .passthrough }
+        // Through a group's listeners callers bring TLS of their own, unless the listener is there to end it.
+        let isPassedOn = listener.listener.isPassthrough || listener.isOfGroup && listener.protocolKind != .tlsTerminate
+        if route.kind == .tls, isPassedOn { common.use = .passthrough }
         common.belong(to: parent.gateway)
         if backendTraffic.isEmpty, security.isEmpty { return RouteSetting(common: common) }
         let policies = route.rules.map { rule in
