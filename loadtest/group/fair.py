@@ -116,8 +116,22 @@ class Measurement:
             except OSError:
                 time.sleep(0.05)
 
+        self.group = None
+        if options.share < 100:
+            self.bound()
         self.family = [self.gateway.pid] + [int(pid) for pid in Path(
             f"/proc/{self.gateway.pid}/task/{self.gateway.pid}/children").read_text().split()]
+
+    def bound(self):
+        """The family has so much of its processor and no more, a millisecond at a time (cgroup v1, cpu)."""
+        self.group = Path(f"/sys/fs/cgroup/cpu/sluice-fair-{os.getpid()}")
+        self.group.mkdir()
+        (self.group / "cpu.cfs_period_us").write_text(str(100_000 // self.options.share))
+        (self.group / "cpu.cfs_quota_us").write_text("1000")
+        (self.group / "cpu.shares").write_text("262144")
+        children = Path(f"/proc/{self.gateway.pid}/task/{self.gateway.pid}/children").read_text().split()
+        for pid in [str(self.gateway.pid), *children]:
+            (self.group / "cgroup.procs").write_text(pid)
 
     def page(self, path):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}{path}", timeout=5) as answer:
@@ -197,6 +211,8 @@ class Measurement:
                 process.wait(timeout=20)
             except subprocess.TimeoutExpired:
                 process.kill()
+        if self.group:
+            self.group.rmdir()
 
 
 def main():
@@ -207,6 +223,8 @@ def main():
     parser.add_argument("--connections", type=int, default=400, help="of the one who misbehaves")
     parser.add_argument("--outrank", action="store_true",
                         help="take the processors from what else the machine does (sched(7), autogroup); as root")
+    parser.add_argument("--share", type=int, default=100, metavar="PERCENT",
+                        help="of a processor for the gateway, where load and backends would be short of theirs first; as root")
     parser.add_argument("--cases", nargs="+", default=["greedy", "hung"], choices=["greedy", "hung"])
     options = parser.parse_args()
     if options.outrank:
