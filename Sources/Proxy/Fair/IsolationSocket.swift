@@ -109,7 +109,10 @@ final class HandedConnection: EventSource, DownstreamConnection {
 /// How one worker tells another where a call came from: in a header of the PROXY protocol, version 2, whose destination is the
 /// listener, with fields of our own for what else the connection's origin has.
 enum HandedOrigin {
-    private enum Field: UInt8 { case principal = 0xE1, namespace, name, flow, authority, address, listener }
+    private enum Field: UInt8 {
+        case principal = 0xE1
+        case namespace, name, flow, authority, address, listener
+    }
 
     static func write(_ origin: ConnectionOrigin, listener: SocketAddress, to header: inout ByteBuffer) {
         var fields = ByteBuffer()
