@@ -204,8 +204,8 @@ struct BalancingTests {
         try Wait.until("it waits") {
             try gateway.admin("/metrics").text.contains("sluice_circuit_breaker_pending 1")
         }
-        let refused = try Client(port: port)
-        #expect(throws: (any Error).self) { try refused.readLine() }
+        // The reset may come before the client has even looked at its connection.
+        #expect(throws: (any Error).self) { try Client(port: port).readLine() }
         clients.removeLast().shutdown()
         #expect(try waiting.readLine() == "hello")
         #expect(backend.accepted == 3)
