@@ -78,6 +78,7 @@ extension Exchange {
         origin.destination = destination
         origin.listenerIdentity = 0
         origin.countedIn = 0
+        origin.callerKey = 0
         origin.acceptedAt = worker.loop.now
         change(&origin)
         if let connection = downstream as? HTTP1ServerConnection, connection.tls == nil {
@@ -122,14 +123,14 @@ extension Exchange {
         writeConnected(to: connection)
         // A socket that does not even take this has a client that does not read.
         guard connection.flush() else { return abandon(.downstreamTermination) }
-        let counted = connection.origin.countedIn
+        let counted = (connection.origin.countedIn, connection.origin.callerKey)
         recordTunnel(connection)
         var received = ByteBuffer()
         guard let fd = connection.takeTunnel(received: &received) else {
             preconditionFailure("a tunnel whose answer is sent cannot be taken")
         }
         var origin = origin
-        origin.countedIn = counted
+        (origin.countedIn, origin.callerKey) = counted
         worker.goOn(connection, fd, received: received, origin)
     }
 

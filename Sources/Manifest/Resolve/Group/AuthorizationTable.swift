@@ -131,7 +131,7 @@ struct AuthorizationTable {
 
     private mutating func tell(_ scopes: [ResourceName: AuthorizationScope], findings: inout FindingLog) {
         for policy in policies {
-            var problem = policy.problems.isEmpty ? nil : policy.problems.joined(separator: "; ")
+            var problem = policy.problems.isEmpty ? nil : Self.list(policy.problems)
             var reason = ConditionReason.invalid
             if case .resources(let references) = policy.target {
                 for reference in references {
@@ -160,6 +160,14 @@ struct AuthorizationTable {
                 warn(resource, WorkloadTarget(resource.node[.spec]), findings: &findings)
             }
         }
+    }
+
+    /// Problems that a status shows before it counts the rest.
+    private static let problemLimit = 8
+
+    private static func list(_ problems: [String]) -> String {
+        let shown = problems.prefix(problemLimit).joined(separator: "; ")
+        return problems.count > problemLimit ? "\(shown); and \(problems.count - problemLimit) more" : shown
     }
 
     private func warn(_ resource: LoadedResource, _ target: WorkloadTarget, findings: inout FindingLog) {
