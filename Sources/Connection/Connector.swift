@@ -38,6 +38,8 @@ public final class Connector: EventSource {
     public let peer: SocketAddress
     /// Nil: clear text. Made when the socket is connected.
     public private(set) var channel: TLSChannel?
+    /// The descriptor is one end of a pair: that the other end goes before ours has finished stands for a reset.
+    let isTunnelled: Bool
     private unowned(unsafe) let owner: ConnectionOwner
     private let resources: ConnectionResources
     private var fd: CInt
@@ -63,6 +65,7 @@ public final class Connector: EventSource {
         self.resources = resources
         self.security = security
         self.preamble = preamble
+        isTunnelled = false
         fd = try (unixPath.isEmpty ? Socket.connect(peer, options) : Socket.connect(path: unixPath)).release()
         super.init()
         resources.loop.add(fd, self)
@@ -84,6 +87,7 @@ public final class Connector: EventSource {
         self.resources = resources
         self.security = security
         self.preamble = preamble
+        isTunnelled = true
         self.fd = fd.release()
         phase = .tunnelling
         super.init()

@@ -18,6 +18,8 @@ public final class HTTP1ClientConnection: ClientStream {
     private let madeAt: Instant
     /// When its last exchange ended.
     public private(set) var idleSince: Instant
+    /// See ``Connector/isTunnelled``.
+    private let isTunnelled: Bool
 
     /// Takes an established connection over, for `owner`'s exchange.
     public init(
@@ -25,6 +27,7 @@ public final class HTTP1ClientConnection: ClientStream {
         resources: ConnectionResources
     ) {
         wire = HTTP1Wire(adopting: OwnedFD(adopting: connector.take()), tls: connector.channel)
+        isTunnelled = connector.isTunnelled
         self.pool = pool
         self.terms = terms
         madeAt = resources.loop.now
@@ -54,7 +57,7 @@ public final class HTTP1ClientConnection: ClientStream {
     public override func endBody(after source: MessageStream?) { wire.endBody(after: source, self) }
     public override func flush() -> Bool { wire.flush(self) }
     public override func finishSending() { wire.finishSending(self) }
-    public override var isTruncated: Bool { wire.isTruncated }
+    public override var isTruncated: Bool { wire.isTruncated || isTunnelled && isGone }
     public override func reclaimWhileQuiet() {
         super.reclaimWhileQuiet()
         wire.reclaim(self)

@@ -68,7 +68,8 @@ public final class RawConnection: EventSource {
     public convenience init(_ connector: Connector, owner: RawConnectionOwner, resources: ConnectionResources) {
         let events = connector.events
         self.init(
-            taking: connector.take(), tls: connector.channel, events: events, owner: owner, resources: resources)
+            taking: connector.take(), tls: connector.channel, events: events, isPaired: connector.isTunnelled,
+            owner: owner, resources: resources)
     }
 
     /// Takes over a connection whose TLS handshake is over, and which goes on inside of it.
