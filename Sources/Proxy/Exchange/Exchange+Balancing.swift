@@ -64,6 +64,8 @@ extension Exchange {
         guard let cluster else { return .none }
         var wish = cluster.looksAtRequests ? wish(of: cluster) : EndpointWish()
         if let persistent = persistentEndpoint() { wish.endpoint = persistent }
+        // Checks know of a central gateway's return, or death, up to a second late: who was not asked yet is asked.
+        if isHandedOn, !tried.isEmpty { wish.endpoint = cluster.endpoints.first { !tried.contains($0.key) } }
         if let address = call?.endpoint {
             wish.endpoint = cluster.endpoint(address)
             wish.isOnly = true
