@@ -15,10 +15,7 @@ extension Exchange {
 
     /// Runs the stages that are left; behind the last the request goes to a backend.
     func admit() {
-        if fair.isOpen {
-            if !fair.isAdmitted, !passesFairly() { return }
-            if fair.isKeptElsewhere, goesToIsolationWorker() { return }
-        }
+        if fair.isKeptElsewhere, goesToIsolationWorker() { return }
         guard let rule, !rule.pointee.traffic.isEmpty else { return goToBackend() }
         phase = .admitting
         let traffic = snapshot[rule.pointee.traffic, 0]

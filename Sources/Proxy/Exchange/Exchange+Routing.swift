@@ -98,7 +98,6 @@ extension Exchange {
 
     func follow(_ rule: UnsafePointer<RuleConfig>, _ message: RequestMessage, _ bytes: ByteView) {
         self.rule = rule
-        if fair.isWanted, !takePart() { return }
         setDeadlines(rule)
         if let grpcWeb, translatesGRPCWeb(rule) { grpcWeb.translate() }
         if isGRPC || grpcWeb != nil, let timeout = GRPCTimeout.parse(message.head.fields, bytes) {

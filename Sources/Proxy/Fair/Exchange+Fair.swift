@@ -40,7 +40,7 @@ extension Exchange {
         }
     }
 
-    /// Of ``admit()``: whether it goes on at once. False: it waits, or has been refused.
+    /// Whether it goes on at once to its routes, whose cost is its flow's. False: it waits, or has been refused.
     func passesFairly() -> Bool {
         switch worker.fair.enter(self) {
         case .admitted: return true
@@ -82,7 +82,7 @@ extension Exchange {
     func shareGiven() {
         attemptDeadline = .distantFuture
         worker.beginWork(on: self, .requestHead)
-        admit()
+        routeInTurn()
         worker.endWork()
     }
 

@@ -14,6 +14,9 @@ struct FairUse {
     var isOpen = false
     /// It has passed, and holds a place among the calls under way.
     var isAdmitted = false
+    /// Where it came, for when its turn has come: the listener's and the socket's numbers in the snapshot.
+    var listener: UInt32 = 0
+    var socket: UInt32 = 0
     /// Another worker serves its service.
     var isKeptElsewhere = false
     /// What is decided of it here, when it goes there.

@@ -34,6 +34,8 @@ extension Exchange {
         _ configuration: LiveConfiguration
     ) {
         fair.isWanted = true
+        fair.listener = listener
+        fair.socket = socket
         let config = snapshot[snapshot.header.pointee.listeners, Int(listener)]
         withCallerNamespace(configuration) { namespace in
             switch lookUp(message, bytes, config, namespace, configuration.routes) {
@@ -44,6 +46,7 @@ extension Exchange {
                     isPermitted(
                         port.pointee.authorization, port: port.pointee.number, message, bytes, configuration)
                 else { return }
+                guard takePart(), passesFairly() else { return }
                 route(call, from: namespace, message, bytes, listener, configuration)
             case .noPort: answer(404, .noRoute, "the service has no such port")
             case .ambiguous:
@@ -53,9 +56,24 @@ extension Exchange {
                     isPermitted(
                         config.pointee.authorization, port: config.pointee.port, message, bytes, configuration)
                 else { return }
+                guard takePart(), passesFairly() else { return }
                 routeOutside(message, bytes, config, socket, configuration)
             }
         }
+    }
+
+    /// Goes on with its routes: it is known and permitted, and its turn has come.
+    func routeInTurn() {
+        guard let configuration, let downstream, let message = downstream.request else {
+            preconditionFailure("a call without its head")
+        }
+        let bytes = downstream.headBytes
+        phase = .routing
+        guard let call else {
+            let listener = snapshot[snapshot.header.pointee.listeners, Int(fair.listener)]
+            return routeOutside(message, bytes, listener, fair.socket, configuration)
+        }
+        withCallerNamespace(configuration) { route(call, from: $0, message, bytes, fair.listener, configuration) }
     }
 
     /// Where the connection was going says more than the request's host does, which could name anybody.
