@@ -9,7 +9,8 @@ Two cases, each with and without the one who misbehaves, in rounds that alternat
   1.10 times their p99.
 
 The gateway has one worker and a processor of its own; load and backends share another, where the load of the one who misbehaves
-yields to the nine's, so that what it takes from them it takes in the gateway. Latencies count from when a request was due. A figure is
+yields to the nine's, so that what it takes from them it takes in the gateway. A call costs the gateway some hundred expressions of a route, so
+that it is the gateway that is saturated. Latencies count from when a request was due. A figure is
 the median of the rounds' ratios.
 """
 
@@ -34,8 +35,8 @@ CALLERS = 9
 GREEDY = "127.0.1.10"
 
 
-def manifests(port, good, hung):
-    """A gateway, two services, and ten callers by their addresses."""
+def manifests(port, good, hung, expressions):
+    """A gateway, two services, and ten callers by their addresses. Calls of the first service cost as many expressions."""
     parts = [f"""apiVersion: gateway.networking.k8s.io/v1
 kind: GatewayClass
 metadata: {{name: sluice}}
@@ -61,6 +62,21 @@ addressType: IPv4
 ports: [{{name: http, port: {backend}}}]
 endpoints: [{{addresses: [127.0.0.1]}}]
 """)
+    route = """apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: {0}}}
+spec:
+  parentRefs: [{{group: "", kind: Service, name: good}}]
+  rules:
+  - backendRefs: [{{name: {1}, port: 80}}]
+    matches:
+{2}
+"""
+    # A rule takes 64 matches.
+    for first in range(0, expressions, 64):
+        parts.append(route.format(f"expressions-{first}", "hung", "\n".join(
+            f"    - {{path: {{type: RegularExpression, value: '/.*[a-z]{n}'}}}}" for n in range(first, first + 64))))
+    parts.append(route.format("good", "good", "    - {path: {value: /}}"))
     parts.append("""apiVersion: v1
 kind: Service
 metadata: {name: callers}
@@ -105,7 +121,7 @@ class Measurement:
         self.hung = HungBackend()
         files = Path(folder) / "manifests"
         files.mkdir()
-        (files / "group.yaml").write_text(manifests(self.port, self.good, self.hung.port))
+        (files / "group.yaml").write_text(manifests(self.port, self.good, self.hung.port, options.expressions))
         self.gateway = subprocess.Popen(
             ["taskset", "-c", str(self.gateway_core), options.binary, "run", str(files), "--workers", "1", "--admin",
              f"127.0.0.1:{self.admin}", "--access-log", "off"], stdout=subprocess.DEVNULL)
@@ -116,22 +132,8 @@ class Measurement:
             except OSError:
                 time.sleep(0.05)
 
-        self.group = None
-        if options.share < 100:
-            self.bound()
         self.family = [self.gateway.pid] + [int(pid) for pid in Path(
             f"/proc/{self.gateway.pid}/task/{self.gateway.pid}/children").read_text().split()]
-
-    def bound(self):
-        """The family has so much of its processor and no more, a millisecond at a time (cgroup v1, cpu)."""
-        self.group = Path(f"/sys/fs/cgroup/cpu/sluice-fair-{os.getpid()}")
-        self.group.mkdir()
-        (self.group / "cpu.cfs_period_us").write_text(str(100_000 // self.options.share))
-        (self.group / "cpu.cfs_quota_us").write_text("1000")
-        (self.group / "cpu.shares").write_text("262144")
-        children = Path(f"/proc/{self.gateway.pid}/task/{self.gateway.pid}/children").read_text().split()
-        for pid in [str(self.gateway.pid), *children]:
-            (self.group / "cgroup.procs").write_text(pid)
 
     def page(self, path):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}{path}", timeout=5) as answer:
@@ -211,8 +213,6 @@ class Measurement:
                 process.wait(timeout=20)
             except subprocess.TimeoutExpired:
                 process.kill()
-        if self.group:
-            self.group.rmdir()
 
 
 def main():
@@ -223,8 +223,8 @@ def main():
     parser.add_argument("--connections", type=int, default=400, help="of the one who misbehaves")
     parser.add_argument("--outrank", action="store_true",
                         help="take the processors from what else the machine does (sched(7), autogroup); as root")
-    parser.add_argument("--share", type=int, default=100, metavar="PERCENT",
-                        help="of a processor for the gateway, where load and backends would be short of theirs first; as root")
+    parser.add_argument("--expressions", type=int, default=600, metavar="N",
+                        help="that the gateway tries for each call, so that it is the gateway that is short, and not the load")
     parser.add_argument("--cases", nargs="+", default=["greedy", "hung"], choices=["greedy", "hung"])
     options = parser.parse_args()
     if options.outrank:
