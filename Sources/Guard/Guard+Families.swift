@@ -31,12 +31,21 @@ extension Guard {
         guard !isStandingIn else { return }
         // The link may be lost while the family lives: then its workers accept, and two would take each other's. The end
         // of its process is what counts, and follows the end of its link within a moment.
-        if let watch = try? ProcessEnd.watch(link.pid), !ProcessEnd.hasCome(watch.raw) {
-            lastBreath = (ProcessWatch(watch) { [unowned self] in familyIsGone() }, link.pid)
-            if let lastBreath { loop.addReader(lastBreath.watch.fd.raw, lastBreath.watch) }
+        if let watch = link.life, !ProcessEnd.hasCome(watch.fd.raw) {
+            lastBreath = (watch, link.pid)
+            loop.addReader(watch.fd.raw, watch)
         } else {
             standIn("the gateway is gone")
         }
+    }
+
+    /// The guard ends: they look for the next one.
+    func leaveAll() {
+        for link in links.values { loop.remove(link.link.descriptor) }
+        links = [:]
+        family = nil
+        isServed = false
+        forgetLastBreath()
     }
 
     private func familyIsGone() {
@@ -46,7 +55,7 @@ extension Guard {
 
     private func forgetLastBreath() {
         guard let lastBreath else { return }
-        loop.remove(lastBreath.watch.fd.raw)
+        loop.remove(lastBreath.watch.fd.raw, closing: false)
         self.lastBreath = nil
     }
 
@@ -64,7 +73,7 @@ extension Guard {
         case .central(let address, let central):
             guard let held = addresses[address] else { return }
             held.central = central
-            if isStandingIn { if isCovered(held) { held.accept() } else { held.stop() } }
+            if isStandingIn { if isCovered(held), !isPaused { held.accept() } else { held.stop() } }
         case .drop(let address): addresses.removeValue(forKey: address)?.stop()
         case .serving: familyServes()
         case .leaving:
@@ -85,14 +94,21 @@ extension Guard {
             return link.say(.refused)
         }
         forgetLastBreath()
+        // While it lives for sure: later its number may be another process's.
+        if link.life == nil, let watch = try? ProcessEnd.watch(link.pid) {
+            link.life = ProcessWatch(watch) { [unowned self] in familyIsGone() }
+        }
         family = link
         isServed = false
         var count: UInt32 = 0
         for held in addresses.values {
             held.isNamed = false
-            guard let sockets = held.all else { continue }
+            let sockets = held.all
+            guard !sockets.isEmpty else { continue }
             count += 1
             for shared in SharedSockets.all(held.address, sockets) { link.say(.held(shared)) }
+            // It was dropped, since it does not read: a part of the list is worse than none.
+            guard knows(link) else { return }
         }
         link.say(.allHeld(count))
     }
@@ -117,8 +133,11 @@ extension Guard {
 
     private func familyServes() {
         isServed = true
+        let wasStandingIn = isStandingIn
+        // At once: relays that end while the rest is taken would have the guard accept again.
+        isStandingIn = false
         for held in addresses.values where !held.isNamed {
-            if isStandingIn, isCovered(held) { held.takeAll() }
+            if wasStandingIn, isCovered(held) { held.takeAll() }
             held.stop()
             addresses[held.address] = nil
         }
@@ -126,9 +145,8 @@ extension Guard {
             held.stop()
             held.closeSurplus()
         }
-        guard isStandingIn else { return }
-        isStandingIn = false
         isPaused = false
+        guard wasStandingIn else { return }
         tell(
             Notice(
                 .info, "the gateway is back: the guard stops accepting",

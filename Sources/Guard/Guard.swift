@@ -17,8 +17,10 @@ public final class Guard {
     let pipes = PipeShelf()
     let options: GuardOptions
     let tell: (Notice) -> Void
-    private let listener: OwnedFD
-    private var door: GuardDoor!
+    /// Nil once the guard is ending.
+    private var listener: SharedFD?
+    private let place: SocketPlace
+    private var door: GuardDoor?
     private var alarm: Alarm!
 
     var links: [ObjectIdentifier: GuardLink] = [:]
@@ -41,6 +43,8 @@ public final class Guard {
     private var relayed: UInt64 = 0
     private var failed: UInt64 = 0
     private var absences: UInt32 = 0
+    /// That a central gateway's connection was refused has been told.
+    private var hasRefused = false
 
     /// Runs a guard until it is told to end.
     /// - Parameter tell: takes what is to be logged; must not block.
@@ -50,7 +54,7 @@ public final class Guard {
         SystemCalls.raiseDescriptorLimit()
         do throws(Errno) {
             let keeper = try Guard(options, tell)
-            defer { unlink(options.socketPath) }
+            defer { keeper.place.leave() }
             return try keeper.serve()
         } catch {
             tell(
@@ -62,7 +66,8 @@ public final class Guard {
     private init(_ options: GuardOptions, _ tell: @escaping (Notice) -> Void) throws(Errno) {
         self.options = options
         self.tell = tell
-        listener = try MessageSocket.listen(path: options.socketPath)
+        listener = SharedFD(try MessageSocket.listen(path: options.socketPath))
+        place = SocketPlace(options.socketPath)
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         let descriptors = Int(clamping: limit.rlim_cur) - GuardLimits.reservedDescriptors
@@ -78,8 +83,7 @@ public final class Guard {
             starving = []
             for relay in waiting { relay.resume() }
         }
-        door = GuardDoor(listener.raw) { [unowned self] in admit($0) }
-        loop.addReader(listener.raw, door)
+        open()
         tell(
             Notice(
                 .info, "guard started",
@@ -94,6 +98,22 @@ public final class Guard {
         return 0
     }
 
+    private func open() {
+        guard let raw = listener?.raw else { preconditionFailure("a guard opens once") }
+        let door = GuardDoor(raw) { [unowned self] in admit($0) }
+        loop.addReader(raw, door)
+        self.door = door
+    }
+
+    /// Whoever comes from now on is the next guard's, and so are the processes that are there.
+    private func close() {
+        if let raw = listener?.raw { loop.remove(raw, closing: false) }
+        door = nil
+        listener = nil
+        place.leave()
+        leaveAll()
+    }
+
     private func arrived(signal: CInt) {
         switch signal {
         case SIGHUP: break
@@ -105,7 +125,7 @@ public final class Guard {
             isEnding = true
             for held in addresses.values { held.stop() }
             addresses = [:]
-            loop.remove(listener.raw)
+            close()
             tell(Notice(.info, "guard ends", [("relays", "\(relays.count)")]))
             for relay in relays { relay.mayLast(options.drainTimeout) }
             if relays.isEmpty { loop.stop() }
@@ -115,11 +135,24 @@ public final class Guard {
     // MARK: standing in
 
     /// There is somebody to whom connections of this address can be relayed. Where there is nobody, they wait.
-    func isCovered(_ held: HeldAddress) -> Bool { !held.central.isEmpty || !options.central.isEmpty }
+    func isCovered(_ held: HeldAddress) -> Bool { !central(of: held).isEmpty }
+
+    /// To whom connections of this address go: nobody of them is this guard, which would relay to itself without end.
+    private func central(of held: HeldAddress) -> [SocketAddress] {
+        let named = held.central.isEmpty ? options.central.map { $0.address(from: held.address.port) } : held.central
+        return named.filter { !isHeld($0) }
+    }
+
+    private func isHeld(_ address: SocketAddress) -> Bool {
+        if addresses[address] != nil { return true }
+        let hasAny = addresses.keys.contains { $0.port == address.port && $0.ip.isAny }
+        return hasAny && (address.ip.isAny || Socket.isOfThisMachine(address.ip))
+    }
 
     func standIn(_ why: StaticString) {
         guard !isEnding, !addresses.isEmpty else { return }
         isStandingIn = true
+        isPaused = false
         absences &+= 1
         let covered = addresses.values.filter(isCovered)
         tell(
@@ -154,8 +187,12 @@ public final class Guard {
     }
 
     func accepted(_ fd: consuming OwnedFD, from peer: SocketAddress, at held: HeldAddress) {
-        let port = held.address.port
-        let named = held.central.isEmpty ? options.central.map { $0.address(from: port) } : held.central
+        let named = central(of: held)
+        // Octets have no place for a mark. So that two guards that name each other do not pass connections to and fro, what
+        // comes from a central gateway's machine is not relayed.
+        if !peer.ip.isLoopback, named.contains(where: { $0.ip == peer.ip }), !Socket.isOfThisMachine(peer.ip) {
+            return refused(peer)
+        }
         var preamble: [UInt8] = []
         if options.tellsClients {
             preamble = ProxyPreamble.make(
@@ -185,6 +222,16 @@ public final class Guard {
     }
 
     func foundNoCentral() { failed &+= 1 }
+
+    private func refused(_ peer: SocketAddress) {
+        failed &+= 1
+        guard !hasRefused else { return }
+        hasRefused = true
+        tell(
+            Notice(
+                .warning, "a connection from a central gateway is not relayed to one: do they name each other?",
+                [("address", "\(peer.ip)")]))
+    }
 
     func starved(_ relay: GuardRelay) {
         starving.append(relay)
@@ -217,8 +264,7 @@ public final class Guard {
             addresses: told.map { held in
                 GuardStatus.Address(
                     address: held.address, sockets: UInt16(held.count),
-                    central: held.central.isEmpty
-                        ? options.central.map { $0.address(from: held.address.port) } : held.central)
+                    central: central(of: held))
             })
     }
 }

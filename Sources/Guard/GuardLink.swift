@@ -8,12 +8,14 @@ final class GuardLink: EventSource {
     /// Of the process at the other end; 0: not to be seen from here.
     let pid: Int32
     let link: Link
+    /// Tells of its end; nil: it was never the family, or cannot be seen from here.
+    var life: ProcessWatch?
     private unowned let owner: Guard
 
     init(_ fd: consuming OwnedFD, pid: Int32, owner: Guard) {
         self.pid = pid
         self.owner = owner
-        link = Link(fd: fd, whenFull: .queueing)
+        link = Link(fd: fd, whenFull: .queueing, queueLimit: GuardProtocol.queue)
         super.init()
         owner.loop.add(link.descriptor, self)
     }

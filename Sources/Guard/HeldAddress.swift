@@ -52,11 +52,8 @@ final class HeldAddress {
     /// Takes what waits, before the sockets are closed for good.
     func takeAll() { for socket in sockets { socket?.takeAll() } }
 
-    /// All of them, for a family that comes back; nil unless there are.
-    var all: [SharedFD]? {
-        let found = sockets.compactMap { $0?.fd }
-        return found.count == sockets.count && !found.isEmpty ? found : nil
-    }
+    /// Those that are there, for a family that comes back. One that ended while it told of them has told of some only.
+    var all: [SharedFD] { sockets.compactMap { $0?.fd } }
 }
 
 /// One listening socket, of which the family has another duplicate.

@@ -26,4 +26,12 @@ public struct Errno: Error, Equatable, Sendable, CustomStringConvertible {
 
     public init(_ code: CInt) { self.code = code }
     public var description: String { String(cString: strerror(code)) }
+
+    /// Something is used up on this side: descriptors, memory, ports, or places of our own (EBUSY). It says nothing of the other.
+    public var isShortage: Bool {
+        switch code {
+        case EMFILE, ENFILE, EBUSY, EAGAIN, ENOBUFS, ENOMEM, EADDRNOTAVAIL: true
+        default: false
+        }
+    }
 }

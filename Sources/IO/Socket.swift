@@ -202,6 +202,14 @@ public enum Socket {
         return fd
     }
 
+    /// Whether an address is one of this machine's: the kernel would call it from itself (ip-route(8), table local).
+    public static func isOfThisMachine(_ ip: IPAddress) -> Bool {
+        if ip.isLoopback { return true }
+        // Nothing is sent; of the port nothing depends.
+        guard let fd = try? connectDatagrams(SocketAddress(ip: ip, port: 9)) else { return false }
+        return localAddress(fd.raw)?.ip == ip
+    }
+
     /// What became of `connect`, or what error waits on the socket (SO_ERROR); nil: none.
     public static func pendingError(_ fd: CInt) -> Errno? {
         var code: CInt = 0

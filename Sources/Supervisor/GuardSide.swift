@@ -89,7 +89,7 @@ final class GuardSide: EventSource {
             let peer = try MessageSocket.peer(of: fd.raw)
             // Who is root has chosen the path, and anybody's guard with it.
             guard geteuid() == 0 || peer.uid == 0 || peer.uid == geteuid() else { throw Errno(EPERM) }
-            let link = Link(fd: fd, whenFull: .queueing)
+            let link = Link(fd: fd, whenFull: .queueing, queueLimit: GuardProtocol.queue)
             self.link = link
             isAgreed = false
             loop.add(link.descriptor, self)
@@ -114,7 +114,7 @@ final class GuardSide: EventSource {
         loop.remove(link.descriptor)
         self.link = nil
         isAgreed = false
-        if !hasLeft { miss(reason) }
+        if hasLeft { forgetSockets() } else { miss(reason) }
     }
 
     // MARK: what the guard says
@@ -172,7 +172,9 @@ final class GuardSide: EventSource {
             tellSockets(address, fds)
             say(.central(address, central[address] ?? []))
         }
-        say(.serving)
+        guard hasLeft else { return say(.serving) }
+        say(.leaving)
+        forgetSockets()
     }
 
     private func tellSockets(_ address: SocketAddress, _ fds: [SharedFD]) {
@@ -180,7 +182,10 @@ final class GuardSide: EventSource {
     }
 
     private func say(_ order: GuardOrder) {
-        if link?.send(order) == .overflowing { lose("it does not read its messages") }
+        guard link?.send(order) == .overflowing else { return }
+        // The next try would probably end so as well.
+        pause = Limits.longestPause
+        lose("it does not read its messages")
     }
 
     /// The family stops accepting: the guard's turn.
@@ -188,6 +193,15 @@ final class GuardSide: EventSource {
         guard !hasLeft else { return }
         hasLeft = true
         alarm.clear()
+        // One that was found just now takes over when it has told what it holds, and what it is to hold.
+        guard isAgreed || link == nil else { return }
         if isAgreed { say(.leaving) }
+        forgetSockets()
+    }
+
+    /// A socket whose every other holder has closed it refuses connections. Kept here it would let them wait for nobody.
+    private func forgetSockets() {
+        sockets = nil
+        central = [:]
     }
 }

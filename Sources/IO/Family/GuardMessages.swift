@@ -8,6 +8,8 @@ public enum GuardProtocol {
     public static let socketLimit = 256
     /// Addresses of central gateways for one listening address.
     public static let centralLimit = 16
+    /// Messages that either side keeps for the other: two times everything that can be said of all addresses.
+    public static let queue = 2 * ControllerRequest.addressLimit * (socketLimit / Frame.descriptorLimit + 2)
     /// Addresses that a status tells of.
     public static let statusLimit = 128
 }

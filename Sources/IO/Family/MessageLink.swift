@@ -30,7 +30,7 @@ public final class MessageLink<Incoming: FamilyMessage, Outgoing: FamilyMessage>
     public enum WhenFull: Equatable, Sendable {
         /// The sender waits, at most ``MessageLinkLimits/patience``; for children.
         case waiting
-        /// It is queued, up to ``MessageLinkLimits/queue`` messages; for the supervisor, which must never wait.
+        /// It is queued, up to ``MessageLinkLimits/queue`` messages unless the link has its own limit; for the supervisor, which must never wait.
         case queueing
     }
 
@@ -45,13 +45,19 @@ public final class MessageLink<Incoming: FamilyMessage, Outgoing: FamilyMessage>
 
     private let fd: OwnedFD
     private let whenFull: WhenFull
+    private let queueLimit: Int
     private var queue: [(octets: [UInt8], descriptors: [SharedFD])] = []
     private var buffer: UnsafeMutableRawBufferPointer
 
-    /// - Parameter fd: a non-blocking SOCK_SEQPACKET socket.
-    public init(fd: consuming OwnedFD, whenFull: WhenFull = .waiting) {
+    /// - Parameters:
+    ///   - fd: a non-blocking SOCK_SEQPACKET socket.
+    ///   - queueLimit: messages that are queued at most.
+    public init(
+        fd: consuming OwnedFD, whenFull: WhenFull = .waiting, queueLimit: Int = MessageLinkLimits.queue
+    ) {
         self.fd = fd
         self.whenFull = whenFull
+        self.queueLimit = queueLimit
         buffer = .allocate(byteCount: MemoryLayout<FrameHeader>.size + Frame.payloadLimit, alignment: 8)
     }
 
@@ -84,7 +90,7 @@ public final class MessageLink<Incoming: FamilyMessage, Outgoing: FamilyMessage>
         switch whenFull {
         case .waiting: return wait(octets, frame.descriptors)
         case .queueing:
-            guard queue.count < MessageLinkLimits.queue else { return .overflowing }
+            guard queue.count < queueLimit else { return .overflowing }
             queue.append((octets, frame.descriptors))
             return .queued
         }

@@ -184,6 +184,7 @@ extension Exchange {
         requestHash = nil
         isHashed = false
         connectFailures = 0
+        lacksMeans = false
         retriesLeft = 0
         retriesMade = 0
         replayedOnFresh = false

@@ -51,7 +51,10 @@ extension Exchange {
 
     /// Appends the value of Host: the client's, unless a filter says another. What cannot be a host changes nothing.
     func writeHostValue(_ message: RequestMessage, _ bytes: ByteView, to out: inout ByteBuffer) {
-        guard let rewrite, rewrite.pointee.changesHost else { return out.append(message.head.authority.of(bytes)) }
+        guard let rewrite, rewrite.pointee.changesHost else {
+            if isHandedOn, writeMember(unless: message, bytes, to: &out) { return }
+            return out.append(message.head.authority.of(bytes))
+        }
         let start = out.count
         switch rewrite.pointee.hostSource {
         case .hostname: return out.append(snapshot.text(rewrite.pointee.hostname))

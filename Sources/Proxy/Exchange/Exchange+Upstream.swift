@@ -94,6 +94,7 @@ extension Exchange {
         do throws(Errno) {
             try connect(to: target, fresh: fresh)
         } catch {
+            lacksMeans = lacksMeans || error.isShortage
             connectFailed(target)
         }
     }

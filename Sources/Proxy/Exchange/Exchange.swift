@@ -133,6 +133,8 @@ final class Exchange: ConnectionOwner {
     /// The second of two attempts at once; made when the first is wanted, and kept.
     var hedge: Hedge?
     var connectFailures = 0
+    /// One of them was for want of something here (a descriptor, a place), which says nothing of the endpoint.
+    var lacksMeans = false
     var retriesLeft: UInt32 = 0
     /// Attempts that a policy asked for.
     var retriesMade: UInt32 = 0

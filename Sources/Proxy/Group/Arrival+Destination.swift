@@ -115,7 +115,7 @@ extension Arrival {
         switch place {
         case .member(let call):
             let rule = configuration.withNamespace(of: origin) { configuration.routes.streamRule(of: call, from: $0) }
-            relay(spoken, by: rule, only: call.endpoint, configuration)
+            relay(spoken, by: rule, of: call, configuration)
         case .noPort, .ambiguous: refuseCall(.noRoute)
         case .outside where origin.destination == nil:
             // The routes of the Gateway that it came to itself.
@@ -152,14 +152,11 @@ extension Arrival {
     }
 
     /// Relays by a rule, or refuses where there is none.
-    /// - Parameter endpoint: the one that was called itself; nil: the rule's backends.
-    private func relay(
-        _ spoken: Spoken, by rule: UInt32, only endpoint: SocketAddress?, _ configuration: LiveConfiguration
-    ) {
+    private func relay(_ spoken: Spoken, by rule: UInt32, of call: MemberCall, _ configuration: LiveConfiguration) {
         handOver()
         switch spoken {
-        case .tls(let name): worker.relays.begin(.tls, name, self, rule: rule, only: endpoint, configuration)
-        case .octets, .http: worker.relays.begin(.tcp, .empty, self, rule: rule, only: endpoint, configuration)
+        case .tls(let name): worker.relays.begin(.tls, name, self, rule: rule, of: call, configuration)
+        case .octets, .http: worker.relays.begin(.tcp, .empty, self, rule: rule, of: call, configuration)
         }
     }
 

@@ -47,6 +47,8 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
     /// Its own backend, which was not asked because it could not be reached a moment ago.
     private var untried: Cluster?
     private var attempts = 0
+    /// One of them failed for want of something here, which says nothing of the endpoint.
+    private var lacksMeans = false
     private let startedWall: Int64
     private var lastMoved = Instant(nanoseconds: 0)
     /// How long nothing may move; nil: the worker's.
@@ -104,7 +106,7 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
         guard let next = probation ?? nextEndpoint() else {
             cluster.breaker.leave(place)
             if central != nil {
-                cluster.divert()
+                if !lacksMeans { cluster.divert() }
                 return handOn()
             }
             return returnsToLocal() ? () : end(.noHealthyUpstream)
@@ -130,6 +132,7 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
             }
             worker.liveState.requestBegan(next.slot)
         } catch {
+            lacksMeans = lacksMeans || error.isShortage
             connectFailed(next)
         }
     }
@@ -168,6 +171,7 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
         cluster = next
         tried = TriedEndpoints()
         attempts = 0
+        lacksMeans = false
         connect()
     }
 
@@ -212,7 +216,7 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
         cluster.outliers?.note(.localOrigin, at: failed, of: cluster.endpoints)
         if attempts < min(cluster.endpoints.count, ExchangeLimits.connectAttempts) { return connect() }
         if central != nil {
-            cluster.divert()
+            if !lacksMeans { cluster.divert() }
             return handOn()
         }
         if !returnsToLocal() { end(.upstreamConnectionFailure) }

@@ -2,6 +2,7 @@ import Config
 import Connection
 import Core
 import IO
+import Routing
 import Telemetry
 import Upstream
 
@@ -93,19 +94,28 @@ final class Relays: Timed {
             choice, arrival, listener, configuration, to: configuration.cluster(choice.cluster, of: worker))
     }
 
-    /// As above, by a rule that was found another way; ``MemberPortConfig/none``: there is none.
-    /// - Parameter endpoint: the only one that may be connected to; nil: any.
+    /// As above, by a rule of a group's member; ``MemberPortConfig/none``: there is none.
+    ///
+    /// The central gateway is not told whose octets they are: it would go by what it reads in them, which is the client's. So
+    /// they are handed on only where the address that is named can be meant for nothing else: the member has one port, and it
+    /// is declared to take octets, or TLS.
     func begin(
         _ kind: RelayChoice.Kind, _ serverName: ByteView, _ arrival: Arrival, rule: UInt32,
-        only endpoint: SocketAddress?, _ configuration: LiveConfiguration
+        of call: MemberCall, _ configuration: LiveConfiguration
     ) {
         guard rule != MemberPortConfig.none else {
             return refuse(arrival, RelayChoice(kind, serverName: serverName), .noRoute)
         }
         let choice = choose(kind, serverName, by: rule, in: configuration.snapshot)
         guard choice.cluster != BackendConfig.invalid else { return refuse(arrival, choice, .noCluster) }
+        let isPlain: Bool =
+            switch configuration.routes.memberPort(call).pointee.memberProtocol {
+            case .tcp, .tls: configuration.routes.member(call).pointee.ports.count == 1
+            case .undeclared, .http: false
+            }
         begin(
-            choice, arrival, nil, configuration, to: configuration.cluster(choice.cluster, of: worker), only: endpoint)
+            choice, arrival, nil, configuration, to: configuration.cluster(choice.cluster, of: worker),
+            only: call.endpoint, mayBeHandedOn: isPlain)
     }
 
     /// As above, when the choice is made.
@@ -113,14 +123,20 @@ final class Relays: Timed {
     func begin(
         _ choice: RelayChoice, _ arrival: Arrival, _ configuration: LiveConfiguration, to cluster: Cluster? = nil
     ) {
-        if let cluster { return begin(choice, arrival, nil, configuration, to: cluster) }
+        // Such a connection goes to where its client said. Nobody else would know that.
+        if let cluster {
+            return begin(choice, arrival, nil, configuration, to: cluster, mayBeHandedOn: false)
+        }
         guard choice.cluster != BackendConfig.invalid else { return refuse(arrival, choice, .noCluster) }
-        begin(choice, arrival, nil, configuration, to: configuration.cluster(choice.cluster, of: worker))
+        begin(
+            choice, arrival, nil, configuration, to: configuration.cluster(choice.cluster, of: worker),
+            mayBeHandedOn: false)
     }
 
     private func begin(
         _ choice: RelayChoice, _ arrival: Arrival, _ listener: UnsafePointer<ListenerConfig>?,
-        _ configuration: LiveConfiguration, to cluster: Cluster, only endpoint: SocketAddress? = nil
+        _ configuration: LiveConfiguration, to cluster: Cluster, only endpoint: SocketAddress? = nil,
+        mayBeHandedOn: Bool = true
     ) {
         var origin = arrival.origin
         let managed = listener.flatMap { worker.managedListener($0.pointee.identity, configuration) }
@@ -131,7 +147,9 @@ final class Relays: Timed {
         let session = RelaySession(
             choice, to: cluster, origin: origin, received: octets.view, worker: worker)
         session.only = endpoint
-        if endpoint == nil { session.central = central(of: choice, listener, from: origin, configuration) }
+        if endpoint == nil, mayBeHandedOn {
+            session.central = central(of: choice, listener, from: origin, configuration)
+        }
         if let managed { session.apply(configuration.snapshot[managed.listener.pointee.client, 0].pointee.connection) }
         let downstream = RawConnection(
             taking: fd, events: arrival.events, isPaired: origin.tunnel != nil, owner: session,

@@ -81,7 +81,8 @@ private final class ReachProbe: EventSource {
     init?(_ endpoint: Endpoint, _ loop: EventLoop, _ done: @escaping (Bool) -> Void) {
         let made: OwnedFD? =
             endpoint.unixPath.isEmpty
-            ? try? Socket.connect(endpoint.address) : try? Socket.connect(path: endpoint.unixPath)
+            ? try? Socket.connect(endpoint.transport.tunnel?.gate(of: endpoint.address) ?? endpoint.address)
+            : try? Socket.connect(path: endpoint.unixPath)
         guard let made else { return nil }
         fd = made.release()
         self.loop = loop

@@ -261,6 +261,100 @@ import Testing
         #expect(try metric("sluice_fallback_requests_total", gateway) == 3)
     }
 
+    /// Through what leads to one member nobody reaches another one at the central gateway, whatever the request's host says.
+    @Test func aCallInATunnelIsHandedOnAsTheMembersThatTheTunnelIsFor() throws {
+        let backend = try Backend("stock of the group")
+        let other = try Backend("another of the group")
+        let ports = [try Ports.free(), try Ports.free()]
+        let both = { (gateway: String, port: UInt16, backend: UInt16, other: UInt16, annotation: String) in
+            let text = Self.group(gateway, port: port, backend: backend, annotation: annotation)
+            let services = Self.group(gateway, port: port, backend: other).split(separator: "---\n").dropFirst()
+            return text + services.map { "---\n" + $0.replacing("stock", with: "secret") }.joined()
+        }
+        let central = try Gateway(both("shop-group", ports[1], backend.port, other.port, ""))
+        let gateway = try Gateway(
+            both(
+                "shop-local", ports[0], try Ports.free(), try Ports.free(),
+                "sluice.dev/fallback-gateway: 127.0.0.1:\(ports[1])"))
+        let tunnelled = try Client(port: ports[0])
+        try tunnelled.send("CONNECT stock.shop:80 HTTP/1.1\r\nHost: stock.shop:80\r\n\r\n")
+        #expect(try tunnelled.readHead().status == 200)
+        for host in ["secret.shop", "secret.shop:80", "stock.shop:81", "x"] {
+            #expect(try tunnelled.request("GET", "/", host: host).text == "stock of the group", "\(central.output)")
+            #expect(backend.requests.last?["host"] == "stock.shop:80")
+        }
+        // A whole name stays as the client wrote it; a short one depends on who calls.
+        let client = try Client(port: ports[0])
+        for (host, written) in [
+            ("stock.shop", "stock.shop"), ("Stock.shop.svc:80", "Stock.shop.svc:80"), ("stock", "stock.shop:80"),
+        ] {
+            #expect(try client.request("GET", "/", host: host).text == "stock of the group")
+            #expect(backend.requests.last?["host"] == written)
+        }
+        #expect(other.requests.isEmpty)
+        _ = gateway
+    }
+
+    /// Where egress is allowed, a request to somewhere else that names a member is not handed on: it would be taken for it.
+    @Test func aCallThatLeavesTheGroupDoesNotComeBackAsAMembers() throws {
+        let backend = try Backend("stock of the group")
+        let ports = [try Ports.free(), try Ports.free()]
+        let central = try Gateway(Self.group("shop-group", port: ports[1], backend: backend.port))
+        let gateway = try Gateway(
+            Self.group(
+                "shop-local", port: ports[0], backend: try Ports.free(),
+                annotation: "sluice.dev/egress: allow\n    sluice.dev/fallback-gateway: 127.0.0.1:\(ports[1])"))
+        let client = try Client(port: ports[0])
+        // Nobody is there (RFC 5737).
+        try client.send("CONNECT 198.51.100.1:80 HTTP/1.1\r\nHost: 198.51.100.1:80\r\n\r\n")
+        #expect(try client.readHead().status == 200)
+        #expect(try client.request("GET", "/", host: "stock.shop").status == 503, "\(gateway.output)")
+        #expect(backend.requests.isEmpty, "\(central.output)")
+        _ = gateway
+    }
+
+    /// Whoever calls the address of one endpoint means that one. That it is gone says nothing of the others.
+    @Test func aCallToOneEndpointThatIsGoneDivertsNobody() throws {
+        let backend = try Backend("stock here")
+        let central = try Backend("central")
+        let port = try Ports.free()
+        let gateway = try Gateway(
+            Self.group(
+                "shop-local", port: port, backend: backend.port,
+                annotation: "sluice.dev/fallback-gateway: \(central.address)"
+            )
+            .replacing("[{addresses: [127.0.0.1]}]", with: "[{addresses: [127.0.0.1]}, {addresses: [127.0.0.9]}]"))
+        let client = try Client(port: port)
+        #expect(try client.request("GET", "/", host: "127.0.0.9:\(backend.port)").status == 503, "\(gateway.output)")
+        #expect(try client.request("GET", "/", host: "127.0.0.1:\(backend.port)").text == "stock here")
+        for _ in 0..<4 { #expect(try client.request("GET", "/", host: "stock.shop").text == "stock here") }
+        #expect(central.requests.isEmpty)
+        #expect(try metric("sluice_fallback_diversions_total", gateway) == 0)
+    }
+
+    /// The central gateway would go by what it reads in the octets. So only a member's one port that is declared is handed on.
+    @Test(arguments: [("tcp", "", true), ("tcp", ", {name: tcp-other, port: 81}", false), ("http", "", false)])
+    func octetsOfAMemberAreHandedOnWhereTheyCanBeNothingElse(name: String, more: String, isHandedOn: Bool) throws {
+        let central = try Backend("central") { _, connection, _ in
+            // A probe says nothing.
+            if try connection.readLine() == "octets" { try connection.send("central\n") }
+        }
+        let port = try Ports.free()
+        let text = Self.group("shop-local", port: port, backend: try Ports.free())
+            .replacing("[{name: http, port: 80}]", with: "[{name: \(name), port: 80}\(more)]")
+            .replacing("ports: [{name: http, port:", with: "ports: [{name: \(name), port:")
+            .replacing(
+                "labels: {sluice.dev/gateway: shop-local}}",
+                with: "labels: {sluice.dev/gateway: shop-local}, annotations: "
+                    + "{sluice.dev/fallback-gateway: '\(central.address)'}}")
+        let gateway = try Gateway(text)
+        let client = try Client(port: port)
+        try client.send("CONNECT stock.shop:80 HTTP/1.1\r\nHost: stock.shop:80\r\n\r\n")
+        #expect(try client.readHead().status == 200)
+        try? client.send("octets\r\n\r\n")
+        #expect(((try? client.readLine()) == "central") == isHandedOn, "\(gateway.output)")
+    }
+
     /// What a guard says of an intercepted connection is believed where PROXY headers are: it leads to the member.
     @Test func aPROXYHeaderTellsWhomAnInterceptedConnectionWasFor() throws {
         let backend = try Backend("stock of the group")

@@ -202,6 +202,76 @@ import Testing
         #expect(try site.status().text.contains("empty"))
     }
 
+    /// A family that ended while it told of its sockets: the next one takes those that came.
+    @Test func apartOfAnAddressIsGivenBack() throws {
+        let site = try GuardedSite()
+        let address = SocketAddress(ip: IPAddress(v4: 127, 0, 0, 1), port: site.port)
+        func family() throws -> (MessageLink<GuardReport, GuardOrder>, held: Int) {
+            let link = MessageLink<GuardReport, GuardOrder>(fd: try MessageSocket.connect(path: site.socket))
+            link.send(.hello(version: GuardProtocol.version))
+            var held = 0
+            var isDone = false
+            try Wait.until("what is held to be told") {
+                while true {
+                    switch link.receive() {
+                    case .message(.held(let shared)): held += shared.sockets.count
+                    case .message(.allHeld): isDone = true
+                    case .message: return false
+                    case .nothing: return isDone
+                    default: throw Errno(EPIPE)
+                    }
+                }
+            }
+            return (link, held)
+        }
+        do {
+            let first = try family()
+            #expect(first.held == 0)
+            let socket = SharedFD(try Socket.listen(address))
+            first.0.send(.sockets(SharedSockets(address: address, first: 0, count: 9, sockets: [socket])))
+        }
+        #expect(try family().held == 1)
+    }
+
+    /// It would relay to itself until no descriptor is left.
+    @Test func nothingIsRelayedToAnAddressThatTheGuardItselfHolds() throws {
+        // At the port that was called: the gateway listens on any address, this one too.
+        let site = try GuardedSite(options: ["--central", "127.0.0.1"])
+        try site.startGateway()
+        try site.waitForStatus("connections wait")
+        try site.killGateway()
+        try site.waitForStatus("standing in")
+        let client = try Client(port: site.port)
+        try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        #expect(try site.status().text.contains("relays 0 now, 0 altogether"))
+        try site.startGateway()
+        #expect(try client.readResponse().text == "local")
+    }
+
+    /// While its last relays go on, the next guard has the place.
+    @Test func aGuardThatEndsMakesRoomAtOnce() throws {
+        let central = try Backend("central") { _, connection, _ in
+            try connection.send("begun\n")
+            _ = try? connection.readToEnd()
+        }
+        let site = try GuardedSite(options: ["--central", central.address, "--drain-timeout", "30s"])
+        try site.startGateway()
+        try site.waitForStatus("standing by: gateway")
+        try site.killGateway()
+        let client = try Client(port: site.port)
+        #expect(try client.readLine() == "begun")
+        let first = try #require(site.keeper)
+        first.signal(SIGTERM)
+        try Wait.until("its place to be free") { (try? MessageSocket.connect(path: site.socket)) == nil }
+        try site.startKeeper()
+        try site.startGateway()
+        try site.waitForStatus("standing by: gateway")
+        client.shutdown()
+        #expect(try first.waitForEnd() == .exited(code: 0))
+        // The socket at the path is the second's.
+        try site.waitForStatus("standing by: gateway")
+    }
+
     @Test func descriptorsThatRunOutAreWaitedFor() throws {
         // Descriptors for five connections; the sixth waits until another ends.
         let site = try GuardedSite(options: nil, descriptorLimit: 96)
