@@ -31,4 +31,11 @@ public enum CallDestination {
     case address(SocketAddress)
     /// Host and port as a CONNECT named them (RFC 9110, section 9.3.6).
     case authority(host: [UInt8], port: UInt16)
+
+    public var port: UInt16 {
+        switch self {
+        case .address(let address): address.port
+        case .authority(_, let port): port
+        }
+    }
 }

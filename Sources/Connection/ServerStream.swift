@@ -72,6 +72,9 @@ public struct ConnectionOrigin {
     public var acceptedAt: Instant
     /// The identity of the listener whose certificate was shown; 0: clear text.
     public var listenerIdentity: UInt64 = 0
+    /// The identity of the listener of a group that it came to, where it came inside of another connection or has no
+    /// certificate to tell; 0: what else is known of it tells.
+    public var groupIdentity: UInt64 = 0
     /// What a PROXY header told besides the client's address; nil: there was none.
     public var proxied: ProxiedOrigin?
 

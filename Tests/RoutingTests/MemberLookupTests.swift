@@ -101,7 +101,7 @@ import Testing
         ])
         let cases: [(String, UInt16, String)] = [
             ("10.96.0.1", 80, "a/m:80"), ("10.96.0.1", 81, "a/m:81"), ("10.96.0.1", 82, "no port of a/m"),
-            ("[fd00::1]", 80, "a/m:80"), ("10.0.0.1", 8000, "a/m:80 directly"), ("10.0.0.1", 80, "outside"),
+            ("[fd00::1]", 80, "a/m:80"), ("10.0.0.1", 8000, "a/m:80 directly"), ("10.0.0.1", 80, "no port of a/m"),
             ("10.0.0.2", 8000, "outside"), ("[fd00::2]", 80, "outside"),
         ]
         for (host, port, wanted) in cases { #expect(Self.look(host, .exactly(port), in: table) == wanted, "\(host)") }
@@ -169,6 +169,8 @@ import Testing
         for member in members where member.ports[0].endpoints.contains(address) {
             return "\(member.namespace)/\(member.name):\(member.ports[0].number) directly"
         }
-        return owners.first.map { "no port of \($0.namespace)/\($0.name)" } ?? "outside"
+        // Those of one endpoint stand in the order of their ports, all of which are 8000 here.
+        let called = owners.first ?? members.first { $0.ports[0].endpoints.contains { $0.ip == address.ip } }
+        return called.map { "no port of \($0.namespace)/\($0.name)" } ?? "outside"
     }
 }

@@ -124,7 +124,9 @@ public final class HTTP2ServerStream: ServerStream {
 
     public override func exchangeAborted() {
         // A response that lacks its end must not look whole; nothing but a reset says so.
-        wire.reset(.internalError)
+        let isTunnel = request?.head.method == .connect
+        // That of a tunnel's far side (RFC 9113, section 8.5).
+        wire.reset(isTunnel ? .connectError : .internalError)
         giveUp()
     }
 

@@ -29,9 +29,13 @@ extension Exchange: DynamicHosts.Waiter {
         guard let configuration, let message = downstream?.request, let bytes = downstream?.headBytes else { return }
         switch outcome {
         case .addresses(let all):
-            let port = message.head.port ?? (config.pointee.tls.isEmpty ? 80 : 443)
+            // Where a connection was going outside says its port; requests on it say no other.
+            let called = call == nil ? downstream?.origin.destination?.port : nil
+            let port = called ?? message.head.port ?? (config.pointee.tls.isEmpty ? 80 : 443)
             let allowsLocal = snapshot[config.pointee.dynamicResolver, 0].pointee.allowsLocalTargets
-            let allowed = all.filter { isAllowed($0, port, allowsLocal: allowsLocal) }
+            let allowed = all.filter {
+                isAllowed($0, port, allowsLocal: allowsLocal) && !isMember($0, configuration)
+            }
             guard !allowed.isEmpty else { return hostRefused(.forbidden) }
             cluster = worker.clusters.cluster(
                 config.pointee, host: message.head.host.of(bytes), port: port, addresses: allowed, in: configuration)
@@ -47,12 +51,18 @@ extension Exchange: DynamicHosts.Waiter {
         return !worker.isOwnListener(SocketAddress(ip: address, port: port))
     }
 
+    /// Nobody reaches a member past its policies by a name that somebody outside has given it.
+    private func isMember(_ address: IPAddress, _ configuration: LiveConfiguration) -> Bool {
+        outsideOf != ListenerConfig.noGroup && configuration.routes.isMember(address, of: outsideOf)
+    }
+
     private func hostRefused(_ outcome: DynamicHosts.Outcome) {
         switch outcome {
         case .forbidden:
             answer(
                 403, .dnsFailure,
-                "the request's host is on this machine or its links, which this backend does not allow")
+                "the request's host is a service of the group, or on this machine or its links, which this backend does not allow"
+            )
         case .overloaded: answer(503, .overload, "too many requests wait for the address of this host")
         case .failed, .addresses, .waiting: answer(503, .dnsFailure, "the request's host has no address")
         }

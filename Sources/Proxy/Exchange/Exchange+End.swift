@@ -147,6 +147,7 @@ extension Exchange {
         decision = .undecided
         rule = nil
         call = nil
+        outsideOf = ListenerConfig.noGroup
         carried = Table()
         backend = nil
         cluster = nil

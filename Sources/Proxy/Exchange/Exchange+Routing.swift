@@ -15,6 +15,8 @@ extension Exchange {
             connection.closesAfterResponse = true
             return answer(404, .noRoute, "no listener serves this address any more")
         }
+        // What follows a CONNECT is the tunnel's; where there is none, it must not be read as requests.
+        if message.head.method == .connect, connection.majorVersion == 1 { connection.closesAfterResponse = true }
         let place = snapshot[snapshot.header.pointee.sockets, Int(socket)]
         if place.pointee.client.hasPolicies, let client = clientPolicy(connection, on: place, in: configuration),
             !receive(connection, under: client, configuration)
@@ -41,6 +43,7 @@ extension Exchange {
             }
             return routeCall(message, bytes, listener, socket, configuration)
         }
+        if hasLostItsGroup(connection) { return answer(421, .noRoute, "the listener of this connection is gone") }
         decide(message, bytes, socket, configuration)
         if isMisdirected(connection) { return answerMisdirected() }
         if decision.outcome != .noListener,

@@ -63,6 +63,8 @@ final class Exchange: ConnectionOwner {
     /// What it has to do with what a group's calls share.
     var fair = FairUse()
     var fairPlaceIfMade: ExchangePlace?
+    /// The group whose call to a host outside it is; ``ListenerConfig/noGroup``: it is none.
+    var outsideOf = ListenerConfig.noGroup
     /// What the client has shown of a session that persists.
     var session = SessionProgress()
     // What filters and policies have to remember; each topic has a file of its own.

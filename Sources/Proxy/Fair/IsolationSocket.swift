@@ -111,7 +111,7 @@ final class HandedConnection: EventSource, DownstreamConnection {
 enum HandedOrigin {
     private enum Field: UInt8 {
         case principal = 0xE1
-        case namespace, name, flow, authority, address, listener
+        case namespace, name, flow, authority, address, listener, group
     }
 
     static func write(_ origin: ConnectionOrigin, listener: SocketAddress, to header: inout ByteBuffer) {
@@ -123,6 +123,7 @@ enum HandedOrigin {
             append(.flow, Array("\(caller.flow)".utf8), to: &fields)
         }
         if origin.isSecure { append(.listener, Array("\(origin.listenerIdentity)".utf8), to: &fields) }
+        if origin.groupIdentity != 0 { append(.group, Array("\(origin.groupIdentity)".utf8), to: &fields) }
         switch origin.destination {
         case nil: break
         case .address(let address): append(.address, Array(address.description.utf8), to: &fields)
@@ -158,6 +159,7 @@ enum HandedOrigin {
             at = end
         }
         origin.listenerIdentity = values[.listener]?.decimal64 ?? 0
+        origin.groupIdentity = values[.group]?.decimal64 ?? 0
         if let flow = values[.flow]?.decimal64 {
             origin.caller = Caller(
                 principal: values[.principal]?.array ?? [], namespace: values[.namespace]?.array ?? [],

@@ -6,7 +6,8 @@ import Routing
 import Telemetry
 
 /// Connections of which it is known where they go before anything is read of them: the address that a redirected or
-/// transparent connection was sent to, or what a CONNECT named.
+/// transparent connection was sent to, or what a CONNECT named. And those that have come to a group's listener below HTTP
+/// itself, where the server name or a request's host tells.
 ///
 /// What is spoken is what the member's port declares. Where nobody declares it, what comes first tells, within
 /// ``Arrival/sniffing``; then it is octets, as of protocols in which the server speaks first.
@@ -20,17 +21,34 @@ extension Arrival {
         case octets
     }
 
+    /// It goes to somebody of a group, or to a host outside of it.
+    var isCall: Bool { origin.destination != nil || origin.groupIdentity != 0 }
+
+    /// Begins as a call by name on a listener below HTTP. False: the listener answers itself.
+    func begins(byNameOn listener: UnsafePointer<ListenerConfig>, serverName: ByteView) -> Bool {
+        switch listener.pointee.listenerProtocol {
+        case .tcp:
+            origin.groupIdentity = listener.pointee.identity
+            beginSniffing()
+        case .tlsPassthrough:
+            origin.groupIdentity = listener.pointee.identity
+            sniffed(.tls(serverName: serverName))
+        case .http, .https, .hbone, .tlsTerminate, .udp: return false
+        }
+        return true
+    }
+
     /// The listener of a group that takes this connection for where it goes; nil: it goes nowhere but here.
     func calledListener(
         _ configuration: LiveConfiguration, _ socket: UnsafePointer<SocketConfig>
     ) -> UnsafePointer<ListenerConfig>? {
-        guard origin.destination != nil else { return nil }
+        guard isCall else { return nil }
         return configuration.groupListener(of: origin, on: socket)
     }
 
     /// Begins with what the destination declares.
     func follow(_ listener: UnsafePointer<ListenerConfig>, _ configuration: LiveConfiguration) {
-        switch place(in: listener.pointee.group, configuration) {
+        switch place(.octets, listener, configuration) {
         case .member(let call):
             switch configuration.routes.memberPort(call).pointee.memberProtocol {
             case .http: sniffed(.http)
@@ -43,9 +61,17 @@ extension Arrival {
         }
     }
 
-    private func place(in group: UInt32, _ configuration: LiveConfiguration) -> CallLookup {
-        guard let destination = origin.destination else { preconditionFailure("a call to nowhere") }
-        return configuration.lookUp(destination, for: origin, in: group)
+    /// Who is called: where the connection was going says it, else the server name.
+    private func place(
+        _ spoken: Spoken, _ listener: UnsafePointer<ListenerConfig>, _ configuration: LiveConfiguration
+    ) -> CallLookup {
+        let group = listener.pointee.group
+        if let destination = origin.destination { return configuration.lookUp(destination, for: origin, in: group) }
+        guard case .tls(let name) = spoken, !name.isEmpty else { return .outside }
+        let wish = PortWish.request(port: nil, listener: listener.pointee.port, isSecure: true)
+        return configuration.withNamespace(of: origin) {
+            configuration.routes.lookUp(host: name, wish, from: $0, in: group)
+        }
     }
 
     // MARK: what is spoken
@@ -84,13 +110,18 @@ extension Arrival {
             handOver()
             return worker.beginHTTP(self)
         }
-        let place = place(in: listener.pointee.group, configuration)
+        let place = place(spoken, listener, configuration)
         guard isPermitted(place, spoken, listener, configuration) else { return }
         switch place {
         case .member(let call):
             let rule = configuration.withNamespace(of: origin) { configuration.routes.streamRule(of: call, from: $0) }
             relay(spoken, by: rule, of: call, configuration)
         case .noPort, .ambiguous: refuseCall(.noRoute)
+        case .outside where origin.destination == nil:
+            // The routes of the Gateway that it came to itself.
+            handOver()
+            let name = serverName(of: spoken)
+            worker.relays.begin(kind(of: spoken), name, self, listener, configuration)
         case .outside: goOutside(spoken, listener, configuration.group(of: listener), configuration)
         }
     }
@@ -133,6 +164,12 @@ extension Arrival {
     func refuseCall(_ reason: ReasonCode) {
         worker.statistics.relayEnded(reason: reason)
         abort()
+    }
+
+    /// The group that it calls somebody of, or leaves.
+    func calledGroup(_ configuration: LiveConfiguration) -> UInt32? {
+        guard let (_, socket) = currentPlace else { return nil }
+        return calledListener(configuration, socket)?.pointee.group
     }
 
     private var currentPlace: (LiveConfiguration, UnsafePointer<SocketConfig>)? {

@@ -23,7 +23,7 @@ extension Exchange {
         switch configuration.lookUp(destination, for: downstream.origin, in: listener.pointee.group) {
         case .member:
             let told = forwardedPeer(configuration.group(of: listener))
-            openTunnel(to: destination) { if let told { $0.peer = told } }
+            openTunnel(to: destination, by: listener) { if let told { $0.peer = told } }
         case .noPort: answer(404, .noRoute, "the service has no such port")
         case .ambiguous:
             answer(404, .noRoute, "services of several namespaces have this name: call it name.namespace")
@@ -53,7 +53,7 @@ extension Exchange {
             if let downstream { worker.egressDenials.note(destination, downstream.origin) }
             return answer(403, .unauthorized, "this gateway lets nobody call this host")
         }
-        openTunnel(to: destination)
+        openTunnel(to: destination, by: listener)
     }
 
     /// - Parameter host: without port, an IPv6 address in brackets.
@@ -71,12 +71,19 @@ extension Exchange {
     ///
     /// In clear text over HTTP/1.1 the socket itself goes on as that connection. All others, streams of HTTP/2 and what is
     /// inside of TLS, are relayed from and to one end of a pair (``TunnelStream``).
-    /// - Parameter change: what else the connection inside is to know.
-    func openTunnel(to destination: CallDestination, change: (inout ConnectionOrigin) -> Void = { _ in }) {
+    /// - Parameters:
+    ///   - listener: the group's that took the CONNECT, and takes what is inside.
+    ///   - change: what else the connection inside is to know.
+    func openTunnel(
+        to destination: CallDestination, by listener: UnsafePointer<ListenerConfig>,
+        change: (inout ConnectionOrigin) -> Void = { _ in }
+    ) {
         guard let downstream else { preconditionFailure("a tunnel for nobody") }
         var origin = downstream.origin
         origin.destination = destination
         origin.listenerIdentity = 0
+        origin.groupIdentity = listener.pointee.identity
+        // The connection that carries it counts.
         origin.countedIn = 0
         origin.callerKey = 0
         origin.acceptedAt = worker.loop.now

@@ -12,16 +12,20 @@ extension Exchange {
     func groupListener(_ connection: ServerStream, _ socket: UnsafePointer<SocketConfig>) -> UInt32? {
         guard socket.pointee.groupListener != ListenerConfig.noGroup, let configuration else { return nil }
         let origin = connection.origin
-        guard let number = origin.isSecure ? configuration.listener(origin.listenerIdentity) : nil else {
-            // In clear text listeners of several Gateways may share a socket, told apart by the host.
-            guard !origin.isSecure, origin.destination == nil, let message = connection.request else {
-                return socket.pointee.groupListener
-            }
-            let host = message.head.host.of(connection.headBytes)
-            let named = configuration.routes.listener(for: host, on: socket)
-            return named == HostIndex.none ? socket.pointee.groupListener : ofGroup(named)
-        }
-        return ofGroup(number)
+        let identity = origin.groupIdentity != 0 ? origin.groupIdentity : origin.listenerIdentity
+        // One that is gone has no other in its place.
+        if identity != 0 { return configuration.listener(identity).flatMap { ofGroup($0) } }
+        // In clear text listeners of several Gateways may share a socket, told apart by the host.
+        guard origin.destination == nil, let message = connection.request else { return socket.pointee.groupListener }
+        let host = message.head.host.of(connection.headBytes)
+        let named = configuration.routes.listener(for: host, on: socket)
+        return named == HostIndex.none ? socket.pointee.groupListener : ofGroup(named)
+    }
+
+    /// The connection came to a group, be it inside of a tunnel or where it was meant for others, and no group has it any
+    /// more: ordinary routes are not for it.
+    func hasLostItsGroup(_ connection: ServerStream) -> Bool {
+        connection.origin.destination != nil || connection.origin.groupIdentity != 0
     }
 
     private func ofGroup(_ number: UInt32) -> UInt32? {
@@ -57,7 +61,7 @@ extension Exchange {
                         config.pointee.authorization, port: config.pointee.port, message, bytes, configuration)
                 else { return }
                 guard takePart(), passesFairly() else { return }
-                routeOutside(message, bytes, config, socket, configuration)
+                routeOutside(message, bytes, listener, config, socket, configuration)
             }
         }
     }
@@ -71,7 +75,7 @@ extension Exchange {
         phase = .routing
         guard let call else {
             let listener = snapshot[snapshot.header.pointee.listeners, Int(fair.listener)]
-            return routeOutside(message, bytes, listener, fair.socket, configuration)
+            return routeOutside(message, bytes, fair.listener, listener, fair.socket, configuration)
         }
         withCallerNamespace(configuration) { route(call, from: $0, message, bytes, fair.listener, configuration) }
     }
@@ -112,18 +116,30 @@ extension Exchange {
     // MARK: hosts outside
 
     private func routeOutside(
-        _ message: RequestMessage, _ bytes: ByteView, _ listener: UnsafePointer<ListenerConfig>, _ socket: UInt32,
-        _ configuration: LiveConfiguration
+        _ message: RequestMessage, _ bytes: ByteView, _ number: UInt32, _ listener: UnsafePointer<ListenerConfig>,
+        _ socket: UInt32, _ configuration: LiveConfiguration
     ) {
         guard isWhatWasNamed(message, bytes) else {
             noteDenial(message, bytes)
             return answer(421, .unauthorized, "the host is another one than the connection was opened to")
         }
+        outsideOf = listener.pointee.group
         decide(message, bytes, socket, configuration)
         if let downstream, decision.outcome == .rule {
             if isMisdirected(downstream) { return answerMisdirected() }
-            return follow(configuration.rule(decision.rule), message, bytes)
+            // Routes of others that share the socket are theirs, with policies of their own.
+            let decided = self.listener
+            if decided.pointee.group == listener.pointee.group {
+                guard
+                    decided == listener
+                        || isPermitted(
+                            decided.pointee.authorization, port: decided.pointee.port, message, bytes, configuration)
+                else { return }
+                return follow(configuration.rule(decision.rule), message, bytes)
+            }
         }
+        decision.outcome = .noRoute
+        decision.listener = number
         let group = configuration.routes.group(listener.pointee.group)
         guard group.pointee.egress == .allow, group.pointee.egressRule != MemberPortConfig.none else {
             noteDenial(message, bytes)
@@ -132,11 +148,15 @@ extension Exchange {
         follow(configuration.rule(group.pointee.egressRule), message, bytes)
     }
 
-    /// Whether the request's host is that by which its connection was let in: a CONNECT's, or a handshake's server name.
-    /// Through a host that is allowed nobody reaches another one.
+    /// Whether the request's host is that by which its connection was let in: a CONNECT's, or a handshake's server name; and
+    /// its port, where it names one, that of the CONNECT or the one that was dialled. Through a host that is allowed nobody
+    /// reaches another one.
     private func isWhatWasNamed(_ message: RequestMessage, _ bytes: ByteView) -> Bool {
         guard let downstream else { return false }
         let host = message.head.host.of(bytes)
+        if let port = message.head.port, let called = downstream.origin.destination?.port, port != called {
+            return false
+        }
         if case .authority(let name, _) = downstream.origin.destination {
             return name.withView { HostName.isSame($0, host) }
         }

@@ -8,7 +8,8 @@ extension LiveConfiguration {
     func groupListener(
         of origin: ConnectionOrigin, on socket: UnsafePointer<SocketConfig>
     ) -> UnsafePointer<ListenerConfig>? {
-        let number = origin.isSecure ? listener(origin.listenerIdentity) : socket.pointee.groupListener
+        let identity = origin.groupIdentity != 0 ? origin.groupIdentity : origin.listenerIdentity
+        let number = identity != 0 ? listener(identity) : socket.pointee.groupListener
         guard let number, number != ListenerConfig.noGroup else { return nil }
         let found = snapshot[snapshot.header.pointee.listeners, Int(number)]
         return found.pointee.isOfGroup ? found : nil

@@ -89,21 +89,15 @@ extension Arrival: DynamicHosts.Waiter {
         }
     }
 
-    private func kind(of spoken: Spoken) -> RelayChoice.Kind {
+    func kind(of spoken: Spoken) -> RelayChoice.Kind {
         if case .tls = spoken { .tls } else { .tcp }
     }
 
-    private func serverName(of spoken: Spoken) -> ByteView {
+    func serverName(of spoken: Spoken) -> ByteView {
         if case .tls(let name) = spoken { name } else { .empty }
     }
 
-    private var port: UInt16 {
-        switch origin.destination {
-        case .address(let address): address.port
-        case .authority(_, let port): port
-        case nil: 0
-        }
-    }
+    private var port: UInt16 { origin.destination?.port ?? 0 }
 
     /// This host is not to be reached: the caller sees a reset, the log and the counters who it was.
     private func deny(_ name: ByteView, _ group: UnsafePointer<GroupConfig>, _ configuration: LiveConfiguration) {
@@ -142,7 +136,12 @@ extension Arrival: DynamicHosts.Waiter {
                 config = snapshot[snapshot.header.pointee.clusters, Int(call.choice.cluster)].pointee
                 allowsLocal = snapshot[config.dynamicResolver, 0].pointee.allowsLocalTargets
             }
-            let allowed = all.filter { allows(SocketAddress(ip: $0, port: call.port), local: allowsLocal) }
+            // Nobody reaches a member past its policies by a name that somebody outside has given it.
+            guard let group = calledGroup(configuration) else { return refuseCall(.noRoute) }
+            let allowed = all.filter {
+                allows(SocketAddress(ip: $0, port: call.port), local: allowsLocal)
+                    && !configuration.routes.isMember($0, of: group)
+            }
             guard !allowed.isEmpty else { return refuseCall(.dnsFailure) }
             let cluster = call.host.withView {
                 worker.clusters.cluster(config, host: $0, port: call.port, addresses: allowed, in: configuration)

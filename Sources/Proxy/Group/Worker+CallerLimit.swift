@@ -6,6 +6,17 @@ import Upstream
 
 /// How many connections one caller of a group may have (`sluice.dev/max-connections-per-caller` on the Gateway).
 extension Worker {
+    /// As below, as soon as it is known who calls where no certificate is to tell.
+    func countsCaller(
+        on socket: UnsafePointer<SocketConfig>, _ origin: inout ConnectionOrigin, _ configuration: LiveConfiguration
+    ) -> Bool {
+        // Within TLS the certificate tells who calls.
+        guard socket.pointee.groupListener != ListenerConfig.noGroup, !socket.pointee.beginsWithTLS else { return true }
+        let number = Int(socket.pointee.groupListener)
+        return countsCaller(
+            configuration.snapshot[configuration.snapshot.header.pointee.listeners, number], &origin, configuration)
+    }
+
     /// Counts a connection as its caller's: by the certificate, else by the Service whose endpoint it is, else by the address.
     /// False: the caller has as many as it may have, and this one is to be refused.
     func countsCaller(

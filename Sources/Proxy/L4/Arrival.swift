@@ -126,6 +126,7 @@ final class Arrival: EventSource, DownstreamConnection, Awaited {
     private func read(_ configuration: LiveConfiguration, _ socket: UnsafePointer<SocketConfig>) {
         if phase == .header {
             guard readHeader(socket) else { return }
+            guard worker.countsCaller(on: socket, &origin, configuration) else { return close() }
             noteAnnouncement(configuration, socket)
             if let listener = calledListener(configuration, socket) { return follow(listener, configuration) }
         }
@@ -178,7 +179,6 @@ final class Arrival: EventSource, DownstreamConnection, Awaited {
 
     /// Looks for the server name, without answering anything, where it decides who answers at all.
     func readHello(_ configuration: LiveConfiguration, _ socket: UnsafePointer<SocketConfig>) {
-        let isCall = origin.destination != nil
         guard socket.pointee.isChosenByName || isCall else {
             return identified(configuration, socket, serverName: .empty)
         }
@@ -202,6 +202,7 @@ final class Arrival: EventSource, DownstreamConnection, Awaited {
         if phase == .header, input.isEmpty, let (configuration, socket) = place,
             socket.pointee.proxyProtocol == .optional, !socket.pointee.beginsWithTLS
         {
+            guard worker.countsCaller(on: socket, &origin, configuration) else { return close() }
             return identified(configuration, socket, serverName: .empty)
         }
         worker.statistics.increment(.arrivalsTimedOut)
@@ -221,8 +222,9 @@ final class Arrival: EventSource, DownstreamConnection, Awaited {
     private func identified(
         _ configuration: LiveConfiguration, _ socket: UnsafePointer<SocketConfig>, serverName: ByteView
     ) {
-        handOver()
         let listener = worker.relays.listener(serverName, on: socket, in: configuration.snapshot)
+        if let listener, listener.pointee.isOfGroup, begins(byNameOn: listener, serverName: serverName) { return }
+        handOver()
         switch socket.pointee.listenerProtocol {
         case .http: worker.beginHTTP(self)
         case .tcp: worker.relays.begin(.tcp, .empty, self, listener, configuration)

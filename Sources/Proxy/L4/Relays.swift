@@ -33,7 +33,9 @@ final class Relays: Timed {
     private func rule(
         _ serverName: ByteView, of listener: UnsafePointer<ListenerConfig>, in snapshot: Snapshot
     ) -> UnsafePointer<RuleConfig>? {
-        rule(serverName, in: listener.pointee.hosts, snapshot).map { snapshot[snapshot.header.pointee.rules, Int($0)] }
+        // The hosts of a group's listener are those of its requests.
+        let index = listener.pointee.isOfGroup ? listener.pointee.streamHosts : listener.pointee.hosts
+        return rule(serverName, in: index, snapshot).map { snapshot[snapshot.header.pointee.rules, Int($0)] }
     }
 
     /// What the most specific name of an index stands for that a host has: a rule, or else what the index is of.
@@ -222,13 +224,14 @@ final class Relays: Timed {
     }
 
     /// Closes a connection that leads nowhere. Where a rule has no valid backend, a reset says so (Gateway API,
-    /// TCPRouteRule.backendRefs: connections must be rejected); where nothing is known of it, its end does.
+    /// TCPRouteRule.backendRefs: connections must be rejected); where nothing is known of it, its end does. Inside of a
+    /// tunnel an end would look as if the far side had said all that it had to say.
     func refuse(
         _ arrival: Arrival, _ choice: RelayChoice, _ reason: ReasonCode, _ detail: ByteView = .empty
     ) {
         tell(choice, arrival.origin, reason, detail)
         switch reason {
-        case .noRoute: arrival.close()
+        case .noRoute where arrival.origin.tunnel == nil: arrival.close()
         default: arrival.abort()
         }
     }

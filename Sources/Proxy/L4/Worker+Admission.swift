@@ -23,16 +23,14 @@ extension Worker {
                 origin.terms = configuration.handshakeTerms(ofSocket: index, resources.limits)
             }
         }
-        if socket.pointee.groupListener != ListenerConfig.noGroup, !socket.pointee.beginsWithTLS {
-            // Within TLS the certificate tells who calls.
-            let number = Int(socket.pointee.groupListener)
-            let listener = configuration.snapshot[configuration.snapshot.header.pointee.listeners, number]
-            guard countsCaller(listener, &origin, configuration) else {
-                if origin.countedIn != 0 { liveState.connectionEnded(listener: origin.countedIn) }
-                return
-            }
-        }
         origin.destination = dialled(fd.raw, peer, socket)
+        // A PROXY header that is still to come may name another caller.
+        if socket.pointee.proxyProtocol == .off || origin.destination != nil,
+            !countsCaller(on: socket, &origin, configuration)
+        {
+            if origin.countedIn != 0 { liveState.connectionEnded(listener: origin.countedIn) }
+            return
+        }
         if socket.pointee.listenerProtocol == .http, socket.pointee.proxyProtocol == .off, origin.destination == nil {
             return registry.adopt(fd, origin)
         }

@@ -12,9 +12,8 @@ final class TLSContexts {
     /// Which listener's certificate a context shows.
     struct Listener {
         var identity: UInt64
+        /// As it was when the context was made; the context outlives changes of all but its certificates.
         var listenerProtocol: ListenerProtocol
-        /// Calls of a group's services come by it.
-        var isOfGroup: Bool
     }
 
     /// A context for each listener, even where two of them have the same certificates: sessions resume only under the
@@ -89,8 +88,7 @@ final class TLSContexts {
             let context = try TLSContext(server: settings)
             servers[key] = context
             listeners[ObjectIdentifier(context)] = Listener(
-                identity: listener.pointee.identity, listenerProtocol: listener.pointee.listenerProtocol,
-                isOfGroup: listener.pointee.isOfGroup)
+                identity: listener.pointee.identity, listenerProtocol: listener.pointee.listenerProtocol)
             return context
         } catch {
             // The controller has tried the same settings; this is a difference between two processes, or a want of memory.

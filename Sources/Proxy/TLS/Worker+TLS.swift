@@ -29,8 +29,14 @@ extension Worker {
         }
         statistics.increment(.tlsHandshakes)
         if channel.session.isResumed { statistics.increment(.tlsHandshakesResumed) }
-        if listener.listenerProtocol == .tlsTerminate { return relay(handshake) }
-        if listener.listenerProtocol == .hbone, !channel.session.applicationProtocol.equals("h2") {
+        let current = configuration.flatMap { configuration in
+            configuration.listener(listener.identity).map {
+                configuration.snapshot[configuration.snapshot.header.pointee.listeners, Int($0)]
+            }
+        }
+        let spoken = current?.pointee.listenerProtocol ?? listener.listenerProtocol
+        if spoken == .tlsTerminate { return relay(handshake) }
+        if spoken == .hbone, !channel.session.applicationProtocol.equals("h2") {
             // There is no HBONE by HTTP/1.1; who offers no ALPN at all speaks something else.
             handshake.cancel()
             return registry.forget(handshake)
@@ -41,12 +47,8 @@ extension Worker {
             handshake.cancel()
             return registry.forget(handshake)
         }
-        if listener.isOfGroup, let caller = Self.caller(of: channel) { counted.caller = caller }
-        if let configuration, let number = configuration.listener(listener.identity),
-            !countsCaller(
-                configuration.snapshot[configuration.snapshot.header.pointee.listeners, Int(number)], &counted,
-                configuration)
-        {
+        if let current, current.pointee.isOfGroup, let caller = Self.caller(of: channel) { counted.caller = caller }
+        if let configuration, let current, !countsCaller(current, &counted, configuration) {
             if counted.countedIn != handshake.origin.countedIn {
                 liveState.connectionEnded(listener: counted.countedIn)
             }
@@ -61,7 +63,7 @@ extension Worker {
         origin.callerKey = counted.callerKey
         if let managed, let configuration { settle(&origin, fd, under: managed.number, configuration) }
         origin.caller = counted.caller
-        if listener.listenerProtocol == .hbone { origin.terms = hboneTerms(origin.terms) }
+        if spoken == .hbone { origin.terms = hboneTerms(origin.terms) }
         if channel.session.applicationProtocol.equals(ByteView("h2")) {
             let connection = HTTP2ServerConnection(
                 taking: fd, tls: channel, received: ByteBuffer(), origin: origin, acceptor: self, resources: resources)

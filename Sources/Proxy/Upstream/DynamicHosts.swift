@@ -8,8 +8,9 @@ import Telemetry
 /// Where the hosts are that requests name themselves (Backend of type DynamicResolver): looked up in this worker, used for
 /// their time to live, and longer where DNS fails. Owned by the worker.
 ///
-/// Limits: ``hostLimit`` hosts, of which the one that was asked for longest ago goes first; ``waitersLimit`` requests that wait
-/// for one answer; ``addressLimit`` addresses of a host.
+/// Limits: ``hostLimit`` hosts, of which one goes for each new one that has not been asked for in a while (the clock algorithm
+/// of page replacement), and none that is waited for; ``waitersLimit`` requests that wait for one answer; ``addressLimit``
+/// addresses of a host.
 final class DynamicHosts {
     /// Who waits for a host's addresses.
     protocol Waiter: AnyObject {
@@ -18,6 +19,8 @@ final class DynamicHosts {
     }
 
     static let hostLimit = 1024
+    /// So many hosts are looked at, at most, for one that may go.
+    static let evictionSteps = 64
     static let waitersLimit = 256
     static let addressLimit = 16
     static let shortestLife = TimeAmount.seconds(1)
@@ -38,16 +41,25 @@ final class DynamicHosts {
 
     private final class Host {
         let name: String
+        let key: Int
+        /// Since the search for one that may go passed it.
+        var wasAsked = true
         var addresses: [IPAddress] = []
         var validUntil = Instant(nanoseconds: 0)
-        var askedAt = Instant(nanoseconds: 0)
         var isAsking = false
         var waiting: [any Waiter] = []
-        init(_ name: String) { self.name = name }
+        init(_ name: String, key: Int) {
+            self.name = name
+            self.key = key
+        }
     }
 
     private let worker: Worker
     private var hosts: [Int: Host] = [:]
+    /// The same, in the order in which they are looked at.
+    private var ring: [Host] = []
+    /// Where the search for one that may go goes on.
+    private var hand = 0
     private lazy var resolver = NameResolver(loop: worker.loop, servers: servers)
     private let servers: String?
 
@@ -61,8 +73,8 @@ final class DynamicHosts {
     func resolve(_ host: ByteView, for waiter: any Waiter) -> Outcome {
         if let address = Self.literal(host) { return .addresses([address]) }
         guard !host.isEmpty, host.count <= 253 else { return .failed }
-        let known = self.host(host)
-        known.askedAt = worker.loop.now
+        guard let known = self.host(host) else { return .overloaded }
+        known.wasAsked = true
         if worker.loop.now >= known.validUntil, !known.isAsking { ask(known) }
         // What has grown old serves while it is asked for anew.
         if !known.addresses.isEmpty { return .addresses(known.addresses) }
@@ -85,19 +97,36 @@ final class DynamicHosts {
     }
 
     /// Found by a hash with a key of this process's own, so that nobody can make names that share one.
-    private func host(_ name: ByteView) -> Host {
+    /// Nil: there is no place for one more.
+    private func host(_ name: ByteView) -> Host? {
         var hasher = Hasher()
         for i in name.indices { hasher.combine(ASCII.lower(name[i])) }
         let key = hasher.finalize()
         if let known = hosts[key] { return known }
-        if hosts.count >= Self.hostLimit,
-            let oldest = hosts.lazy.filter({ !$0.value.isAsking }).min(by: { $0.value.askedAt < $1.value.askedAt })
-        {
-            hosts[oldest.key] = nil
+        let made = Host(name.string.lowercased(), key: key)
+        if ring.count < Self.hostLimit {
+            ring.append(made)
+        } else {
+            guard let place = placeToFree() else { return nil }
+            hosts[ring[place].key] = nil
+            ring[place] = made
         }
-        let made = Host(name.string.lowercased())
         hosts[key] = made
         return made
+    }
+
+    /// One that nobody has asked for since the hand passed it, else any that is not being asked for; nil: the next ones all are.
+    private func placeToFree() -> Int? {
+        var second: Int?
+        for _ in 0..<Self.evictionSteps {
+            hand = (hand + 1) % ring.count
+            let host = ring[hand]
+            if host.isAsking { continue }
+            if !host.wasAsked { return hand }
+            host.wasAsked = false
+            second = second ?? hand
+        }
+        return second
     }
 
     private func ask(_ host: Host) {

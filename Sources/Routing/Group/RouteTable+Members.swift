@@ -97,17 +97,13 @@ extension RouteTable {
 
     // MARK: addresses
 
-    /// The member at an address: by its own (clusterIP), or by that of one of its endpoints.
+    /// The member at an address: by its own (clusterIP), or by that of one of its endpoints. On ports that nobody declares
+    /// an address of a member is the member's, too, and not a host outside.
     public func lookUp(address: SocketAddress, in group: UInt32) -> CallLookup {
         let config = self.group(group)
         let addresses = snapshot.records(config.pointee.addresses)
         let count = Int(config.pointee.addresses.count)
-        var low = 0
-        var high = count
-        while low < high {
-            let middle = (low + high) / 2
-            if addresses[middle].ip < address.ip { low = middle + 1 } else { high = middle }
-        }
+        var low = first(of: address.ip, in: config)
         // Those of one address stand together, the Services' own first.
         var owner: UInt32?
         while low < count, addresses[low].ip == address.ip {
@@ -120,10 +116,32 @@ extension RouteTable {
             } else if found.port == address.port {
                 return .member(
                     MemberCall(group: group, member: found.member, port: found.memberPort, endpoint: address))
+            } else {
+                owner = owner ?? found.member
             }
             low += 1
         }
         return owner.map { .noPort($0) } ?? .outside
+    }
+
+    /// Whether an address is that of a member or of one of its endpoints, whatever the port.
+    public func isMember(_ address: IPAddress, of group: UInt32) -> Bool {
+        let config = self.group(group)
+        let place = first(of: address, in: config)
+        return place < Int(config.pointee.addresses.count)
+            && snapshot.records(config.pointee.addresses)[place].ip == address
+    }
+
+    /// The first of a group's addresses that is not before this one.
+    private func first(of address: IPAddress, in config: UnsafePointer<GroupConfig>) -> Int {
+        let addresses = snapshot.records(config.pointee.addresses)
+        var low = 0
+        var high = Int(config.pointee.addresses.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if addresses[middle].ip < address { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 
     /// Who is at an address; nil: no endpoint that the files know.

@@ -30,10 +30,12 @@ import Testing
             principal: Array("cluster.local/ns/shop/sa/cart".utf8), namespace: Array("shop".utf8),
             name: Array("cart".utf8),
             flow: .max - 1)
+        origin.groupIdentity = .max - 2
         origin.destination = .authority(host: Array("price.shop".utf8), port: 8080)
         let told = try #require(passed(origin, to: harness, listener: listener))
         #expect(told.caller?.principal == origin.caller?.principal && told.caller?.flow == .max - 1)
         #expect(told.caller?.namespace == Array("shop".utf8) && told.caller?.name == Array("cart".utf8))
+        #expect(plain.groupIdentity == 0 && told.groupIdentity == .max - 2)
         guard case .authority(let host, 8080) = told.destination else {
             Issue.record("\(String(describing: told.destination))")
             return

@@ -76,6 +76,72 @@ import Testing
         #expect(try harness.status(of: "CONNECT web.shop:80 HTTP/1.1\r\nHost: web.shop\r\n\r\n") == "501")
     }
 
+    /// What follows would have been the tunnel's, and is nobody's request.
+    @Test func nothingIsReadBehindARefusedConnect() throws {
+        let harness = try WorkerHarness(backends: 2)
+        try harness.publishGroup(.http)
+        let client = try harness.connect()
+        client.send(
+            "CONNECT denied.example:443 HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: web.shop\r\n\r\n")
+        harness.expectEnd(client)
+        #expect(client.received.hasPrefix("HTTP/1.1 403 "))
+        #expect(client.received.lowercased().contains("connection: close\r\n"))
+        #expect(try harness.tryAcceptBackend() == nil && harness.tryAcceptBackend(1) == nil)
+    }
+
+    /// The port of the tunnel is that of its requests.
+    @Test(arguments: [("out.example", "200"), ("out.example:8080", "200"), ("out.example:81", "421")])
+    func aRequestInsideNamesNoOtherPort(_ host: String, _ status: String) throws {
+        let harness = try WorkerHarness(backends: 2)
+        try harness.publishGroup()
+        let client = try harness.connect(through: "out.example:8080")
+        client.send("GET / HTTP/1.1\r\nHost: \(host)\r\n\r\n")
+        if status == "200" {
+            let backend = try harness.acceptBackend(1)
+            harness.expect(backend, toReceive: "\r\n\r\n")
+            backend.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        }
+        harness.expect(client, toReceive: "HTTP/1.1 \(status) ")
+    }
+
+    // MARK: listeners that share a socket
+
+    /// Whoever is inside of a tunnel is with the group that it was opened in.
+    @Test func anOrdinaryListenersRoutesAreNotForTunnels() throws {
+        let harness = try WorkerHarness(backends: 2)
+        try harness.publishGroup { plan in
+            plan.sockets[0].listeners.append(
+                ListenerPlan(
+                    gatewayNamespace: "other", gatewayName: "gateway", name: "http", hostname: "own.example",
+                    attachments: [.init(hostnames: ["own.example"], route: 2)], position: SourcePosition()))
+            // So that there can be a tunnel to this host at all.
+            plan.sockets[0].listeners[0].attachments.append(.init(hostnames: ["*.example"], route: 3))
+        }
+        let client = try harness.connect(through: "own.example:80")
+        client.send("GET / HTTP/1.1\r\nHost: own.example\r\n\r\n")
+        harness.expect(client, toReceive: "HTTP/1.1 403 ")
+        #expect(try harness.tryAcceptBackend(1) == nil)
+        // To itself it is an ordinary request.
+        let other = try harness.connect()
+        other.send("GET / HTTP/1.1\r\nHost: own.example\r\n\r\n")
+        harness.expect(try harness.acceptBackend(1), toReceive: "GET / ")
+    }
+
+    /// The listener of a tunnel goes with a reload: what is inside is nobody else's.
+    @Test func aTunnelOutlivesItsListenerForNobody() throws {
+        let harness = try WorkerHarness(backends: 2)
+        try harness.publishGroup(.http)
+        let client = try harness.connect(through: "web.shop:80")
+        try harness.publishGroup(.http) { $0.sockets[0].listeners[0].name = "another" }
+        client.send("GET / HTTP/1.1\r\nHost: web.shop\r\n\r\n")
+        harness.expect(client, toReceive: "HTTP/1.1 421 ")
+        try harness.publish()
+        client.forget()
+        client.send("GET / HTTP/1.1\r\nHost: web.shop\r\n\r\n")
+        harness.expect(client, toReceive: "HTTP/1.1 421 ")
+        #expect(try harness.tryAcceptBackend() == nil)
+    }
+
     // MARK: undeclared protocols
 
     @Test func aServerMaySpeakFirstWhereNobodyDeclaresTheProtocol() throws {
@@ -145,8 +211,42 @@ import Testing
             return HTTP2Frames.wasReset(client.bytes)
         }
         #expect(!HTTP2Frames.hasEnded(client.bytes))
+        // CONNECT_ERROR (RFC 9113, section 8.5).
+        #expect(HTTP2Frames.read(client.bytes).contains { $0.type == 3 && $0.payload == [0, 0, 0, 10] })
         harness.until("the end") { harness.worker.registry.count == 1 }
         harness.expectNothingUnderWay()
+    }
+
+    /// What leads nowhere does not end as if the far side had said all.
+    @Test func whatLeadsNowhereInsideIsAResetOutside() throws {
+        let harness = try WorkerHarness()
+        try harness.publishGroup(.tcp) { $0.groups[0].members[0].ports[0].streamRoutes = [] }
+        let client = try open(harness, "web.shop:80")
+        harness.until("the stream's reset") {
+            client.receive()
+            return HTTP2Frames.wasReset(client.bytes)
+        }
+        #expect(!HTTP2Frames.hasEnded(client.bytes))
+    }
+
+    /// The connection is its caller's, and each tunnel of it is not one more.
+    @Test func tunnelsAreNotConnectionsOfTheirCaller() throws {
+        let harness = try WorkerHarness()
+        try harness.publishGroup { $0.groups[0].connectionsPerCaller = 2 }
+        let client = try open(harness, "web.shop:80")
+        let backend = try harness.acceptBackend()
+        client.send(HTTP2Frames.data("", ends: true))
+        harness.expectEnd(backend)
+        backend.finish()
+        harness.until("the tunnel's end") { harness.worker.registry.count == 1 }
+        // The first is still there: there is a place for one more.
+        let second = try harness.connect()
+        harness.until("the second") { harness.worker.registry.count == 2 }
+        let third = try harness.connect()
+        harness.expectEnd(third)
+        #expect(harness.worker.registry.count == 2)
+        second.resetsWhenGone()
+        client.resetsWhenGone()
     }
 
     @Test func aResetOutsideIsAResetInside() throws {
