@@ -36,7 +36,9 @@ extension Exchange {
             let configuration, let message = downstream.request
         else { return false }
         let host = message.head.host.of(downstream.headBytes)
-        switch configuration.routes.lookUp(host: host, .exactly(0), from: .empty, in: listener.pointee.group) {
+        // As the other gateway looks it up.
+        let wish = PortWish.request(port: message.head.port, listener: listener.pointee.port, isSecure: false)
+        switch configuration.routes.lookUp(host: host, wish, from: .empty, in: listener.pointee.group) {
         case .outside: return false
         case .member, .noPort, .ambiguous: return true
         }

@@ -82,4 +82,18 @@ import Testing
         #expect(try Client(port: port).request("GET", "/", host: "cart").status == 503)
         withExtendedLifetime(absent) {}
     }
+
+    /// Whether requests can be served from here again is asked where they would go: at the gate of the tunnels.
+    @Test func aBackendIsLookedForBehindItsGate() throws {
+        let backend = try Backend("cart")
+        let central = try Backend("central")
+        let gatePort = try Ports.free()
+        let gateway = try gateway(
+            to: gatePort, backend: backend.port, annotations: "sluice.dev/fallback-gateway: '\(central.address)'")
+        #expect(try Client(port: port).request("GET", "/", host: "cart").text == "central", "\(gateway.output)")
+        let gate = try Backend("gate", port: gatePort) { _, _, _ in }
+        try Wait.until("the gate to be asked") { gate.accepted > 0 }
+        #expect(backend.accepted == 0)
+        try Wait.until("the log to say so") { gateway.output.contains("served from here again") }
+    }
 }
