@@ -4,10 +4,12 @@ import Glibc
 /// A small file that must be there, whole, after a crash or a power cut: the old content or the new, never a part.
 public enum DurableFile {
     /// Writes beside the file, has that on disk, and puts it in the file's place (rename(2)).
-    /// - Parameter mode: permissions of the new file.
+    /// - Parameter mode: permissions of the new file, less those that the process takes from all its files (umask(2)).
     public static func write(_ octets: ByteView, to path: String, mode: mode_t = 0o600) throws(Errno) {
         let beside = path + ".new"
-        let raw = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode)
+        // What a crash has left there may be of another mode or owner, or open elsewhere.
+        guard unlink(beside) == 0 || errno == ENOENT else { throw Errno(errno) }
+        let raw = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode)
         guard raw >= 0 else { throw Errno(errno) }
         let fd = OwnedFD(adopting: raw)
         var done = 0

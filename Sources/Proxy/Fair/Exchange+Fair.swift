@@ -161,10 +161,11 @@ extension Exchange {
 
     /// Counts something for its flow, by the names of the service and the caller.
     func countFlow(_ count: (FlowCounts.Flow) -> Void) {
-        var caller = ByteBuffer()
-        writeCaller(to: &caller)
-        count(FlowCounts.Flow(key: fair.flow, member: fair.member?.pointee.identity ?? 0, caller: caller.view))
-        withExtendedLifetime(caller) {}
+        let share = worker.fair
+        share.callerText.clear()
+        writeCaller(to: &share.callerText)
+        let member = fair.member?.pointee.identity ?? 0
+        count(FlowCounts.Flow(key: fair.flow, member: member, caller: share.callerText.view))
     }
 }
 

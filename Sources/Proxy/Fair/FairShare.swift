@@ -48,6 +48,8 @@ final class FairShare: EventSource {
     private(set) var waiting = 0
     private var callsOfFlows: [UInt32]
     private var octetsOfFlows: [UInt64]
+    /// Of whoever is being counted; kept, since under overload it is needed for each call.
+    var callerText = ByteBuffer()
     var callLimit = FairShare.callLimit
     var octetLimit = FairShare.octetLimit
     var waitingLimit = FairShare.waitingLimit
@@ -86,6 +88,7 @@ final class FairShare: EventSource {
         // Whoever has nothing under way takes nobody's turn.
         let isFirst = line.count == 0 || callsOfFlows[Self.index(exchange.fair.flow)] == 0
         if !shortage.isOn, isFirst, take(exchange) { return .admitted }
+        guard line.count < line.limit else { return .refused }
         let place = exchange.fairPlace
         place.isForAdmission = true
         place.flow = exchange.fair.flow
@@ -96,8 +99,8 @@ final class FairShare: EventSource {
         place.isInLine = !shortage.isOn
         if place.isInLine { line.join(place) } else { turns.join(place) }
         schedule()
-        guard waiting > waitingLimit, let last = newestWaiting else { return .waiting }
-        if last === exchange {
+        guard waiting > waitingLimit else { return .waiting }
+        guard let last = newestWaiting, last !== exchange else {
             stopWaiting(exchange)
             return .refused
         }
@@ -105,10 +108,15 @@ final class FairShare: EventSource {
         return .waiting
     }
 
-    /// Of the flow that most wait of.
+    /// Of the flow that most wait of, in either place.
     private var newestWaiting: Exchange? {
-        let waits = line.newestOfLongest ?? turns.newestOfLongest(where: { Self.place($0).isForAdmission })
-        return waits.map { Self.place($0).exchange }
+        let inLine = line.newestOfLongest
+        let inTurns = turns.newestOfLongest(where: { Self.place($0).isForAdmission })
+        guard let inLine else { return inTurns.map { Self.place($0).exchange } }
+        guard let inTurns, turns.length(around: inTurns) > line.length(around: inLine) else {
+            return Self.place(inLine).exchange
+        }
+        return Self.place(inTurns).exchange
     }
 
     private static func place(_ place: FairPlace) -> ExchangePlace { unsafeDowncast(place, to: ExchangePlace.self) }
@@ -228,6 +236,7 @@ final class FairShare: EventSource {
     /// Its turn has come; there may still be no place for it.
     private func admit(_ exchange: Exchange) {
         guard take(exchange) else {
+            guard line.count < line.limit else { return exchange.refuseShare("more of its calls wait than may") }
             let place = exchange.fairPlace
             place.isInLine = true
             return line.join(place)

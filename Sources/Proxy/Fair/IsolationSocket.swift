@@ -24,13 +24,27 @@ final class IsolationSocket: EventSource {
 
     override func ready(_ events: ReadyEvents) {
         for _ in 0..<Self.batch {
-            guard let accepted = try? Socket.accept(fd.raw) else { return }
-            let fd = OwnedFD(adopting: accepted.fd)
-            // Nobody but the family may say who calls.
-            guard Socket.peerUser(fd.raw) == geteuid(), worker.overload.admits() else { continue }
-            worker.registry.adopt(HandedConnection(adopting: fd, worker: worker))
+            do throws(Errno) {
+                guard let accepted = try Socket.accept(fd.raw) else { return }
+                let fd = OwnedFD(adopting: accepted.fd)
+                // Nobody but the family may say who calls.
+                guard Socket.peerUser(fd.raw) == geteuid(), worker.overload.admits() else { continue }
+                worker.registry.adopt(HandedConnection(adopting: fd, worker: worker))
+            } catch {
+                return pause()
+            }
         }
     }
+
+    /// Descriptors or memory are short: what waits stays in the queue. Accepting again at once would spin.
+    private func pause() {
+        worker.statistics.increment(.downstreamConnectionsRefused)
+        worker.registry.closeOldestIdle(count: Self.batch)
+        worker.loop.remove(fd.raw, closing: false)
+        worker.loop.setDeadline(self, worker.loop.now + Worker.acceptPause)
+    }
+
+    override func deadlinePassed(now: Instant) { worker.loop.addReader(fd.raw, self) }
 }
 
 /// A connection of another worker's, until it has said whose call comes on it: then it is served as if it had been accepted here.

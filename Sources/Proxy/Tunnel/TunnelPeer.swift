@@ -89,8 +89,8 @@ final class TunnelPeer: ConnectionOwner {
         let connection = HTTP2ClientConnection(
             connector, scheme: .https, pool: self, terms: terms, resources: worker.resources)
         connections.append(connection)
-        if worker.isDraining { connection.retire() }
         serveWaiting()
+        if worker.isDraining { retireIfIdle(connection) }
     }
 
     override func failed(_ connector: Connector, _ failure: ConnectFailure) {
@@ -111,7 +111,10 @@ final class TunnelPeer: ConnectionOwner {
         if connections.isEmpty { failAll(failure) } else { serveWaiting() }
     }
 
-    override func lanesFreed(_ connection: HTTP2ClientConnection) { if !waiting.isEmpty { serveWaiting() } }
+    override func lanesFreed(_ connection: HTTP2ClientConnection) {
+        if !waiting.isEmpty { serveWaiting() }
+        if worker.isDraining { retireIfIdle(connection) }
+    }
 
     override func closed(_ connection: HTTP2ClientConnection) {
         if let newer = connection.tls?.session.takeResumption() { resumption = newer }
@@ -120,7 +123,13 @@ final class TunnelPeer: ConnectionOwner {
         if isUnused { worker.tunnels.mayForget() }
     }
 
-    func retire() { for connection in connections { connection.retire() } }
+    /// A drain has begun. What is under way may still need tunnels: a connection serves them until none is left on it, since
+    /// behind our GOAWAY it could open no stream, and each further tunnel would take a handshake of its own, or have none.
+    func retire() { for connection in connections { retireIfIdle(connection) } }
+
+    private func retireIfIdle(_ connection: HTTP2ClientConnection) {
+        if connection.lanesInUse == 0 { connection.retire() }
+    }
 }
 
 extension Errno {

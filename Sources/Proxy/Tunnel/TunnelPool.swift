@@ -65,7 +65,7 @@ final class TunnelPool: Timed {
         for (key, peer) in peers where peer.isUnused { peers[key] = nil }
     }
 
-    /// Connections take no further tunnels and close with their last (a drain).
+    /// Connections close with their last tunnel (a drain).
     func retire() { for peer in peers.values { peer.retire() } }
 
     /// A peer has lost its last connection.

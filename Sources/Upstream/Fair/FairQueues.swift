@@ -175,12 +175,22 @@ public final class FairQueues {
         return queues[longest].last?.takeUnretainedValue()
     }
 
-    /// The same among those of that queue that satisfy `mayGo`.
+    /// The same among those that satisfy `mayGo`: who came last of them in the longest queue that has one.
     public func newestOfLongest(where mayGo: (FairPlace) -> Bool) -> FairPlace? {
-        var place = newestOfLongest
-        while let candidate = place, !mayGo(candidate) { place = candidate.previous?.takeUnretainedValue() }
-        return place
+        var newest: FairPlace?
+        var longest: Int32 = 0
+        for number in 0..<Self.queueCount where queues[number].count > longest {
+            var place = queues[number].last?.takeUnretainedValue()
+            while let candidate = place, !mayGo(candidate) { place = candidate.previous?.takeUnretainedValue() }
+            guard let place else { continue }
+            newest = place
+            longest = queues[number].count
+        }
+        return newest
     }
+
+    /// How many wait in the queue in which this place waits.
+    public func length(around place: FairPlace) -> Int { place.isWaiting ? Int(queues[Int(place.queue)].count) : 0 }
 
     /// How many wait in the queue that this flow has, or would have.
     public func length(for flow: UInt64) -> Int { Int(queues[chosen(for: flow)].count) }

@@ -21,7 +21,7 @@ extension Command {
               --lifetime D            of a CA 87600h, of a workload 720h; at most until the CA's own end
               --ca DIR                where ca.crt and ca.key are; of rotate by default DIR/ca, or ca beside DIR
               --before D              default: a third of the certificate's life
-              --watch                 goes on, with a look every ten minutes
+              --watch                 goes on, with a look every ten minutes, or six in the shortest certificate's life
 
             Keys are ECDSA P-256, in files that only their owner reads. A file is replaced by rename, so that a running
             gateway, which notices within ten seconds, never reads half of one; connections that are open go on.

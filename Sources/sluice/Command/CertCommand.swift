@@ -10,6 +10,8 @@ enum CertCommand {
     static let workloadLifetime: Int64 = 720 * 3600
     /// Between two looks of `rotate --watch`, in seconds.
     static let pause: UInt32 = 600
+    /// Looks in the shortest life of a certificate, of which the last third is there to renew it.
+    static let looksPerLife: Int64 = 6
     /// Octets of a certificate's or key's file at most.
     static let sizeLimit = 1 << 20
 
@@ -18,7 +20,7 @@ enum CertCommand {
     static let certificate = "tls.crt"
     static let key = "tls.key"
 
-    private static var now: Int64 { SystemCalls.wallNow() / 1_000_000_000 }
+    static var now: Int64 { SystemCalls.wallNow() / 1_000_000_000 }
 
     // MARK: ca
 
@@ -56,7 +58,7 @@ enum CertCommand {
             id, arguments.dnsNames, by: authority, to: folder, lifetime: arguments.lifetime ?? workloadLifetime)
     }
 
-    private static func issue(
+    static func issue(
         _ id: SPIFFEID, _ dnsNames: [String], by authority: Authority, to folder: String, lifetime: Int64
     ) throws(CertFailure) {
         let pair = try made { () throws(CertificateMaker.Failure) in
@@ -70,62 +72,6 @@ enum CertCommand {
         try replace(pair.certificate, at: "\(folder)/\(certificate)", mode: 0o644)
         let facts = try facts(pair.certificate, "\(folder)/\(certificate)")
         Output.print("\(folder)/\(certificate): \(id), until \(Self.time(facts.notAfter))")
-    }
-
-    // MARK: rotate
-
-    static func rotate(_ arguments: CertArguments) throws(CertFailure) {
-        guard !arguments.operands.isEmpty else { throw .usage(UsageError("which? write the folders: rotate DIR…")) }
-        while true {
-            var failures: [String] = []
-            for folder in arguments.operands {
-                do throws(CertFailure) {
-                    try rotate(folder, arguments)
-                } catch {
-                    guard case .failed(let text) = error else { throw error }
-                    failures.append(text)
-                }
-            }
-            guard arguments.watches else {
-                if !failures.isEmpty { throw .failed(failures.joined(separator: "\n")) }
-                return
-            }
-            for failure in failures { Output.error("sluice cert rotate: \(failure)") }
-            sleep(pause)
-        }
-    }
-
-    private static func rotate(_ root: String, _ arguments: CertArguments) throws(CertFailure) {
-        let folders = ([root] + entries(root).map { "\(root)/\($0)" }).filter { exists("\($0)/\(certificate)") }
-        guard !folders.isEmpty else { throw .failed("\(root): there is no \(certificate) in it or in its folders") }
-        let besides = ["\(root)/ca", "\(root)/../ca"].first { exists("\($0)/\(authorityKey)") }
-        guard let place = arguments.authority ?? besides else {
-            throw .failed("\(root): where is the CA? Write --ca DIR, of the folder with \(authorityKey)")
-        }
-        let authority = try Authority(folder: place)
-        for folder in folders {
-            let path = "\(folder)/\(certificate)"
-            let facts = try facts(try read(path), path)
-            guard let id = facts.identity else {
-                Output.print("\(path): no workload's certificate; left alone")
-                continue
-            }
-            guard id.trustDomain == authority.trustDomain else {
-                throw .failed(
-                    "\(path): of trust domain '\(id.trustDomain)', while the CA is '\(authority.trustDomain)''s")
-            }
-            let life = facts.notAfter - facts.notBefore - CertificateMaker.clockSkew
-            let left = facts.notAfter - now
-            if left > arguments.before ?? life / 3 {
-                if try read("\(folder)/\(authorityCertificate)") != authority.bundle {
-                    try replace(authority.bundle, at: "\(folder)/\(authorityCertificate)", mode: 0o644)
-                    Output.print("\(folder)/\(authorityCertificate): as the CA's is now")
-                }
-                continue
-            }
-            try issue(
-                id, facts.alternativeNames, by: authority, to: folder, lifetime: arguments.lifetime ?? max(60, life))
-        }
     }
 
     // MARK: show
@@ -150,7 +96,7 @@ enum CertCommand {
     }
 
     /// Each certificate of a file as a text of its own.
-    private static func blocks(_ text: String, _ path: String) throws(CertFailure) -> [String] {
+    static func blocks(_ text: String, _ path: String) throws(CertFailure) -> [String] {
         var blocks: [String] = []
         var block: [Substring]?
         for line in text.split(separator: "\n") {
@@ -163,27 +109,6 @@ enum CertCommand {
         }
         guard !blocks.isEmpty else { throw .failed("\(path): there is no PEM certificate in it") }
         return blocks
-    }
-
-    // MARK: the authority
-
-    private struct Authority {
-        let bundle: String
-        let key: String
-        let trustDomain: String
-
-        init(folder: String) throws(CertFailure) {
-            bundle = try CertCommand.read("\(folder)/\(authorityCertificate)")
-            key = try CertCommand.read("\(folder)/\(authorityKey)")
-            let path = "\(folder)/\(authorityCertificate)"
-            let names = try CertCommand.blocks(bundle, path).map { block throws(CertFailure) in
-                try CertCommand.facts(block, path).trustDomain
-            }
-            guard let first = names.first, let trustDomain = first, names.allSatisfy({ $0 == trustDomain }) else {
-                throw .failed("\(path): its certificates are not those of one trust domain; make it with 'cert ca'")
-            }
-            self.trustDomain = trustDomain
-        }
     }
 
     // MARK: files
@@ -199,7 +124,7 @@ enum CertCommand {
         do { return try body() } catch { throw .failed(error.description) }
     }
 
-    private static func facts(_ text: String, _ path: String) throws(CertFailure) -> Certificate {
+    static func facts(_ text: String, _ path: String) throws(CertFailure) -> Certificate {
         let result: Result<Certificate, CertificateError> = text.withView { view in
             Result { () throws(CertificateError) in try Certificate(chain: view, key: nil) }
         }
@@ -209,9 +134,9 @@ enum CertCommand {
         }
     }
 
-    private static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+    static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
-    private static func entries(_ path: String) -> [String] {
+    static func entries(_ path: String) -> [String] {
         guard let folder = opendir(path) else { return [] }
         defer { closedir(folder) }
         var names: [String] = []
@@ -236,7 +161,7 @@ enum CertCommand {
         }
     }
 
-    fileprivate static func read(_ path: String) throws(CertFailure) -> String {
+    static func read(_ path: String) throws(CertFailure) -> String {
         do throws(Errno) {
             guard let octets = try DurableFile.read(path, limit: sizeLimit) else {
                 throw Errno(ENOENT)
@@ -245,7 +170,7 @@ enum CertCommand {
         } catch { throw .failed("\(path): \(error)") }
     }
 
-    private static func replace(_ text: String, at path: String, mode: mode_t) throws(CertFailure) {
+    static func replace(_ text: String, at path: String, mode: mode_t) throws(CertFailure) {
         let result: Result<Void, Errno> = text.withView { view in
             Result { () throws(Errno) in try DurableFile.write(view, to: path, mode: mode) }
         }
@@ -264,7 +189,7 @@ enum CertCommand {
     }
 
     /// In UTC, as RFC 3339 writes it.
-    private static func time(_ seconds: Int64) -> String {
+    static func time(_ seconds: Int64) -> String {
         var at = time_t(seconds)
         var parts = tm()
         gmtime_r(&at, &parts)
@@ -272,11 +197,6 @@ enum CertCommand {
         return "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))"
             + "T\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))Z"
     }
-}
-
-extension Certificate {
-    /// A workload's, or the one that an authority is for.
-    fileprivate var trustDomain: String? { authorityDomain ?? identity?.trustDomain }
 }
 
 extension Certificate.KeyType {

@@ -46,6 +46,40 @@ import Testing
         #expect(mesh.folder.read("cart/tls.crt") != before)
     }
 
+    @Test func aFolderThatCannotBeRenewedStopsNoOther() throws {
+        for name in ["alpha", "cart", "zulu"] { try mesh.workload(name) }
+        try mesh.folder.write("alpha/tls.crt", "no certificate")
+        let before = ["cart", "zulu"].map { mesh.folder.read("\($0)/tls.crt") }
+        let output = try TemporaryFolder()
+        let program = try Program(
+            Program.built("sluice"), ["cert", "rotate", output.path, mesh.path, "--before", "721h"],
+            output: output.path + "/output")
+        #expect(try program.waitForEnd() == .exited(code: 1))
+        #expect(program.output.contains("alpha/tls.crt") && program.output.contains("there is no tls.crt in it"))
+        #expect(zip(["cart", "zulu"], before).allSatisfy { mesh.folder.read("\($0)/tls.crt") != $1 })
+    }
+
+    /// Near the end of its CA a certificate cannot be as long as it was: the next CA's is again.
+    @Test func lifetimesDoNotShrinkForGood() throws {
+        try MeshFolder.cert(["ca", "--out", mesh.path + "/short", "--lifetime", "2m"])
+        try mesh.workload("cart", ca: "short")
+        let cut = mesh.folder.read("cart/tls.crt")
+        let end = try validUntil("cart/tls.crt")
+        #expect(try validUntil("short/ca.crt") == end)
+        // A new CA signs; the old one is still believed.
+        let both = mesh.folder.read("ca/ca.crt") + mesh.folder.read("short/ca.crt")
+        try mesh.folder.write("ca/ca.crt", both)
+        try MeshFolder.cert(["rotate", mesh.path, "--before", "1h"])
+        #expect(mesh.folder.read("cart/tls.crt") != cut)
+        // Thirty days, and by now it is not due.
+        #expect(try MeshFolder.cert(["rotate", mesh.path, "--before", "700h"]).isEmpty)
+    }
+
+    private func validUntil(_ name: String) throws -> Substring? {
+        try MeshFolder.cert(["show", mesh.path + "/" + name]).split(separator: "\n")
+            .first { $0.contains("valid") }?.split(separator: " ").last
+    }
+
     @Test(arguments: [
         (["cert"], "what? write ca"),
         (["cert", "frob"], "there is no 'frob'"),

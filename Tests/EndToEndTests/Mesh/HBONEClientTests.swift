@@ -1,4 +1,5 @@
 import Core
+import Glibc
 import Support
 import Testing
 
@@ -95,5 +96,36 @@ import Testing
         try Wait.until("the gate to be asked") { gate.accepted > 0 }
         #expect(backend.accepted == 0)
         try Wait.until("the log to say so") { gateway.output.contains("served from here again") }
+    }
+
+    /// The connection to the node's proxy is made only after the drain has begun.
+    @Test func aCallThatIsUnderWayWhenADrainBeginsGetsItsTunnel() throws {
+        let backend = try Backend("cart")
+        let node = try Clients.backend("hbone_server", try mesh.workload("cart"))
+        let gateway = try Gateway(
+            mesh.front(port, to: "cart")
+                + MeshFolder.service(
+                    "cart", port: backend.port,
+                    annotations: "sluice.dev/hbone: 'true', sluice.dev/hbone-port: '\(node.port)'")
+                    + """
+                    ---
+                    apiVersion: gateway.envoyproxy.io/v1alpha1
+                    kind: BackendTrafficPolicy
+                    metadata: {name: slow, namespace: shop}
+                    spec:
+                      targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: all}]
+                      faultInjection: {delay: {fixedDelay: 1s}}
+
+                    """)
+        let client = try Client(port: port)
+        try client.send("GET / HTTP/1.1\r\nHost: cart\r\n\r\n")
+        try Wait.until("the request to be held") {
+            try gateway.admin("/metrics").text.contains("sluice_fault_delays_total 1")
+        }
+        gateway.program.signal(SIGTERM)
+        let response = try client.readResponse()
+        #expect(response.status == 200 && response.text == "cart")
+        #expect(try gateway.program.waitForEnd() == .exited(code: 0))
+        #expect(node.running.values("peer").count == 1)
     }
 }

@@ -179,6 +179,45 @@ import Upstream
         harness.expectNothingUnderWay()
     }
 
+    /// Those who go on wait in the same queues, and more of them: none of those may be refused, so somebody who came just now is.
+    @Test func whileTimeIsShortNoMoreWaitThanMay() throws {
+        let harness = try harness()
+        harness.worker.fair.waitingLimit = 2
+        let going = try (0..<6).map { _ in try caller(1, harness) }
+        for client in going { client.send(Self.request("/going")) }
+        harness.settle()
+        var backends: [RawSocket] = []
+        while let backend = try harness.tryAcceptBackend() { backends.append(backend) }
+        for backend in backends { harness.expect(backend, toReceive: "GET /going") }
+        #expect(backends.count == 6 && harness.worker.fair.calls == 6)
+        let newcomers = try (2...9).map { try caller(UInt8($0), harness) }
+        harness.settle()
+        harness.worker.fair.beginShortage()
+        for backend in backends { backend.send(Self.response) }
+        for client in newcomers { client.send(Self.request("/new")) }
+        var refused = 0
+        var served = 0
+        try harness.until("the newcomers' answers") {
+            #expect(harness.worker.fair.waiting <= 2)
+            while let backend = try harness.tryAcceptBackend() { backends.append(backend) }
+            for backend in backends {
+                backend.receive()
+                guard backend.received.contains("GET /new") else { continue }
+                backend.forget()
+                backend.send(Self.response)
+            }
+            for client in newcomers { client.receive() }
+            refused = newcomers.count { $0.received.contains("503 Service Unavailable") }
+            served = newcomers.count { $0.received.hasSuffix("ok") }
+            return refused + served == newcomers.count
+        }
+        #expect(refused > 0)
+        for client in going { harness.expect(client, toReceive: "ok") }
+        harness.until("the shortage to end") { !harness.worker.fair.isShort }
+        #expect(harness.worker.fair.calls == 0 && harness.worker.fair.waiting == 0)
+        harness.expectNothingUnderWay()
+    }
+
     @Test func bodiesPassWholeWhileTimeIsShort() throws {
         let harness = try harness()
         harness.worker.fair.beginShortage()

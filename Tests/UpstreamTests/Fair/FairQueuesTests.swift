@@ -185,6 +185,25 @@ import Testing
         #expect(queues.newestOfLongest == nil)
     }
 
+    @Test func whereNoneOfTheLongestMayGoItIsOneOfTheNextLongest() {
+        let queues = FairQueues(quantum: 1, limit: 16)
+        let flows = Self.flows(3, seed: 22)
+        let long = (0..<6).map { Place(flow: flows[0], number: $0) }
+        let middle = (6..<9).map { Place(flow: flows[1], number: $0) }
+        let short = Place(flow: flows[2], number: 9)
+        for place in long + middle + [short] { queues.join(place) }
+        func newest(from number: Int) -> Place? {
+            queues.newestOfLongest(where: { ($0 as? Place).map { $0.number >= number } ?? false }) as? Place
+        }
+        #expect(newest(from: 0) === long[5])
+        #expect(newest(from: 6) === middle[2])
+        #expect(newest(from: 9) === short)
+        #expect(newest(from: 10) == nil)
+        #expect(queues.length(around: middle[0]) == 3)
+        for place in long + middle + [short] { queues.leave(place) }
+        #expect(queues.length(around: short) == 0)
+    }
+
     @Test func oneDearPieceOfWorkSilencesItsFlowForABoundedWhile() {
         let queues = FairQueues(quantum: 10, limit: 64)
         let flows = Self.flows(2, seed: 31)
