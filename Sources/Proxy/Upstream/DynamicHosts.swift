@@ -60,6 +60,7 @@ final class DynamicHosts {
     private var ring: [Host] = []
     /// Where the search for one that may go goes on.
     private var hand = 0
+    var count: Int { hosts.count }
     private lazy var resolver = NameResolver(loop: worker.loop, servers: servers)
     private let servers: String?
 

@@ -249,6 +249,32 @@ import Testing
         client.resetsWhenGone()
     }
 
+    /// Everybody behind a load balancer has its address.
+    @Test func callersBehindAPROXYHeaderAreCountedAsWhomItNames() throws {
+        let harness = try WorkerHarness()
+        try harness.publishGroup {
+            $0.groups[0].connectionsPerCaller = 1
+            $0.sockets[0].proxyProtocol = .required
+        }
+        func connect(_ source: String) throws -> RawSocket {
+            let client = try harness.connect()
+            client.send(
+                "PROXY TCP4 \(source) 198.51.100.2 56324 80\r\nGET / HTTP/1.1\r\nHost: denied.example\r\n\r\n")
+            return client
+        }
+        let first = try connect("192.0.2.1")
+        harness.expect(first, toReceive: "HTTP/1.1 403 ")
+        let other = try connect("192.0.2.2")
+        harness.expect(other, toReceive: "HTTP/1.1 403 ")
+        let again = try connect("192.0.2.1")
+        harness.expectEnd(again)
+        #expect(again.bytes.isEmpty && harness.total(.connectionLimitRefusals) == 1)
+        // Whoever goes makes room.
+        first.finish()
+        harness.until("a place") { harness.worker.registry.count == 1 }
+        harness.expect(try connect("192.0.2.1"), toReceive: "HTTP/1.1 403 ")
+    }
+
     @Test func aResetOutsideIsAResetInside() throws {
         let harness = try WorkerHarness()
         try harness.publishGroup()
