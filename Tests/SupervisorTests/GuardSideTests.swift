@@ -35,6 +35,7 @@ import Testing
         let side = GuardSide(keeper.path, EventLoop()) { notice in
             notices.withLock { $0.append("\(notice.text)") }
         }
+        defer { side.leave() }
         #expect(side.takeOver().isEmpty)
         let socket = try listening()
         var sockets: [SocketAddress: [SharedFD]] = [:]
