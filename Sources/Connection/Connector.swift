@@ -1,4 +1,5 @@
 import Core
+import Glibc
 import IO
 import TLS
 
@@ -53,10 +54,13 @@ public final class Connector: EventSource {
     /// Begins to connect; `owner` is told the outcome, never within this call.
     /// - Parameters:
     ///   - unixPath: of a Unix socket, in place of `peer`; empty: none.
+    ///   - isOfOurUser: whoever listens at `unixPath` must be a process of this one's user; else it is refused (EACCES), and
+    ///     has been sent nothing.
     ///   - timeout: until the connection can be used, its handshake included.
     ///   - preamble: octets that go first, in clear text.
     public init(
-        to peer: SocketAddress, unixPath: String = "", timeout: TimeAmount, security: Security?,
+        to peer: SocketAddress, unixPath: String = "", isOfOurUser: Bool = false, timeout: TimeAmount,
+        security: Security?,
         preamble: consuming ByteBuffer = ByteBuffer(), options: SocketOptions = SocketOptions(),
         owner: ConnectionOwner, resources: ConnectionResources
     ) throws(Errno) {
@@ -66,7 +70,9 @@ public final class Connector: EventSource {
         self.security = security
         self.preamble = preamble
         isTunnelled = false
-        fd = try (unixPath.isEmpty ? Socket.connect(peer, options) : Socket.connect(path: unixPath)).release()
+        let connected = try unixPath.isEmpty ? Socket.connect(peer, options) : Socket.connect(path: unixPath)
+        if isOfOurUser, Socket.peerUser(connected.raw) != geteuid() { throw Errno(EACCES) }
+        fd = connected.release()
         super.init()
         resources.loop.add(fd, self)
         resources.loop.setDeadline(self, resources.loop.now + timeout)

@@ -89,6 +89,8 @@ public struct ConnectionOrigin {
     public var destination: CallDestination?
     /// Who calls, on the listeners of a group's gateway; nil: unknown.
     public var caller: Caller?
+    /// Another worker of the family has asked the policies for what comes on it, and handed it on.
+    public var wasPermitted = false
     /// The other end of the pair that it is one end of, where it came inside of a CONNECT; nil: it has a socket of its own.
     public var tunnel: TunnelStream?
 

@@ -163,6 +163,7 @@ enum HandedOrigin {
         else { return false }
         origin.peer = source
         origin.socketID = socket
+        origin.wasPermitted = true
         var values: [Field: ByteView] = [:]
         let fields = octets[header.fields]
         var at = 0

@@ -64,6 +64,8 @@ final class Isolations {
         let endpoint = Endpoint(
             address: SocketAddress(ip: .any, port: 0), unixPath: path, slot: 0, identity: 0, transport: transport,
             breaker: cluster.breaker, worker: worker)
+        // While the worker is dead anybody on this machine could take its name, and calls would be told to a stranger.
+        endpoint.isOfOurUser = true
         cluster.adopt(plain, [endpoint], in: configuration.snapshot)
         clusters[isHTTP2 ? 2 : 1] = cluster
         return cluster

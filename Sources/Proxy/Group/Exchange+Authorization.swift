@@ -16,6 +16,8 @@ extension Exchange {
     ) -> Bool {
         if authorization.isEmpty { return true }
         guard let downstream else { preconditionFailure("a request of nobody") }
+        // It was asked where all is known of the connection, the handshake's server name too, and counted there.
+        if downstream.origin.wasPermitted { return true }
         var words = ByteBuffer()
         let client = clientAddress.ip
         let path = path(message, bytes)

@@ -86,6 +86,7 @@ extension Exchange {
         // The connection that carries it counts.
         origin.countedIn = 0
         origin.callerKey = 0
+        origin.wasPermitted = false
         origin.acceptedAt = worker.loop.now
         change(&origin)
         if let connection = downstream as? HTTP1ServerConnection, connection.tls == nil {

@@ -24,6 +24,8 @@ final class Endpoint: ConnectionOwner {
     let address: SocketAddress
     /// Of a Unix socket; empty: the address counts.
     let unixPath: String
+    /// Only a process of this one's user may listen there.
+    var isOfOurUser = false
     /// `unix:` and the path of a Unix socket, else empty.
     private var unixName = ByteBuffer()
     /// Its own name, as the newest snapshot has it; empty: none.
@@ -237,7 +239,8 @@ final class Endpoint: ConnectionOwner {
                 to: address, through: tunnel, timeout: timeout, security: security, preamble: preamble, owner: self)
         }
         return try Connector(
-            to: address, unixPath: unixPath, timeout: timeout, security: security, preamble: preamble,
+            to: address, unixPath: unixPath, isOfOurUser: isOfOurUser, timeout: timeout, security: security,
+            preamble: preamble,
             options: transport.terms.socket, owner: self, resources: worker.resources)
     }
 

@@ -25,6 +25,8 @@ import Testing
         var origin = ConnectionOrigin(peer: peer, socketID: WorkerHarness.socketID, acceptedAt: harness.loop.now)
         let plain = try #require(passed(origin, to: harness, listener: listener))
         #expect(plain.peer == peer && plain.socketID == WorkerHarness.socketID)
+        // Nobody asks the policies again who cannot know the handshake.
+        #expect(plain.wasPermitted && !origin.wasPermitted)
         #expect(plain.caller == nil && plain.destination == nil)
         origin.caller = Caller(
             principal: Array("cluster.local/ns/shop/sa/cart".utf8), namespace: Array("shop".utf8),
