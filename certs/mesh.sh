@@ -2,12 +2,10 @@
 # Makes certs/mesh with the program that is given: a CA, and certificates of a gateway and of a waypoint, for routes/hbone.yaml.
 # What is there already is renewed when its end is near.
 set -eu
-sluice=$1
+usage="usage: certs/mesh.sh PATH-TO-SLUICE"
+sluice=$(command -v "${1-}") || { echo "error: '${1-}' is no program; $usage" >&2; exit 2; }
+sluice=$(realpath "$sluice")
 cd "$(dirname "$0")"
-case $sluice in
-/*) ;;
-*) sluice=../$sluice ;;
-esac
 [ -s mesh/ca/ca.key ] || "$sluice" cert ca --out mesh/ca
 for account in front waypoint; do
     [ -s "mesh/$account/tls.crt" ] ||

@@ -2,7 +2,8 @@
 # Starts four small services that call each other through one group gateway, says what to try, and ends them all with
 # Ctrl-C. Usage: routes/group-demo.sh PATH-TO-SLUICE
 set -euo pipefail
-sluice=${1:?usage: routes/group-demo.sh PATH-TO-SLUICE}
+usage='usage: routes/group-demo.sh PATH-TO-SLUICE'
+sluice=$(command -v "${1-}") || { echo "error: '${1-}' is no program; $usage" >&2; exit 2; }
 sluice=$(realpath "$sluice")
 cd "$(dirname "$0")/.."
 source routes/demo.sh

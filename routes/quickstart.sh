@@ -2,7 +2,8 @@
 # Starts two versions of the built-in echo backend and the gateway on this folder, says what to try, and ends them all
 # with Ctrl-C. Usage: routes/quickstart.sh PATH-TO-SLUICE
 set -euo pipefail
-sluice=${1:?usage: routes/quickstart.sh PATH-TO-SLUICE}
+usage='usage: routes/quickstart.sh PATH-TO-SLUICE'
+sluice=$(command -v "${1-}") || { echo "error: '${1-}' is no program; $usage" >&2; exit 2; }
 sluice=$(realpath "$sluice")
 cd "$(dirname "$0")/.."
 

@@ -57,8 +57,13 @@ public final class Guard {
             defer { keeper.place.leave() }
             return try keeper.serve()
         } catch {
-            tell(
-                Notice(.error, "cannot start", [("socket", options.socketPath), ("reason", error.description)]))
+            let reason =
+                switch error.code {
+                case EADDRINUSE: "another guard listens there; see sluice guard --status --socket \(options.socketPath)"
+                case ENOENT: "there is no such folder; make it first, for this user alone (mkdir -m 700)"
+                default: error.description
+                }
+            tell(Notice(.error, "cannot start", [("socket", options.socketPath), ("reason", reason)]))
             return 1
         }
     }

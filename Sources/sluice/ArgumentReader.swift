@@ -58,7 +58,9 @@ struct ArgumentReader {
     mutating func duration(_ placeholder: String = "DURATION") throws(UsageError) -> TimeAmount {
         let text = try value(placeholder)
         guard let amount = TimeAmount(duration: text) else {
-            throw UsageError("\(option) '\(text)': write a duration such as 30s, 1m30s or 250ms")
+            throw UsageError(
+                "\(option) '\(text)': write a duration such as 30s, 1m30s or 250ms, with five digits at most before a unit"
+            )
         }
         return amount
     }

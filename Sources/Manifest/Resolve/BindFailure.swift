@@ -10,6 +10,8 @@ package struct BindFailure: Equatable, Sendable {
     }
     package var cause: Cause
     package var message: String
+    /// The process may not: a capability is missing.
+    package var isForbidden = false
 
     package init(_ cause: Cause, _ message: String) {
         self.cause = cause
@@ -20,5 +22,6 @@ package struct BindFailure: Equatable, Sendable {
     package init(errno code: CInt, message: String) {
         let isAddress = code == EADDRNOTAVAIL || code == EAFNOSUPPORT || code == ENODEV
         self.init(isAddress ? .addressNotUsable : .portUnavailable, message)
+        isForbidden = code == EPERM || code == EACCES
     }
 }

@@ -95,11 +95,27 @@ final class GatewayState {
                     }
                 case .portUnavailable:
                     listener.refusal = (
-                        .portUnavailable, "\(message); end what listens there, or choose another port"
+                        .portUnavailable, "\(message); \(Self.remedy(failure, listener))"
                     )
                 }
             }
         }
+    }
+
+    /// Ports below this one are the system's (ip_unprivileged_port_start, as kernels have it).
+    private static let firstOrdinaryPort: UInt16 = 1024
+
+    /// What would make a port available.
+    private static func remedy(_ failure: BindFailure, _ listener: ListenerState) -> String {
+        guard failure.isForbidden else { return "end what listens there, or choose another port" }
+        var needed: [String] = []
+        if listener.interception == .tproxy { needed.append("CAP_NET_ADMIN for \(TransparentAnnotation.name): tproxy") }
+        if listener.listener.port < firstOrdinaryPort {
+            needed.append("CAP_NET_BIND_SERVICE for ports below \(firstOrdinaryPort)")
+        }
+        return needed.isEmpty
+            ? "something on this machine forbids it, such as a security module"
+            : "give sluice " + needed.joined(separator: " and ")
     }
 
     var status: GatewayStatus {

@@ -18,10 +18,11 @@ struct HBONEBackend: Equatable {
     init?(_ resource: LoadedResource, findings: inout FindingLog) {
         let own = AnnotationText(Self.annotation, of: resource)
         if let own, own.text != "true", own.text != "false" {
-            findings.warning(resource, own.node, "'\(own.text)' is neither 'true' nor 'false'; taken as 'false'")
+            // Of the two readings the one in which nothing goes out in clear text.
+            findings.unresolved(resource, own.node, "'\(own.text)' is neither 'true' nor 'false'; taken as 'true'")
         }
         let redirected = AnnotationText(Self.redirectionAnnotation, of: resource)?.text == "enabled"
-        guard own.map({ $0.text == "true" }) ?? redirected else { return nil }
+        guard own.map({ $0.text != "false" }) ?? redirected else { return nil }
         namespace = resource.name.namespace
         if let written = AnnotationText(Self.portAnnotation, of: resource) {
             if let number = UInt16(written.text), number > 0 {

@@ -17,6 +17,7 @@ package enum Resolver {
         var findings = FindingLog()
         let index = ResourceIndex(set, findings: &findings)
         FieldSupport.tell(index, findings: &findings)
+        OwnNames.tell(index, findings: &findings)
         let grants = GrantTable(index)
         tellClasses(index, findings: &findings)
         let namespaces = NamespaceTable(index)

@@ -69,8 +69,13 @@ extension ListenerTLS {
         let facts = Array(certificate.plan.chain.utf8).withView { try? Certificate(chain: $0, key: nil) }
         guard let id = facts?.identity, id.trustDomain == gateway.trustDomain else {
             let shown = facts?.identity.map { "'\($0)'" } ?? "no SPIFFE id (one URI, 'spiffe://…')"
+            let remedy =
+                facts?.identity.map {
+                    "; write \(WorkloadIdentity.trustDomainAnnotation): \($0.trustDomain) on the Gateway if that is its domain"
+                } ?? ""
             return refuse(
-                "the Gateway's certificate has \(shown), which is not of trust domain '\(gateway.trustDomain)'")
+                "the Gateway's certificate has \(shown), which is not of trust domain '\(gateway.trustDomain)'" + remedy
+            )
         }
         switch authorities.resolveOwn(of: resource) {
         case .success(let text):

@@ -103,6 +103,11 @@ extension CertCommand {
         let signingEnd: Int64
 
         init(folder: String) throws(CertFailure) {
+            guard CertCommand.exists("\(folder)/\(authorityCertificate)") else {
+                throw .failed(
+                    "\(folder)/\(authorityCertificate): there is no such file; 'sluice cert ca --out \(folder)' makes one"
+                )
+            }
             bundle = try CertCommand.read("\(folder)/\(authorityCertificate)")
             key = try CertCommand.read("\(folder)/\(authorityKey)")
             let path = "\(folder)/\(authorityCertificate)"

@@ -104,7 +104,8 @@ extension Command {
             if address.port > 0, let conflict = Socket.conflict(address) { throw conflict }
             socket = try Socket.listen(address)
         } catch {
-            throw UsageError("--listen \(address): \(error)")
+            let remedy = error.code == EADDRINUSE ? "; choose another port, 0 takes a free one" : ""
+            throw UsageError("--listen \(address): \(error)\(remedy)")
         }
         let bound = Socket.localAddress(socket.raw) ?? address
         let loop = EventLoop()

@@ -14,6 +14,7 @@ extension Command {
               -o text|json            default text
 
             The manifests (default: routes) are loaded as run would, and the request is put before the matcher that serves.
+            AuthorizationPolicies in force are named and not decided, since that needs to know who calls.
             Exit status: 0 a rule takes it; 1 none does, or the manifests are malformed; 2 the command line is wrong.
             """
     ) { arguments throws(UsageError) in
@@ -46,7 +47,11 @@ extension Command {
             for finding in load.findings where finding.isError { Output.error(finding.description) }
             return 1
         }
-        let explanation = Explainer.explain(request, load.resolution.plan)
+        var explanation = Explainer.explain(request, load.resolution.plan)
+        if !explanation.authorization.isEmpty {
+            explanation.notes.append(
+                "the AuthorizationPolicies in force are named, not decided: they may refuse this request to its caller")
+        }
         switch format {
         case .text: Output.print(explanation.text)
         case .json: Output.whole(explanation.json)

@@ -122,13 +122,17 @@ struct InterceptionRules {
 
     // MARK: what ip reads
 
+    /// Of the routing rule, before those of the system's own tables (32766). One that is written stands once, however
+    /// often it is added; without it the kernel would number each anew.
+    private static let priority = 21324
+
     /// Marked packets are delivered here, whomever they are for; of `tproxy` alone.
     var routes: [String] {
         guard mode == .tproxy else { return [] }
         return ["ip -4", "ip -6"].flatMap { family in
             [
-                "\(family) rule add fwmark \(markText) lookup \(routingTable)",
-                "\(family) route add local default dev lo table \(routingTable)",
+                "\(family) rule add priority \(Self.priority) fwmark \(markText) lookup \(routingTable)",
+                "\(family) route replace local default dev lo table \(routingTable)",
             ]
         }
     }
@@ -138,7 +142,7 @@ struct InterceptionRules {
         return ["ip -4", "ip -6"].flatMap { family in
             [
                 "\(family) route del local default dev lo table \(routingTable)",
-                "\(family) rule del fwmark \(markText) lookup \(routingTable)",
+                "\(family) rule del priority \(Self.priority) fwmark \(markText) lookup \(routingTable)",
             ]
         }
     }

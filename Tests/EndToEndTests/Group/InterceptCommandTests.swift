@@ -59,11 +59,11 @@ import Testing
                 ["--mode", "tproxy", "--port", "15001", "--mark", "255"],
                 [
                     "type filter hook prerouting", "meta mark set 0xff tproxy ip to :15001 accept",
-                    "#   ip -6 rule add fwmark 0xff lookup 21324",
+                    "#   ip -6 rule add priority 21324 fwmark 0xff lookup 21324",
                 ]
             ),
             (["--mode", "tproxy", "--undo"], ["delete table inet sluice"]),
-            (["--mode", "tproxy", "--routes", "--undo"], ["ip -4 rule del fwmark 0x534c lookup 21324"]),
+            (["--mode", "tproxy", "--routes", "--undo"], ["ip -4 rule del priority 21324 fwmark 0x534c lookup 21324"]),
         ] as [([String], [String])])
     func whatIsPrinted(_ arguments: [String], _ parts: [String]) throws {
         let outcome = try run(arguments)

@@ -99,4 +99,14 @@ import Testing
         let resolution = resolve(Self.set(service: "10.0.0.5"))
         #expect(resolution.findings.contains { $0.message.contains("'10.0.0.5' has no port") })
     }
+
+    /// Calls would come back for ever.
+    @Test(arguments: ["127.0.0.1", "127.0.0.1:8080"])
+    func isNeverTheGatewayItself(_ address: String) {
+        let resolution = resolve(Self.set(gateway: address))
+        #expect(resolution.plan.sockets.allSatisfy { $0.central.isEmpty })
+        let told = resolution.findings.filter { $0.isError }.map(\.message)
+        #expect(told == ["'\(address)' is where this Gateway itself listens; write the address of another one"])
+        #expect(!resolve(Self.set(gateway: "127.0.0.1:9999")).plan.sockets[0].central.isEmpty)
+    }
 }

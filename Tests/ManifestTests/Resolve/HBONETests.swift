@@ -157,6 +157,14 @@ import Testing
         #expect(resolution.plan.clusters.allSatisfy { $0.tunnel == nil })
     }
 
+    /// Of the two readings the one that sends nothing in clear text.
+    @Test(arguments: ["yes", "True", ""]) func areReachedThroughTunnelsWhereItIsNotClear(_ value: String) throws {
+        let resolution = Self.resolve(Self.gateway(Self.own, service: ["sluice.dev/hbone": value]), try Self.files())
+        #expect(resolution.plan.clusters.compactMap(\.tunnel).count == 1)
+        let told = resolution.findings.filter(\.isError).map(\.message)
+        #expect(told == ["'\(value)' is neither 'true' nor 'false'; taken as 'true'"])
+    }
+
     /// Never in clear text, when it cannot be done as written.
     @Test func areNotReachedAtAllByAGatewayWithoutCertificate() throws {
         let text = Self.gateway(

@@ -12,14 +12,22 @@ struct FallbackGateway {
     struct Address: Hashable {
         var ip: IPAddress
         var port: UInt16?
+
+        /// Whether who calls it comes to a socket that is bound there.
+        func isReached(at socket: SocketAddress) -> Bool {
+            guard port == nil || port == socket.port else { return false }
+            return ip == socket.ip || (socket.ip.isAny && (ip.isLoopback || ip.isAny))
+        }
     }
 
     var addresses: [Address]
+    let node: WrittenNode
 
     /// Nil when nothing is written, or nothing that can be used, which is told.
     init?(_ resource: LoadedResource, needsPort: Bool, findings: inout FindingLog) {
         guard let written = AnnotationText(Self.annotation, of: resource) else { return nil }
         addresses = []
+        node = written.node
         for part in written.text.split(separator: ",", omittingEmptySubsequences: false) {
             let text = AnnotationText.trimmed(part)
             if let full = SocketAddress(text), full.port > 0 {
@@ -55,6 +63,10 @@ struct FallbackGateway {
     }
 }
 
+extension FallbackGateway.Address: CustomStringConvertible {
+    var description: String { port.map { SocketAddress(ip: ip, port: $0).description } ?? ip.description }
+}
+
 /// The central gateways of a plan, each set of addresses once for every way of speaking with it.
 struct FallbackGateways {
     private var clusters: [ClusterPlan]
@@ -77,7 +89,18 @@ struct FallbackGateways {
     ) {
         var byName: [ResourceName: FallbackGateway] = [:]
         for gateway in gateways {
-            byName[gateway.name] = FallbackGateway(gateway.resource, needsPort: false, findings: &findings)
+            guard var fallback = FallbackGateway(gateway.resource, needsPort: false, findings: &findings) else {
+                continue
+            }
+            let own = gateway.groups.flatMap(\.listeners).flatMap(\.sockets)
+            fallback.addresses.removeAll { address in
+                guard own.contains(where: address.isReached(at:)) else { return false }
+                findings.unresolved(
+                    gateway.resource, fallback.node,
+                    "'\(address)' is where this Gateway itself listens; write the address of another one")
+                return true
+            }
+            if !fallback.addresses.isEmpty { byName[gateway.name] = fallback }
         }
         guard !byName.isEmpty else { return }
         for place in plan.sockets.indices {

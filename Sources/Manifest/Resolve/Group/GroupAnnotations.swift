@@ -41,7 +41,8 @@ struct GroupAnnotations {
             for part in written.text.split(separator: ",") {
                 let name = AnnotationText.trimmed(part)
                 let principal = name.hasPrefix("spiffe://") ? name : "spiffe://" + name
-                guard SPIFFEID(principal) != nil else {
+                // A trust domain alone is nobody who could call.
+                guard let id = SPIFFEID(principal), !id.path.isEmpty else {
                     findings.unresolved(
                         gateway, written.node,
                         "'\(name)' is no principal; write one such as 'cluster.local/ns/istio-system/sa/ztunnel'")

@@ -66,7 +66,30 @@ struct GroupTable {
             groups[group].names.insert(member.name)
             byService[resource.name] = member
         }
-        for group in groups.indices { groups[group].members.sort { $0.name < $1.name } }
+        for group in groups.indices {
+            groups[group].members.sort { $0.name < $1.name }
+            let gateway = groups[group].gateway
+            // One that is there for calls to hosts outside may have nobody inside on purpose.
+            guard groups[group].members.isEmpty, gateway.isByName, groups[group].annotations.egress == .deny,
+                !Self.hasRoutes(gateway.name, index)
+            else { continue }
+            findings.warning(
+                gateway.resource, gateway.resource.node[.metadata][.annotations],
+                "the gateway of a group without members; label a Namespace or its Services sluice.dev/gateway: "
+                    + gateway.name.name)
+        }
+    }
+
+    /// Whether a route names the Gateway itself as its parent.
+    private static func hasRoutes(_ gateway: ResourceName, _ index: ResourceIndex) -> Bool {
+        index.routes.contains { number in
+            let route = index.resources[number]
+            return route.node[.spec][.parentRefs].items.contains { parent in
+                let kind = parent[.kind].text
+                return (kind.isEmpty || kind.equals("Gateway")) && parent[.name].string == gateway.name
+                    && (parent[.namespace].string ?? route.name.namespace) == gateway.namespace
+            }
+        }
     }
 
     /// Which Gateways a label may name.
