@@ -157,6 +157,15 @@ import Testing
         #expect(resolution.plan.clusters.allSatisfy { $0.tunnel == nil })
     }
 
+    @Test(arguments: [
+        ("sluice.dev/trust-domain", "example.org", "write sluice.dev/trust-domain: cluster.local on the Gateway"),
+        ("sluice.dev/trusted-forwarders", "ztunnel", "'ztunnel' is no principal; write one such as"),
+    ]) func whatToWriteIsTold(_ name: String, _ value: String, _ part: String) throws {
+        let annotations = Self.own.merging([name: value]) { _, b in b }
+        let resolution = Self.resolve(Self.gateway(annotations), try Self.files())
+        #expect(resolution.findings.contains { $0.isError && $0.message.contains(part) }, "\(resolution.findings)")
+    }
+
     /// Of the two readings the one that sends nothing in clear text.
     @Test(arguments: ["yes", "True", ""]) func areReachedThroughTunnelsWhereItIsNotClear(_ value: String) throws {
         let resolution = Self.resolve(Self.gateway(Self.own, service: ["sluice.dev/hbone": value]), try Self.files())

@@ -1,5 +1,6 @@
 import Config
 import Core
+import Glibc
 import Testing
 
 @testable import Manifest
@@ -110,5 +111,16 @@ import Testing
         #expect(
             status.listeners[1].conditions.map(\.reason) == [.portUnavailable, .invalid, .resolvedRefs, .noConflicts])
         #expect(resolution.plan.sockets.count == 4)
+    }
+
+    /// Who may not bind is told what is missing, not to look for somebody else.
+    @Test(arguments: [
+        (EACCES, "give sluice CAP_NET_BIND_SERVICE for ports below 1024"), (EPERM, "give sluice CAP_NET_BIND_SERVICE"),
+        (EADDRINUSE, "end what listens there, or choose another port"),
+    ]) func whatWouldHelpIsTold(_ code: CInt, _ remedy: String) throws {
+        let address = try #require(SocketAddress("127.0.0.1:80"))
+        let resolution = Self.resolve(
+            Self.manifest(), failures: [ListeningAddress(.tcp, address): BindFailure(errno: code, message: "no")])
+        #expect(resolution.findings.contains { $0.message.contains("127.0.0.1:80 cannot be bound: no; \(remedy)") })
     }
 }
