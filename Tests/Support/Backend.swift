@@ -76,9 +76,8 @@ public final class Backend: @unchecked Sendable {
         serve: @escaping @Sendable (Backend, Client, Int) throws -> Void
     ) throws {
         self.name = name
-        listener = SharedFD(
-            try path.isEmpty
-                ? Socket.listen(SocketAddress(ip: IPAddress(v4: 127, 0, 0, host), port: port)) : Socket.listen(path: path))
+        let place = SocketAddress(ip: IPAddress(v4: 127, 0, 0, host), port: port)
+        listener = SharedFD(try path.isEmpty ? Socket.listen(place) : Socket.listen(path: path))
         self.port = path.isEmpty ? Socket.localAddress(listener.raw)?.port ?? port : 0
         let listener = listener
         Threads.start { [weak self] in
