@@ -75,6 +75,20 @@ import Upstream
         #expect(Self.counts(balancer, live, 300, now: later, hash: hash)[1] > 0)
     }
 
+    @Test("One goes while another comes: the other is found", arguments: algorithms)
+    func takesTurnsAtBeingThere(algorithm: LoadBalancerPlan.Algorithm) {
+        let memory = LiveMemory()
+        let live = memory.worker()
+        let balancer = Self.balancer(Self.candidates([0, 0, 0])) { $0.algorithm = algorithm }
+        let gone = EndpointCell.Faults.failedChecks.rawValue
+        live.endpoint(2).faults.value = gone
+        live.endpoint(3).faults.value = gone
+        #expect(Self.counts(balancer, live, 10) { UInt64($0) } == [10, 0, 0])
+        live.endpoint(1).faults.value = gone
+        live.endpoint(2).faults.value = 0
+        #expect(Self.counts(balancer, live, 10) { UInt64($0) } == [0, 10, 0])
+    }
+
     @Test("When none is usable there is none, unless a panic threshold is set", arguments: algorithms)
     func panics(algorithm: LoadBalancerPlan.Algorithm) {
         let memory = LiveMemory()

@@ -76,17 +76,17 @@ public final class Balancer {
         _ live: LiveState, now: Instant, hash: UInt64?, tried: TriedEndpoints, using random: inout SeededRandom
     ) -> Int? {
         if now >= validUntil { refresh(live, now) }
-        while !groups.isEmpty {
+        // Each may go just when it is picked, once.
+        for _ in 0...candidates.count where !groups.isEmpty {
             var found = pick(live, now, hash, tried, &random)
             // When all have been tried, at least not the same one twice in a row.
             if tried.count > 1, tried.contains(candidates[found].key) {
                 found = pick(live, now, hash, tried.last, &random)
             }
             if isPanicking || live.endpoint(candidates[found].slot).isUsable { return found }
-            // It has just gone: worked out anew, which leaves it out.
-            let before = usableCount
+            // It has just gone: worked out anew, which leaves it out. How many there are tells nothing: another may have
+            // come at the same time.
             refresh(live, now)
-            if usableCount == before, !isPanicking { break }
         }
         return nil
     }
