@@ -14,6 +14,8 @@ public struct ConnectionLimits: BitwiseCopyable, Sendable {
     public var keepAliveIdle = TimeAmount.seconds(3600)
     /// An idle TLS connection keeps the library's buffers for so long: most next requests come within it.
     public static let quietAfter = TimeAmount.seconds(2)
+    /// An idle connection stays open for so long after a drain began: a request that is on its way is served.
+    public static let drainGrace = TimeAmount.seconds(1)
     /// After our FIN, until the peer's.
     public var lingering = TimeAmount.seconds(2)
     /// An idle connection to an endpoint is closed after this.

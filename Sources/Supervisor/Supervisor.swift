@@ -48,6 +48,7 @@ public final class Supervisor {
     let liveState: SharedFD
     let statistics: SharedFD
     let adminSocket: SharedFD?
+    private let patience: StartPatience
     let controller: ControllerSeat
     var workers: [WorkerPlace] = []
     var sockets: ListeningSockets
@@ -65,6 +66,16 @@ public final class Supervisor {
 
     var options: RunOptions { plan.options }
 
+    /// An address's sockets. Before anything is live, one that is taken is asked for again.
+    func bind(_ address: ListeningAddress) -> Binding {
+        while true {
+            let binding = sockets.bind(address)
+            guard current == nil, case .failed(let error) = binding.outcome, patience.hopes(after: error) else {
+                return binding
+            }
+        }
+    }
+
     /// Runs a family until it is told to end.
     /// - Parameter tell: takes what is to be logged; must not block.
     /// - Returns: the exit status of `sluice run`: 0 after a drain or a quick exit, 1 when the start failed.
@@ -78,9 +89,10 @@ public final class Supervisor {
             let identity = if let user = plan.options.user { try Identity.named(user) } else { nil as Identity? }
             let pidFile = if let path = plan.options.pidFile { try PidFile.write(path) } else { nil as PidFile? }
             defer { pidFile?.remove() }
-            let admin = try AdminListener.open(plan.options.admin, owner: identity)
+            let patience = StartPatience()
+            let admin = try AdminListener.open(plan.options.admin, owner: identity, patience)
             defer { admin?.remove() }
-            return try Supervisor(plan, identity, admin?.socket, tell).serve()
+            return try Supervisor(plan, identity, admin?.socket, patience, tell).serve()
         } catch {
             tell(Notice(.error, "cannot start", [("reason", error.description)]))
             return 1
@@ -88,9 +100,11 @@ public final class Supervisor {
     }
 
     init(
-        _ plan: FamilyPlan, _ identity: Identity?, _ adminSocket: SharedFD?, _ tell: @escaping (Notice) -> Void
+        _ plan: FamilyPlan, _ identity: Identity?, _ adminSocket: SharedFD?, _ patience: StartPatience,
+        _ tell: @escaping (Notice) -> Void
     ) throws(StartFailure) {
         self.plan = plan
+        self.patience = patience
         self.identity = identity
         self.tell = tell
         self.adminSocket = adminSocket

@@ -123,10 +123,11 @@ except Exception as error:
 
 def main():
     run("ip", "link", "set", "lo", "up")
-    for family, length in (("v4", "32"), ("v6", "128")):
-        run("ip", "addr", "add", f"{POD[family]}/{length}", "dev", "lo")
+    # nodad: an IPv6 address can be used at once, not only when nobody has said that it is theirs.
+    for family, length, how in (("v4", "32", ()), ("v6", "128", ("nodad",))):
+        run("ip", "addr", "add", f"{POD[family]}/{length}", "dev", "lo", *how)
         if MODE == "redirect":
-            run("ip", "addr", "add", f"{ELSEWHERE[family]}/{length}", "dev", "lo")
+            run("ip", "addr", "add", f"{ELSEWHERE[family]}/{length}", "dev", "lo", *how)
     inside = []
     if MODE == "redirect":
         # Somewhere to send what is meant for others; the rules take it before it is sent.

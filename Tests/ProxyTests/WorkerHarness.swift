@@ -2,6 +2,7 @@ import Config
 import Core
 import Glibc
 import IO
+import Support
 import Telemetry
 import Testing
 import Upstream
@@ -151,7 +152,8 @@ final class WorkerHarness {
     func until(_ what: String = "", sourceLocation: SourceLocation = #_sourceLocation, _ condition: () throws -> Bool)
         rethrows
     {
-        for _ in 0..<2000 {
+        let end = SystemCalls.monotonicNow() + Wait.patience
+        while SystemCalls.monotonicNow() < end {
             if try condition() { return }
             loop.turn(limit: 2)
         }

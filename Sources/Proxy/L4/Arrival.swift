@@ -283,10 +283,17 @@ final class Arrival: EventSource, DownstreamConnection, Awaited {
         close()
     }
 
-    /// What lies in the socket is read first; who has said nothing is told by the connection's end.
+    /// What lies in the socket is read; who has said nothing has less time for it than there was.
     func drain() {
         ready([])
-        if phase != .over, phase != .resolving, input.isEmpty { close() }
+        guard phase == .header || phase == .hello, input.isEmpty else { return }
+        worker.loop.setDeadline(self, worker.loop.now + ConnectionLimits.drainGrace)
+    }
+
+    func makeWay() -> Bool {
+        ready([])
+        if isIdle, phase != .resolving { close() }
+        return isClosed
     }
 
     func cut() { close() }

@@ -406,7 +406,7 @@ import Testing
             try load.waitForMore(100)
         }
         let tally = try load.stop()
-        #expect(tally.broken == 0 && tally.refused == 0 && tally.wrong.isEmpty)
+        #expect(tally.isClean, "\(tally)")
         _ = gateway
     }
 
@@ -426,7 +426,7 @@ import Testing
             try load.waitForMore(100)
         }
         let tally = try load.stop()
-        #expect(tally.broken == 0 && tally.refused == 0 && tally.wrong.isEmpty)
+        #expect(tally.isClean, "\(tally)")
         _ = gateway
     }
 }

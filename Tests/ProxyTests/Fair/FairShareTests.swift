@@ -185,9 +185,11 @@ import Upstream
         harness.worker.fair.waitingLimit = 2
         let going = try (0..<6).map { _ in try caller(1, harness) }
         for client in going { client.send(Self.request("/going")) }
-        harness.settle()
         var backends: [RawSocket] = []
-        while let backend = try harness.tryAcceptBackend() { backends.append(backend) }
+        try harness.until("all to arrive") {
+            while let backend = try harness.tryAcceptBackend() { backends.append(backend) }
+            return backends.count == 6
+        }
         for backend in backends { harness.expect(backend, toReceive: "GET /going") }
         #expect(backends.count == 6 && harness.worker.fair.calls == 6)
         let newcomers = try (2...9).map { try caller(UInt8($0), harness) }
