@@ -401,4 +401,6 @@ final class Endpoint: ConnectionOwner {
         isRetired = true
         closeIdle()
     }
+
+    deinit { precondition(idle.isEmpty && multiplexed.isEmpty && waiting.isEmpty, "an endpoint went before its connections") }
 }
