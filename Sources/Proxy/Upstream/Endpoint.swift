@@ -402,5 +402,8 @@ final class Endpoint: ConnectionOwner {
         closeIdle()
     }
 
-    deinit { precondition(idle.isEmpty && multiplexed.isEmpty && waiting.isEmpty, "an endpoint went before its connections") }
+    deinit {
+        precondition(
+            idle.isEmpty && multiplexed.isEmpty && waiting.isEmpty, "an endpoint went before its connections")
+    }
 }
