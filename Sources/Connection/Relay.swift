@@ -154,4 +154,17 @@ public enum Relay {
             if budget <= 0 { return .unfinished }
         }
     }
+
+    /// What one direction of a tunnel does next. False: it is broken, and with it the tunnel.
+    public static func goesOn(
+        _ progress: Progress, from source: MessageStream, to sink: MessageStream
+    ) -> Bool {
+        switch progress {
+        case .complete: sink.finishSending()
+        case .waiting: break
+        case .unfinished: source.resources.loop.again(source)
+        case .sourceFailed, .sinkFailed, .sourceRefused, .contentRefused: return false
+        }
+        return true
+    }
 }

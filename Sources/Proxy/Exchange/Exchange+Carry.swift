@@ -18,7 +18,7 @@ extension Exchange {
             guard let message = connection.request else { return }
             let bytes = connection.headBytes
             let name = snapshot.text(field.name)
-            guard !message.head.fields.has(field.fieldName, name, in: bytes) else { continue }
+            guard message.head.fields.firstIndex(named: name, in: bytes) == nil else { continue }
             answerText.clear()
             guard findInherited(field, message, bytes) else { continue }
             worker.headEditor.add(name, answerText.view, to: &message.head, bytes)
@@ -60,7 +60,10 @@ extension Exchange {
         let name = snapshot.text(field.name)
         let value: ByteView?
         switch edits.outcome(for: field.fieldName, name) {
-        case .untouched: value = message.head.fields.value(field.fieldName, name, in: bytes)
+        case .untouched:
+            value = message.head.fields.firstIndex(named: name, in: bytes).map {
+                message.head.fields[$0].value(in: bytes)
+            }
         case .removed: value = nil
         case .value(let set): value = set
         }
@@ -147,21 +150,5 @@ extension Exchange {
             let key = worker.liveState.limits.key(field.identity, of: requestID(message, bytes))
             worker.liveState.carried.note(key, value, now: now)
         }
-    }
-}
-
-extension FieldTable {
-    /// The first value of a field that is known by its number or, `other`, by its name.
-    fileprivate func value(_ known: FieldName, _ name: ByteView, in bytes: ByteView) -> ByteView? {
-        for index in 0..<count where self[index].name == known {
-            if known != .other || self[index].name(in: bytes).equalsIgnoringCase(name) {
-                return self[index].value(in: bytes)
-            }
-        }
-        return nil
-    }
-
-    fileprivate func has(_ known: FieldName, _ name: ByteView, in bytes: ByteView) -> Bool {
-        value(known, name, in: bytes) != nil
     }
 }

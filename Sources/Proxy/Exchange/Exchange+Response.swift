@@ -156,12 +156,12 @@ extension Exchange {
         let before = requestBody &+ responseBody
         if !tunnelRequestEnded {
             let progress = Relay.run(from: downstream, to: upstream, moved: &requestBody)
-            guard tunnelGoesOn(progress, from: downstream, to: upstream) else { return finishTunnel() }
+            guard Relay.goesOn(progress, from: downstream, to: upstream) else { return finishTunnel() }
             if case .complete = progress { tunnelRequestEnded = true }
         }
         if !tunnelResponseEnded {
             let progress = Relay.run(from: upstream, to: downstream, moved: &responseBody)
-            guard tunnelGoesOn(progress, from: upstream, to: downstream) else { return finishTunnel() }
+            guard Relay.goesOn(progress, from: upstream, to: downstream) else { return finishTunnel() }
             if case .complete = progress { tunnelResponseEnded = true }
         }
         if requestBody &+ responseBody != before { lastProgress = worker.loop.now }
@@ -173,19 +173,6 @@ extension Exchange {
         // Most tunnels are quiet most of the time, and there are many: they hold their request's head and no more.
         upstream.reclaimWhileQuiet()
         downstream.reclaimWhileQuiet()
-    }
-
-    /// False: one direction is broken, and with it the tunnel.
-    private func tunnelGoesOn(
-        _ progress: Relay.Progress, from source: MessageStream, to sink: MessageStream
-    ) -> Bool {
-        switch progress {
-        case .complete: sink.finishSending()
-        case .waiting: break
-        case .unfinished: worker.loop.again(source)
-        case .sourceFailed, .sinkFailed, .sourceRefused, .contentRefused: return false
-        }
-        return true
     }
 
     // MARK: the gateway's own answers

@@ -25,11 +25,10 @@ extension Worker {
         limits.http2.initialStreamWindowSize = max(limits.http2.initialStreamWindowSize, TunnelLimits.streamWindow)
         limits.http2.initialConnectionWindowSize = max(
             limits.http2.initialConnectionWindowSize, TunnelLimits.connectionWindow)
-        // A caller that dies resets all that it had open, at once.
-        limits.http2.abuse.resets = .init(burst: 2 * Int(TunnelLimits.streams), perSecond: 500)
-        limits.http2.abuse.provokedResets = .init(burst: Int(TunnelLimits.streams), perSecond: 100)
-        limits.http2.abuse.controlFrames = .init(burst: 5000, perSecond: 1000)
-        limits.http2.abuse.windowUpdates = .init(burst: 10000, perSecond: 1000)
+        limits.http2.abuse.resets = TunnelLimits.resets
+        limits.http2.abuse.provokedResets = TunnelLimits.provokedResets
+        limits.http2.abuse.controlFrames = TunnelLimits.controlFrames
+        limits.http2.abuse.windowUpdates = TunnelLimits.windowUpdates
         let terms = ConnectionTerms(limits)
         if base == nil { spareHBONETerms = terms }
         return terms

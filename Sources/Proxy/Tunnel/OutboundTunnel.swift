@@ -108,13 +108,13 @@ final class OutboundTunnel: ConnectionOwner {
         let before = moved
         if !upHasEnded {
             let progress = Relay.run(from: inner, to: stream, moved: &moved)
-            guard goesOn(progress, from: inner, to: stream) else { return end(orderly: false) }
+            guard Relay.goesOn(progress, from: inner, to: stream) else { return end(orderly: false) }
             if case .complete = progress { upHasEnded = true }
         }
         guard phase == .relaying else { return }
         if !downHasEnded {
             let progress = Relay.run(from: stream, to: inner, moved: &moved)
-            guard goesOn(progress, from: stream, to: inner) else { return end(orderly: false) }
+            guard Relay.goesOn(progress, from: stream, to: inner) else { return end(orderly: false) }
             if case .complete = progress { downHasEnded = true }
         }
         guard phase == .relaying else { return }
@@ -124,19 +124,6 @@ final class OutboundTunnel: ConnectionOwner {
         if moved != before { worker.loop.setDeadline(self, worker.loop.now + TunnelLimits.idle) }
         stream.reclaimWhileQuiet()
         inner.reclaimWhileQuiet()
-    }
-
-    /// False: one direction is broken, and with it the tunnel.
-    private func goesOn(
-        _ progress: Relay.Progress, from source: MessageStream, to sink: MessageStream
-    ) -> Bool {
-        switch progress {
-        case .complete: sink.finishSending()
-        case .waiting: break
-        case .unfinished: worker.loop.again(source)
-        case .sourceFailed, .sinkFailed, .sourceRefused, .contentRefused: return false
-        }
-        return true
     }
 
     override func deadlinePassed(now: Instant) { end(orderly: false) }

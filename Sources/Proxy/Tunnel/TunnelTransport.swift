@@ -1,5 +1,6 @@
 import Config
 import Core
+import HTTP
 import TLS
 
 /// How the tunnels of one cluster are made, as of one snapshot.
@@ -38,6 +39,12 @@ enum TunnelLimits {
     /// these are what a path of 10 ms needs at 200 Mbit/s and at 1.6 Gbit/s.
     static let streamWindow: UInt32 = 256 * 1024
     static let connectionWindow: UInt32 = 2 * 1024 * 1024
+    /// What a peer of HBONE may do beyond others (``HTTP2AbuseLimits``): one that dies resets all that it had open at once, and
+    /// a thousand streams are answered and given windows.
+    static let resets = HTTP2AbuseLimits.Allowance(burst: 2 * Int(streams), perSecond: 500)
+    static let provokedResets = HTTP2AbuseLimits.Allowance(burst: Int(streams), perSecond: 100)
+    static let controlFrames = HTTP2AbuseLimits.Allowance(burst: 5000, perSecond: 1000)
+    static let windowUpdates = HTTP2AbuseLimits.Allowance(burst: 10_000, perSecond: 1000)
     /// Connections to one peer, at most.
     static let connectionsPerPeer = 8
     /// Calls that wait for a connection to one peer; more are refused at once.
