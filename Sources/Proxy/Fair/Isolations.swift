@@ -56,6 +56,7 @@ final class Isolations {
         // A connection is of one client's: its header says whose.
         plain.proxyProtocol = .v2
         plain.tls = Table()
+        plain.tunnel = Table()
         plain.traffic = Table()
         plain.endpoints = Table()
         plain.slot = 0

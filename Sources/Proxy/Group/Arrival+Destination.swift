@@ -115,7 +115,7 @@ extension Arrival {
         switch place {
         case .member(let call):
             let rule = configuration.withNamespace(of: origin) { configuration.routes.streamRule(of: call, from: $0) }
-            relay(spoken, by: rule, of: call, configuration)
+            relay(spoken, by: rule, of: call, on: listener, configuration)
         case .noPort, .ambiguous: refuseCall(.noRoute)
         case .outside where origin.destination == nil:
             // The routes of the Gateway that it came to itself.
@@ -152,11 +152,14 @@ extension Arrival {
     }
 
     /// Relays by a rule, or refuses where there is none.
-    private func relay(_ spoken: Spoken, by rule: UInt32, of call: MemberCall, _ configuration: LiveConfiguration) {
+    private func relay(
+        _ spoken: Spoken, by rule: UInt32, of call: MemberCall, on listener: UnsafePointer<ListenerConfig>,
+        _ configuration: LiveConfiguration
+    ) {
         handOver()
         switch spoken {
-        case .tls(let name): worker.relays.begin(.tls, name, self, rule: rule, of: call, configuration)
-        case .octets, .http: worker.relays.begin(.tcp, .empty, self, rule: rule, of: call, configuration)
+        case .tls(let name): worker.relays.begin(.tls, name, self, rule: rule, of: call, on: listener, configuration)
+        case .octets, .http: worker.relays.begin(.tcp, .empty, self, rule: rule, of: call, on: listener, configuration)
         }
     }
 

@@ -96,12 +96,12 @@ final class Relays: Timed {
 
     /// As above, by a rule of a group's member; ``MemberPortConfig/none``: there is none.
     ///
-    /// The central gateway is not told whose octets they are: it would go by what it reads in them, which is the client's. So
+    /// In clear text the central gateway is not told whose octets they are: it would go by what it reads in them, which is the client's. So
     /// they are handed on only where the address that is named can be meant for nothing else: the member has one port, and it
     /// is declared to take octets, or TLS.
     func begin(
         _ kind: RelayChoice.Kind, _ serverName: ByteView, _ arrival: Arrival, rule: UInt32,
-        of call: MemberCall, _ configuration: LiveConfiguration
+        of call: MemberCall, on listener: UnsafePointer<ListenerConfig>, _ configuration: LiveConfiguration
     ) {
         guard rule != MemberPortConfig.none else {
             return refuse(arrival, RelayChoice(kind, serverName: serverName), .noRoute)
@@ -113,9 +113,14 @@ final class Relays: Timed {
             case .tcp, .tls: configuration.routes.member(call).pointee.ports.count == 1
             case .undeclared, .http: false
             }
+        let member = configuration.routes.member(call)
+        let authority = TunnelCall.authority(
+            name: configuration.snapshot.text(member.pointee.name),
+            namespace: configuration.snapshot.text(member.pointee.namespace),
+            port: configuration.routes.memberPort(call).pointee.number)
         begin(
             choice, arrival, nil, configuration, to: configuration.cluster(choice.cluster, of: worker),
-            only: call.endpoint, mayBeHandedOn: isPlain)
+            only: call.endpoint, for: authority, by: listener, isPlain ? .anyhow : .throughTunnels)
     }
 
     /// As above, when the choice is made.
@@ -125,18 +130,17 @@ final class Relays: Timed {
     ) {
         // Such a connection goes to where its client said. Nobody else would know that.
         if let cluster {
-            return begin(choice, arrival, nil, configuration, to: cluster, mayBeHandedOn: false)
+            return begin(choice, arrival, nil, configuration, to: cluster, .never)
         }
         guard choice.cluster != BackendConfig.invalid else { return refuse(arrival, choice, .noCluster) }
         begin(
-            choice, arrival, nil, configuration, to: configuration.cluster(choice.cluster, of: worker),
-            mayBeHandedOn: false)
+            choice, arrival, nil, configuration, to: configuration.cluster(choice.cluster, of: worker), .never)
     }
 
     private func begin(
         _ choice: RelayChoice, _ arrival: Arrival, _ listener: UnsafePointer<ListenerConfig>?,
         _ configuration: LiveConfiguration, to cluster: Cluster, only endpoint: SocketAddress? = nil,
-        mayBeHandedOn: Bool = true
+        for member: [UInt8]? = nil, by groupListener: UnsafePointer<ListenerConfig>? = nil, _ handingOn: HandingOn = .anyhow
     ) {
         var origin = arrival.origin
         let managed = listener.flatMap { worker.managedListener($0.pointee.identity, configuration) }
@@ -147,8 +151,8 @@ final class Relays: Timed {
         let session = RelaySession(
             choice, to: cluster, origin: origin, received: octets.view, worker: worker)
         session.only = endpoint
-        if endpoint == nil, mayBeHandedOn {
-            session.central = central(of: choice, listener, from: origin, configuration)
+        if endpoint == nil {
+            nameCentral(session, choice, listener ?? groupListener, member, configuration, handingOn)
         }
         if let managed { session.apply(configuration.snapshot[managed.listener.pointee.client, 0].pointee.connection) }
         let downstream = RawConnection(
@@ -191,7 +195,7 @@ final class Relays: Timed {
             let session = RelaySession(
                 choice, to: configuration.cluster(choice.cluster, of: worker), origin: origin, received: .empty,
                 worker: worker)
-            session.central = central(of: choice, listener, from: origin, configuration)
+            nameCentral(session, choice, listener, nil, configuration, .anyhow)
             let downstream = RawConnection(
                 handshake, listenerIdentity: origin.listenerIdentity, owner: session, resources: worker.resources)
             if let managed {
@@ -204,23 +208,44 @@ final class Relays: Timed {
         }
     }
 
-    /// The central gateway, where a connection may be handed on to it (`sluice.dev/fallback-gateway`).
+    /// Whether a connection may be handed on.
+    private enum HandingOn {
+        case never
+        /// In clear text the other gateway could not tell whom it is for.
+        case throughTunnels
+        case anyhow
+    }
+
+    /// Names the central gateway, where a connection may be handed on to it (`sluice.dev/fallback-gateway`).
     ///
     /// There is no place for a mark in octets. So that two gateways that name each other do not pass a connection to and
-    /// fro, one that comes from a central gateway stays here.
-    private func central(
-        of choice: RelayChoice, _ listener: UnsafePointer<ListenerConfig>?, from origin: ConnectionOrigin,
-        _ configuration: LiveConfiguration
-    ) -> Cluster? {
-        guard choice.cluster != BackendConfig.invalid else { return nil }
+    /// fro, one that comes from a central gateway stays here. The CONNECT of a tunnel has a place for it, and for whom it is.
+    /// - Parameters:
+    ///   - member: whom it is for; nil: nobody of a group, so the backend's Service.
+    private func nameCentral(
+        _ session: RelaySession, _ choice: RelayChoice, _ listener: UnsafePointer<ListenerConfig>?,
+        _ member: [UInt8]?, _ configuration: LiveConfiguration, _ handingOn: HandingOn
+    ) {
+        let origin = session.origin
+        guard handingOn != .never, choice.cluster != BackendConfig.invalid, origin.tunnel?.told?.isHandedOn != true
+        else { return }
         let snapshot = configuration.snapshot
-        var fallback = snapshot[snapshot.header.pointee.clusters, Int(choice.cluster)].pointee.fallback
+        let own = snapshot[snapshot.header.pointee.clusters, Int(choice.cluster)]
+        var fallback = own.pointee.fallback
         if fallback.isEmpty, let listener { fallback = listener.pointee.fallback }
-        guard !fallback.isEmpty else { return nil }
+        guard !fallback.isEmpty else { return }
+        let config = snapshot[snapshot.header.pointee.clusters, Int(fallback.opaque)]
+        let isTunnelled = !config.pointee.tunnel.isEmpty
+        guard isTunnelled || handingOn == .anyhow && (member == nil || !own.pointee.fallback.isEmpty) else { return }
         let central = configuration.cluster(fallback.opaque, of: worker)
-        let peer = origin.peer.ip
-        if !peer.isLoopback, central.endpoints.contains(where: { $0.address.ip == peer }) { return nil }
-        return central
+        if isTunnelled {
+            session.authority = member ?? snapshot.text(own.pointee.authority).array
+            if session.authority.isEmpty { return }
+        } else {
+            let peer = origin.peer.ip
+            if !peer.isLoopback, central.endpoints.contains(where: { $0.address.ip == peer }) { return }
+        }
+        session.central = central
     }
 
     /// Closes a connection that leads nowhere. Where a rule has no valid backend, a reset says so (Gateway API,
