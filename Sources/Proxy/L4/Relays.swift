@@ -96,9 +96,9 @@ final class Relays: Timed {
 
     /// As above, by a rule of a group's member; ``MemberPortConfig/none``: there is none.
     ///
-    /// In clear text the central gateway is not told whose octets they are: it would go by what it reads in them, which is the client's. So
-    /// they are handed on only where the address that is named can be meant for nothing else: the member has one port, and it
-    /// is declared to take octets, or TLS.
+    /// In clear text the central gateway is not told whose octets they are: it would go by what it reads in them, which is the
+    /// client's. So they are handed on only where the address that is named can be meant for nothing else: the member has one
+    /// port, and it is declared to take octets, or TLS.
     func begin(
         _ kind: RelayChoice.Kind, _ serverName: ByteView, _ arrival: Arrival, rule: UInt32,
         of call: MemberCall, on listener: UnsafePointer<ListenerConfig>, _ configuration: LiveConfiguration

@@ -71,7 +71,8 @@ public final class TunnelPool: Timed {
             through: OwnedFD(adopting: ends.far), to: endpoint, timeout: timeout, security: security,
             preamble: preamble, owner: owner, resources: resources)
         let tunnel = OutboundTunnel(
-            connector, near: OwnedFD(adopting: ends.near), head: transport.head(to: endpoint, for: call ?? TunnelCall()),
+            connector, near: OwnedFD(adopting: ends.near),
+            head: transport.head(to: endpoint, for: call ?? TunnelCall()),
             peer: peer, pool: self)
         tunnels[ObjectIdentifier(tunnel)] = tunnel
         peer.open(tunnel)
@@ -120,7 +121,8 @@ extension TunnelTransport {
         }
         if let client = call.client {
             // RFC 7239, section 6: an IPv6 address stands in brackets, and so in quotes.
-            head.append(string: client.isV4 ? "forwarded: for=\(client)\r\n" : "forwarded: for=\"[\(client)]\"\r\n")
+            head.append("forwarded: for=")
+            head.append(string: client.isV4 ? "\(client)\r\n" : "\"[\(client)]\"\r\n")
         }
         call.trace.withView { head.append($0) }
         if call.isHandedOn { head.append("x-sluice-hop: 1\r\n") }

@@ -49,8 +49,9 @@ struct FallbackGateway {
             let isTunnelled = text.hasPrefix(Self.tunnelScheme)
             if number == 0 { self.isTunnelled = isTunnelled }
             guard isTunnelled == self.isTunnelled else {
+                let (own, others) = isTunnelled ? ("by HBONE", "in clear text") : ("in clear text", "by HBONE")
                 refuse(
-                    "'\(text)' is called \(isTunnelled ? "by HBONE, and others in clear text" : "in clear text, and others by HBONE"); "
+                    "'\(text)' is called \(own), and others \(others); "
                         + "write \(Self.tunnelScheme) before each of them, or before none")
                 return nil
             }
@@ -64,7 +65,8 @@ struct FallbackGateway {
                 if isTunnelled { place.port = place.port ?? TunnelPlan.usualPort }
                 guard place.port != nil || !needsPort else {
                     refuse(
-                        "'\(text)' has no port; a Service's central gateway is written with one, such as '\(text):8080'")
+                        "'\(text)' has no port; a Service's central gateway is written with one, such as '\(text):8080'"
+                    )
                     return nil
                 }
                 places.append(place)
@@ -83,7 +85,8 @@ struct FallbackGateway {
         guard isTunnelled else {
             findings.warning(
                 resource, written.node,
-                "it says nothing where \(Self.annotation) has no \(Self.tunnelScheme): in clear text nobody says who answers")
+                "it says nothing where \(Self.annotation) has no \(Self.tunnelScheme): "
+                    + "in clear text nobody says who answers")
             return true
         }
         let text = AnnotationText.trimmed(written.text)
