@@ -129,7 +129,7 @@ import Testing
         try load.waitForMore(20)
         let tally = try load.stop()
         // A drain closes idle connections, and a request may just be on its way in one.
-        #expect(tally.broken <= 4 && tally.refused == 0 && tally.wrong.isEmpty)
+        #expect(tally.broken <= 4 && tally.refused == 0 && tally.wrong.isEmpty, "\(tally)")
         #expect(site.keeperOutput.contains("the gateway leaves"))
         site.keeper?.signal(SIGTERM)
         #expect(try site.keeper?.waitForEnd() == .exited(code: 0))
