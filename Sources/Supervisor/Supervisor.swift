@@ -20,6 +20,8 @@ public final class Supervisor {
         static let deathsBeforeFirstPublication = 5
         /// When a process could not even be started.
         static let spawnRetry = TimeAmount.seconds(1)
+        /// Names that are tried for the socket of isolated services.
+        static let isolationNames = 16
         /// Publications whose completion was not yet answered.
         static let unanswered = 1024
     }
@@ -47,8 +49,13 @@ public final class Supervisor {
     let tell: (Notice) -> Void
     let liveState: SharedFD
     let statistics: SharedFD
+    /// ``liveState``, mapped when something of it is first to be forgotten.
+    var liveMemory: UnsafeMutableRawBufferPointer?
     let adminSocket: SharedFD?
     private let patience: StartPatience
+    /// Where the last worker takes calls of isolated services; nil: there is one worker alone. Held here, so that its name is
+    /// nobody else's between that worker's death and the next one's start.
+    let isolation: SharedFD?
     let controller: ControllerSeat
     var workers: [WorkerPlace] = []
     var sockets: ListeningSockets
@@ -114,10 +121,28 @@ public final class Supervisor {
         } catch {
             throw StartFailure("cannot make shared memory: \(error)")
         }
+        do throws(Errno) {
+            isolation = plan.options.workers > 1 ? SharedFD(try Self.isolationSocket()) : nil
+        } catch {
+            throw StartFailure("cannot make the socket of isolated services: \(error)")
+        }
         sockets = ListeningSockets(workers: plan.options.workers)
         controller = ControllerSeat(.controller, loop)
         for index in 0..<plan.options.workers {
             workers.append(WorkerPlace(seat: WorkerSeat(.worker(index: index), loop)))
+        }
+    }
+
+    /// In no file system, under a number of chance: one that somebody has taken is passed over.
+    private static func isolationSocket() throws(Errno) -> OwnedFD {
+        var attempts = 0
+        while true {
+            do throws(Errno) {
+                return try Socket.listen(path: "@sluice-isolated-\(String(SystemCalls.randomSeed(), radix: 16))")
+            } catch {
+                attempts += 1
+                guard error.code == EADDRINUSE, attempts < Limits.isolationNames else { throw error }
+            }
         }
     }
 

@@ -358,6 +358,8 @@ public struct ClusterConfig: BitwiseCopyable, Sendable {
     public var tls: Table<UpstreamTLSConfig>
     /// None or one.
     public var tunnel: Table<TunnelConfig>
+    /// ``ClusterPlan/authority``.
+    public var authority: TextRef
     /// None or one.
     public var traffic: Table<ClusterTrafficConfig>
     /// The cluster's place in the shared live state; kept for its identity as long as the family lives.

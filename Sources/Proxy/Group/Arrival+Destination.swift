@@ -114,7 +114,7 @@ extension Arrival {
         switch place {
         case .member(let call):
             let rule = configuration.withNamespace(of: origin) { configuration.routes.streamRule(of: call, from: $0) }
-            relay(spoken, by: rule, of: call, configuration)
+            relay(spoken, by: rule, of: call, on: listener, configuration)
         case .noPort, .ambiguous: refuseCall(.noRoute, spoken)
         case .outside where origin.destination == nil && serverName(of: spoken).isEmpty:
             // It names nobody: the Gateway's route for all connections, if there is one.
@@ -150,11 +150,14 @@ extension Arrival {
     }
 
     /// Relays by a rule, or refuses where there is none.
-    private func relay(_ spoken: Spoken, by rule: UInt32, of call: MemberCall, _ configuration: LiveConfiguration) {
+    private func relay(
+        _ spoken: Spoken, by rule: UInt32, of call: MemberCall, on listener: UnsafePointer<ListenerConfig>,
+        _ configuration: LiveConfiguration
+    ) {
         handOver()
         switch spoken {
-        case .tls(let name): worker.relays.begin(.tls, name, self, rule: rule, of: call, configuration)
-        case .octets, .http: worker.relays.begin(.tcp, .empty, self, rule: rule, of: call, configuration)
+        case .tls(let name): worker.relays.begin(.tls, name, self, rule: rule, of: call, on: listener, configuration)
+        case .octets, .http: worker.relays.begin(.tcp, .empty, self, rule: rule, of: call, on: listener, configuration)
         }
     }
 

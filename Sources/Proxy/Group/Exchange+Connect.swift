@@ -100,6 +100,8 @@ extension Exchange {
         let ends = pair.release()
         let stream = TunnelStream(
             adopting: OwnedFD(adopting: ends.near), owner: self, resources: worker.resources)
+        let told = tunnelMetadata(listener)
+        if !told.isEmpty { stream.told = told }
         origin.tunnel = stream
         writeConnected(to: downstream)
         upstream = stream

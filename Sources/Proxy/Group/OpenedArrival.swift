@@ -87,7 +87,7 @@ final class OpenedArrival: EventSource, DownstreamConnection, Awaited {
             guard
                 case .member(let call) = configuration.lookUp(serverName: name, within: listener, for: origin)
             else { return worker.relays.refuse(self, RelayChoice(.tls, serverName: name), .noRoute) }
-            worker.relays.begin(self, name, call, configuration)
+            worker.relays.begin(self, name, call, on: listener, configuration)
         }
     }
 

@@ -7,7 +7,8 @@ import Telemetry
 extension Relays {
     /// Relays what is inside of TLS that a group's listener has ended to the member that it is for.
     func begin(
-        _ opened: OpenedArrival, _ serverName: ByteView, _ call: MemberCall, _ configuration: LiveConfiguration
+        _ opened: OpenedArrival, _ serverName: ByteView, _ call: MemberCall, on listener: UnsafePointer<ListenerConfig>,
+        _ configuration: LiveConfiguration
     ) {
         let snapshot = configuration.snapshot
         let rule = configuration.withNamespace(of: opened.origin) {
@@ -28,9 +29,8 @@ extension Relays {
         let session = RelaySession(
             choice, to: configuration.cluster(choice.cluster, of: worker), origin: opened.origin,
             received: opened.octets, worker: worker)
-        if mayBeHandedOn(call, configuration) {
-            session.central = central(of: choice, nil, from: opened.origin, configuration)
-        }
+        nameCentral(
+            session, choice, listener, authority(of: call, configuration), configuration, handingOn(of: call, configuration))
         if let managed = worker.managedListener(opened.origin.listenerIdentity, configuration) {
             session.apply(snapshot[managed.listener.pointee.client, 0].pointee.connection)
         }

@@ -97,7 +97,7 @@ final class Relays: Timed {
     /// As above, by a rule of a group's member; ``MemberPortConfig/none``: there is none.
     func begin(
         _ kind: RelayChoice.Kind, _ serverName: ByteView, _ arrival: Arrival, rule: UInt32,
-        of call: MemberCall, _ configuration: LiveConfiguration
+        of call: MemberCall, on listener: UnsafePointer<ListenerConfig>, _ configuration: LiveConfiguration
     ) {
         guard rule != MemberPortConfig.none else {
             return refuse(arrival, RelayChoice(kind, serverName: serverName), .noRoute)
@@ -106,7 +106,7 @@ final class Relays: Timed {
         guard choice.cluster != BackendConfig.invalid else { return refuse(arrival, choice, .noCluster) }
         begin(
             choice, arrival, nil, configuration, to: configuration.cluster(choice.cluster, of: worker),
-            only: call.endpoint, mayBeHandedOn: mayBeHandedOn(call, configuration))
+            only: call.endpoint, for: authority(of: call, configuration), by: listener, handingOn(of: call, configuration))
     }
 
     /// As above, when the choice is made and permitted.
@@ -124,13 +124,13 @@ final class Relays: Timed {
         begin(
             choice, arrival, listener, configuration,
             to: cluster ?? configuration.cluster(choice.cluster, of: worker),
-            mayBeHandedOn: cluster == nil && listener != nil)
+            cluster == nil && listener != nil ? .anyhow : .never)
     }
 
     private func begin(
         _ choice: RelayChoice, _ arrival: Arrival, _ listener: UnsafePointer<ListenerConfig>?,
         _ configuration: LiveConfiguration, to cluster: Cluster, only endpoint: SocketAddress? = nil,
-        mayBeHandedOn: Bool = true
+        for member: [UInt8]? = nil, by groupListener: UnsafePointer<ListenerConfig>? = nil, _ handingOn: HandingOn = .anyhow
     ) {
         var origin = arrival.origin
         let managed = listener.flatMap { worker.managedListener($0.pointee.identity, configuration) }
@@ -141,8 +141,8 @@ final class Relays: Timed {
         let session = RelaySession(
             choice, to: cluster, origin: origin, received: octets.view, worker: worker)
         session.only = endpoint
-        if endpoint == nil, mayBeHandedOn {
-            session.central = central(of: choice, listener, from: origin, configuration)
+        if endpoint == nil {
+            nameCentral(session, choice, listener ?? groupListener, member, configuration, handingOn)
         }
         if let managed { session.apply(configuration.snapshot[managed.listener.pointee.client, 0].pointee.connection) }
         let downstream = RawConnection(
@@ -150,16 +150,6 @@ final class Relays: Timed {
             resources: worker.resources)
         worker.registry.replace(arrival, with: session)
         session.begin(with: downstream)
-    }
-
-    /// The central gateway is not told whose octets they are: it would go by what it reads in them, which is the client's. So
-    /// they are handed on only where the address that is named can be meant for nothing else: the member has one port, and it
-    /// is declared to take octets, or TLS.
-    func mayBeHandedOn(_ call: MemberCall, _ configuration: LiveConfiguration) -> Bool {
-        switch configuration.routes.memberPort(call).pointee.memberProtocol {
-        case .tcp, .tls: configuration.routes.member(call).pointee.ports.count == 1
-        case .undeclared, .http: false
-        }
     }
 
     /// Relays what is inside of a TLS connection that a listener of ours has answered (TLSRoute, `tls.mode: Terminate`).
@@ -195,7 +185,7 @@ final class Relays: Timed {
             let session = RelaySession(
                 choice, to: configuration.cluster(choice.cluster, of: worker), origin: origin, received: .empty,
                 worker: worker)
-            session.central = central(of: choice, listener, from: origin, configuration)
+            nameCentral(session, choice, listener, nil, configuration, .anyhow)
             let downstream = RawConnection(
                 handshake, listenerIdentity: origin.listenerIdentity, owner: session, resources: worker.resources)
             if let managed {
@@ -206,25 +196,6 @@ final class Relays: Timed {
             worker.registry.replace(handshake, with: session)
             session.begin(with: downstream)
         }
-    }
-
-    /// The central gateway, where a connection may be handed on to it (`sluice.dev/fallback-gateway`).
-    ///
-    /// There is no place for a mark in octets. So that two gateways that name each other do not pass a connection to and
-    /// fro, one that comes from a central gateway stays here.
-    func central(
-        of choice: RelayChoice, _ listener: UnsafePointer<ListenerConfig>?, from origin: ConnectionOrigin,
-        _ configuration: LiveConfiguration
-    ) -> Cluster? {
-        guard choice.cluster != BackendConfig.invalid else { return nil }
-        let snapshot = configuration.snapshot
-        var fallback = snapshot[snapshot.header.pointee.clusters, Int(choice.cluster)].pointee.fallback
-        if fallback.isEmpty, let listener { fallback = listener.pointee.fallback }
-        guard !fallback.isEmpty else { return nil }
-        let central = configuration.cluster(fallback.opaque, of: worker)
-        let peer = origin.peer.ip
-        if !peer.isLoopback, central.endpoints.contains(where: { $0.address.ip == peer }) { return nil }
-        return central
     }
 
     /// Closes a connection that leads nowhere. Where a rule has no valid backend, a reset says so (Gateway API,
