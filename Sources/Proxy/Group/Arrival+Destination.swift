@@ -165,6 +165,8 @@ extension Arrival {
     }
 
     func refuseCall(_ reason: ReasonCode, _ choice: RelayChoice) {
+        var choice = choice
+        choice.words = words
         worker.relays.tell(choice, origin, reason)
         abort()
     }

@@ -204,12 +204,10 @@ final class Relays: Timed {
     /// Closes a connection that leads nowhere. Where a rule has no valid backend, a reset says so (Gateway API,
     /// TCPRouteRule.backendRefs: connections must be rejected); where nothing is known of it, its end does. Inside of a
     /// tunnel an end would look as if the far side had said all that it had to say.
-    func refuse(
-        _ arrival: Arrival, _ choice: RelayChoice, _ reason: ReasonCode, _ detail: ByteView = .empty
-    ) {
+    func refuse(_ arrival: Arrival, _ choice: RelayChoice, _ reason: ReasonCode) {
         var choice = choice
         if choice.words.detail.isEmpty { choice.words = arrival.words }
-        tell(choice, arrival.origin, reason, detail)
+        tell(choice, arrival.origin, reason)
         switch reason {
         case .noRoute where arrival.origin.tunnel == nil: arrival.close()
         default: arrival.abort()
@@ -217,16 +215,13 @@ final class Relays: Timed {
     }
 
     /// Counts and records a connection that led nowhere.
-    func tell(
-        _ choice: RelayChoice, _ origin: ConnectionOrigin, _ reason: ReasonCode, _ detail: ByteView = .empty
-    ) {
+    func tell(_ choice: RelayChoice, _ origin: ConnectionOrigin, _ reason: ReasonCode) {
         worker.statistics.relayEnded(reason: reason)
         guard worker.accessLog.isOn else { return }
         var record = AccessRecord()
         record.start = worker.loop.wallNow
         record.duration = worker.loop.now - origin.acceptedAt
         record.reason = reason
-        record.detail = detail
         choice.write(record, origin, to: worker.accessLog)
     }
 
