@@ -19,6 +19,7 @@ final class WorkerHarness {
     private var backends: [RawSocket] = []
     let backendPorts: [UInt16]
     private var generation: UInt64 = 0
+    private var published = Instant(nanoseconds: 0)
     /// Places of backendRefs, given away in the order in which they are first named.
     private let backendRefSlots: SlotTable
     static func backendRefSlot(_ number: UInt32) -> UInt32 { number + 1 }
@@ -123,6 +124,7 @@ final class WorkerHarness {
                 listener: { _ in Self.slot }, member: { _ in Self.slot }))
         let shared = try octets.withUnsafeBytes { try SealedBlock.make("test", $0) }
         #expect(worker.apply(try SealedBlock(shared.raw)))
+        published = loop.now
     }
 
     // MARK: what was counted
@@ -147,6 +149,11 @@ final class WorkerHarness {
 
     /// Lets whatever is under way happen: turns that nothing more comes of.
     func settle() { for _ in 0..<20 { loop.turn(limit: 1) } }
+
+    /// Turns the loop until what a change leaves for later is done, which takes memory once.
+    func passSweep() {
+        until("the sweep") { loop.now > published + ClusterRegistry.sweepDelay + .milliseconds(10) }
+    }
 
     /// Turns the loop until `condition` holds.
     func until(_ what: String = "", sourceLocation: SourceLocation = #_sourceLocation, _ condition: () throws -> Bool)

@@ -148,6 +148,7 @@ import Testing
             while !pass.client.discard() { pass.harness.loop.turn(limit: 1) }
         }
         for _ in 0..<100 { exchange() }
+        pass.harness.passSweep()
         let before = allocation_count()
         for _ in 0..<300 { exchange() }
         #expect(allocation_count() - before == 0)
