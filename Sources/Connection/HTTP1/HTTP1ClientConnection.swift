@@ -180,10 +180,7 @@ public final class HTTP1ClientConnection: ClientStream {
         idleSince = resources.loop.now
         served += 1
         owner = pool
-        if let response {
-            resources.giveBack(response)
-            self.response = nil
-        }
+        if let response = response.take() { resources.giveBack(response) }
         reclaimMemory()
         isQuiet = wire.tls == nil
         resources.loop.setDeadline(self, isQuiet ? idleEnd : min(idleEnd, idleSince + ConnectionLimits.quietAfter))
@@ -202,10 +199,7 @@ public final class HTTP1ClientConnection: ClientStream {
             phase = .closed
             pool.ended(self)
         }
-        if let response {
-            resources.giveBack(response)
-            self.response = nil
-        }
+        if let response = response.take() { resources.giveBack(response) }
         wire.close(self)
     }
 

@@ -61,10 +61,7 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
     public func take(received: inout ByteBuffer) -> CInt {
         precondition(phase == .head && served == 0, "only a connection that has served nothing can be taken")
         resources.loop.clearDeadline(self)
-        if let request {
-            resources.giveBack(request)
-            self.request = nil
-        }
+        if let request = request.take() { resources.giveBack(request) }
         phase = .closed
         swap(&received, &input)
         return wire.take()
@@ -77,10 +74,7 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
         precondition(phase == .exchange, "a tunnel begins with an exchange")
         guard wire.tls == nil, output.isEmpty, failure == nil else { return nil }
         resources.loop.clearDeadline(self)
-        if let request {
-            resources.giveBack(request)
-            self.request = nil
-        }
+        if let request = request.take() { resources.giveBack(request) }
         owner = acceptor
         phase = .closed
         resources.buffers.reclaim(&output)
@@ -250,10 +244,7 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
         precondition(phase == .exchange, "no exchange to end")
         precondition(output.isEmpty, "the response is not sent yet")
         owner = acceptor
-        if let request {
-            resources.giveBack(request)
-            self.request = nil
-        }
+        if let request = request.take() { resources.giveBack(request) }
         guard !closesAfterResponse, incoming.isComplete else { return closeGently() }
         incoming.dropTrailers(from: &input)
         outgoing = .none
@@ -342,10 +333,7 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
 
     private func close() {
         phase = .closed
-        if let request {
-            resources.giveBack(request)
-            self.request = nil
-        }
+        if let request = request.take() { resources.giveBack(request) }
         wire.close(self)
     }
 

@@ -424,7 +424,8 @@ extension ByteBuffer {
         let fraction = amount % 1_000_000_000
         guard fraction > 0 else { return }
         append(byte: ASCII.dot)
-        append(padded: fraction, digits: 9)
+        append(padded: fraction / 1000, digits: 6)
+        append(padded: fraction % 1000, digits: 3)
         while view[count - 1] == 0x30 { truncate(1) }
     }
 }
