@@ -169,9 +169,6 @@ public final class LiveState: @unchecked Sendable {
         return Int(sum)
     }
 
-    /// The worker whose words are written through this value.
-    public var workerIndex: Int { worker }
-
     // MARK: connections
 
     /// Connections to an endpoint, for `perEndpoint.maxConnections`: taken and given back as ``ClusterCell``'s counts are.

@@ -98,7 +98,7 @@ public struct MemberCell: @unchecked Sendable {
 
 extension LiveState {
     /// A member's place; 0 stands for all that have none.
-    public func member(_ slot: UInt32) -> MemberCell { MemberCell(members, slot: slot, worker: workerIndex) }
+    public func member(_ slot: UInt32) -> MemberCell { MemberCell(members, slot: slot, worker: worker) }
 
     /// The family's number for the socket of isolated services: whoever asks first with a number of chance gives it.
     public func isolationNumber(_ chance: UInt64) -> UInt64 {
@@ -108,5 +108,5 @@ extension LiveState {
     }
 
     /// What this worker works on, and what its predecessor did.
-    public var work: WorkMark { WorkMark(members.own(0, worker: workerIndex) + 32) }
+    public var work: WorkMark { WorkMark(members.own(0, worker: worker) + 32) }
 }
