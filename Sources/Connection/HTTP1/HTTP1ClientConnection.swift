@@ -92,6 +92,8 @@ public final class HTTP1ClientConnection: ClientStream {
 
     /// Reads on until a response's head is complete: `response` then holds it, its octets are ``headBytes``.
     public override func readHead(for method: Method) -> HeadEvent {
+        // Asked as soon as a request is on its way, when nothing can be there yet.
+        if !mayRead, input.isEmpty { return failure == nil ? .waiting : .failed }
         let message: ResponseMessage
         if let response {
             message = response

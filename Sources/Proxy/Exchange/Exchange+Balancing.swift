@@ -77,28 +77,27 @@ extension Exchange {
             waitingPlace.flow = fair.flow
             waitingPlace.weight = fair.weight
         }
-        let choice = cluster.choose(waitingPlace, wish: wish, tried: tried, fresh: fresh ? endpoint : nil)
-        switch choice {
+        switch cluster.choose(waitingPlace, wish: wish, tried: tried, fresh: fresh ? endpoint : nil) {
         case .endpoint(let target):
             permit = cluster.breaker
-            retryPermit = nextRetryPermit
-            nextRetryPermit = nil
+            retryPermit = nextRetryPermit.take()
             tried.add(target.key)
-        case .queued: waitsForFresh = fresh
-        case .overflow, .none: break
+            return .endpoint(target)
+        case .queued:
+            waitsForFresh = fresh
+            return .queued
+        case .overflow: return .overflow
+        case .none: return .none
         }
-        return choice
     }
 
-    /// What looked like a connection was none, and there may be no other.
-    func waitAfterAll(_ fresh: Bool) -> EndpointChoice {
-        guard let cluster else { return .none }
-        permit?.putBackRequest()
-        permit = nil
-        nextRetryPermit = retryPermit
-        retryPermit = nil
+    /// What looked like a connection was none, and there may be no other. True: it waits for one; false: too many do.
+    func waitsAfterAll(_ fresh: Bool) -> Bool {
+        guard let cluster else { preconditionFailure("an endpoint without its cluster") }
+        permit.take()?.putBackRequest()
+        nextRetryPermit = retryPermit.take()
         waitsForFresh = fresh
-        return cluster.wait(waitingPlace)
+        return cluster.waits(waitingPlace)
     }
 
     /// A permit may be free. True: the exchange waits for none any more.

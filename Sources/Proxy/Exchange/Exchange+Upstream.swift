@@ -50,11 +50,18 @@ extension Exchange {
         // A replay goes to the endpoint whose connection died: it is the connection that was stale.
         let version = clientVersion
         let canBeRepeated = canBeRepeated
-        let choice = chooseEndpoint(fresh: fresh, version: version, canBeRepeated: canBeRepeated)
-        guard case .endpoint(let target) = choice else { return attemptWaits(choice) }
+        switch chooseEndpoint(fresh: fresh, version: version, canBeRepeated: canBeRepeated) {
+        case .endpoint(let target): attempt(at: target, fresh: fresh, version, canBeRepeated)
+        case .queued: waitForPermit()
+        case .overflow: answerOverflow()
+        case .none: answerNobodyReady()
+        }
+    }
+
+    private func attempt(at target: Endpoint, fresh: Bool, _ version: UInt8, _ canBeRepeated: Bool) {
         let stream = fresh ? nil : target.lease(for: self, version: version, canBeRepeated: canBeRepeated)
         if stream == nil, !target.mayConnect(version: version, alone: fresh) {
-            return attemptWaits(waitAfterAll(fresh))
+            return waitsAfterAll(fresh) ? waitForPermit() : answerOverflow()
         }
         if attempts == 0, retriesLeft > 0 || hedgeDeadline < .distantFuture {
             retryBudget?.requestBegan(now: worker.loop.now)
@@ -87,21 +94,20 @@ extension Exchange {
         }
     }
 
-    /// No endpoint takes the request now.
-    private func attemptWaits(_ choice: EndpointChoice) {
-        switch choice {
-        case .endpoint: preconditionFailure("an endpoint was chosen")
-        case .queued:
-            phase = .queued
-            return armDeadline()
-        case .overflow:
-            if handOn(.none) || returnsToLocal() { return }
-            tellOverload()
-            return answer(503, .upstreamOverflow, "the backend has as many requests as its circuit breaker allows")
-        case .none:
-            if handOn(.unreachable) || returnsToLocal() { return }
-            return answer(503, .noHealthyUpstream, "no endpoint is ready")
-        }
+    private func waitForPermit() {
+        phase = .queued
+        armDeadline()
+    }
+
+    private func answerOverflow() {
+        if handOn(.none) || returnsToLocal() { return }
+        tellOverload()
+        answer(503, .upstreamOverflow, "the backend has as many requests as its circuit breaker allows")
+    }
+
+    private func answerNobodyReady() {
+        if handOn(.unreachable) || returnsToLocal() { return }
+        answer(503, .noHealthyUpstream, "no endpoint is ready")
     }
 
     /// Where no descriptor is left, the connections that nobody uses go first.
