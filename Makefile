@@ -22,6 +22,14 @@ TEST_VENV := .build/test-venv
 BENCH_VENV := .build/bench-venv
 export SLUICE_TEST_PYTHON ?= $(CURDIR)/$(TEST_VENV)/bin/python3
 
+# All that the last run of the tests printed.
+TEST_LOG := .build/test.log
+
+# $(call tell-failures,LOG): the tests that failed and what they found, said once more where it is seen: at the end.
+define tell-failures
+echo "what failed (all output: $(1)):"; grep -A 4 "recorded an issue" $(1) | grep -v "^[^✘]* \(Test\|Suite\) " | head -n 120 || true
+endef
+
 # Every room's imports are checked against Package.swift, so that no arrow between rooms points up.
 CHECKED := --explicit-target-dependency-import-check error
 
@@ -90,7 +98,7 @@ run-group: build ## Starts four services that call each other through one group 
 
 test: deps-test lint ## Lint, debug build, every test, release build, the binary's libraries, the instruction budget.
 	$(SWIFT) build --build-tests $(CHECKED)
-	$(SWIFT) test $(CHECKED)
+	@$(SWIFT) test $(CHECKED) 2>&1 | tee $(TEST_LOG) || { $(call tell-failures,$(TEST_LOG)); exit 1; }
 	$(SWIFT) build -c release $(CHECKED)
 	@$(MAKE) --no-print-directory check-binary check-routes bench-instructions
 

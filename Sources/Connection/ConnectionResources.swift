@@ -14,6 +14,8 @@ public struct ConnectionLimits: BitwiseCopyable, Sendable {
     public var keepAliveIdle = TimeAmount.seconds(3600)
     /// An idle TLS connection keeps the library's buffers for so long: most next requests come within it.
     public static let quietAfter = TimeAmount.seconds(2)
+    /// An idle connection stays open for so long after a drain began: a request that is on its way is served.
+    public static let drainGrace = TimeAmount.seconds(1)
     /// After our FIN, until the peer's.
     public var lingering = TimeAmount.seconds(2)
     /// An idle connection to an endpoint is closed after this.
@@ -90,6 +92,8 @@ public final class ConnectionResources {
     public let pipes = PipePool()
     /// ``TunnelStream``s that are open.
     public internal(set) var tunnelsNow = 0
+    /// Connections that were made last, where one may come back (``RecentDials``); nil: none can.
+    public var recentDials: RecentDials?
     let http2 = HTTP2Library()
     /// HTTP/2 connections that have something to send when the turn is over.
     private var senders: [HTTP2Connection] = []

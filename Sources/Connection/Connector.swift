@@ -54,8 +54,8 @@ public final class Connector: EventSource {
     /// Begins to connect; `owner` is told the outcome, never within this call.
     /// - Parameters:
     ///   - unixPath: of a Unix socket, in place of `peer`; empty: none.
-    ///   - isOfOurUser: whoever listens at `unixPath` must be a process of this one's user; else it is refused (EACCES), and
-    ///     has been sent nothing.
+    ///   - isOfOurUser: whoever listens at `unixPath` must be a process of this one's user or of root, as whom a supervisor
+    ///     may listen for its workers; else it is refused (EACCES), and has been sent nothing.
     ///   - timeout: until the connection can be used, its handshake included.
     ///   - preamble: octets that go first, in clear text.
     public init(
@@ -71,8 +71,12 @@ public final class Connector: EventSource {
         self.preamble = preamble
         isTunnelled = false
         let connected = try unixPath.isEmpty ? Socket.connect(peer, options) : Socket.connect(path: unixPath)
-        if isOfOurUser, Socket.peerUser(connected.raw) != geteuid() { throw Errno(EACCES) }
+        if isOfOurUser {
+            let user = Socket.peerUser(connected.raw)
+            guard user == geteuid() || user == 0 else { throw Errno(EACCES) }
+        }
         fd = connected.release()
+        if let dials = resources.recentDials, unixPath.isEmpty { dials.note(fd, to: peer) }
         super.init()
         resources.loop.add(fd, self)
         resources.loop.setDeadline(self, resources.loop.now + timeout)

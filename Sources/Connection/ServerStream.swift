@@ -114,7 +114,7 @@ public protocol DownstreamConnection: AnyObject {
     /// Its first request has not begun.
     var isFresh: Bool { get }
     var isClosed: Bool { get }
-    /// Asks it to end: at once when idle, else after what is under way.
+    /// Asks it to end: soon when idle, else after what is under way.
     func drain()
     /// Its descriptor is wanted by somebody else: an idle connection ends at once, or as soon as its peer has been told.
     /// False: it does not.

@@ -40,11 +40,16 @@ public final class Guard {
     var isPaused = false
     private(set) var isEnding = false
     private var connectionLimit: Int
+    /// Of one address of another machine.
+    private let peerLimit: Int
+    private var peers = PeerCounts()
     private var relayed: UInt64 = 0
     private var failed: UInt64 = 0
     private var absences: UInt32 = 0
     /// That a central gateway's connection was refused has been told.
     private var hasRefused = false
+    /// So has been that one machine has too many.
+    private var hasFoundTooMany = false
 
     /// Runs a guard until it is told to end.
     /// - Parameter tell: takes what is to be logged; must not block.
@@ -77,6 +82,7 @@ public final class Guard {
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         let descriptors = Int(clamping: limit.rlim_cur) - GuardLimits.reservedDescriptors
         connectionLimit = max(1, min(options.connections, descriptors / GuardLimits.descriptorsPerRelay))
+        peerLimit = max(1, min(options.peerConnections ?? connectionLimit / GuardLimits.peersShare, connectionLimit))
     }
 
     private func serve() throws(Errno) -> Int32 {
@@ -198,13 +204,16 @@ public final class Guard {
         if !peer.ip.isLoopback, named.contains(where: { $0.ip == peer.ip }), !Socket.isOfThisMachine(peer.ip) {
             return refused(peer)
         }
+        guard peers.take(peer.ip, limit: peerLimit, isOwn: { $0.isLoopback || Socket.isOfThisMachine($0) }) else {
+            return tooMany(peer)
+        }
         var preamble: [UInt8] = []
         if options.tellsClients {
             preamble = ProxyPreamble.make(
                 source: peer, destination: ProxyPreamble.destination(of: fd.raw) ?? held.address)
         }
         let relay = GuardRelay(
-            fd, candidates: gateways.order(named, now: loop.now), preamble: preamble, owner: self)
+            fd, from: peer.ip, candidates: gateways.order(named, now: loop.now), preamble: preamble, owner: self)
         relay.index = relays.count
         relays.append(relay)
         relay.begin()
@@ -238,6 +247,17 @@ public final class Guard {
                 [("address", "\(peer.ip)")]))
     }
 
+    private func tooMany(_ peer: SocketAddress) {
+        failed &+= 1
+        guard !hasFoundTooMany else { return }
+        hasFoundTooMany = true
+        tell(
+            Notice(
+                .warning,
+                "one machine has as many relayed connections as one may have, and gets no more: do guards name each other?",
+                [("address", "\(peer.ip)"), ("connections", "\(peerLimit)")]))
+    }
+
     func starved(_ relay: GuardRelay) {
         starving.append(relay)
         alarm.set(after: GuardLimits.exhaustionPause)
@@ -250,6 +270,7 @@ public final class Guard {
             last.index = relay.index
         }
         relay.index = -1
+        peers.give(relay.peer)
         if isPaused { resumeAccepting() }
         if isEnding, relays.isEmpty { loop.stop() }
     }

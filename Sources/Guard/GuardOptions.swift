@@ -15,6 +15,8 @@ public struct GuardOptions: Equatable, Sendable {
     public var drainTimeout = TimeAmount.seconds(30)
     /// Connections that are relayed at once; descriptors may allow fewer.
     public var connections = GuardLimits.connections
+    /// Those that come from one address of another machine; nil: ``GuardLimits/peersShare`` of them all.
+    public var peerConnections: Int?
     public var logLevel = LogLevel.info
 
     public init() {}
@@ -50,6 +52,8 @@ public struct CentralAddress: Equatable, Sendable {
 public enum GuardLimits {
     /// Connections that are relayed at once, unless `--max-connections` says otherwise.
     public static let connections = 16_384
+    /// Of all connections, the part that one other machine may have, unless `--max-connections-per-peer` says otherwise.
+    static let peersShare = 4
     /// How long one central gateway may take to accept.
     static let connect = TimeAmount.seconds(1)
     /// A central gateway that could not be connected to is asked last for so long.

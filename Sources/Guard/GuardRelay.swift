@@ -11,6 +11,8 @@ final class GuardRelay: Timed {
     private enum Phase { case connecting, relaying, over }
 
     private let owner: Guard
+    /// From where it came.
+    let peer: IPAddress
     /// Its place among the guard's relays; theirs alone.
     var index = -1
     private var phase = Phase.connecting
@@ -29,8 +31,11 @@ final class GuardRelay: Timed {
     /// - Parameters:
     ///   - candidates: central gateways in the order in which to ask.
     ///   - preamble: what goes out first; empty: nothing.
-    init(_ fd: consuming OwnedFD, candidates: [SocketAddress], preamble: [UInt8], owner: Guard) {
+    init(
+        _ fd: consuming OwnedFD, from peer: IPAddress, candidates: [SocketAddress], preamble: [UInt8], owner: Guard
+    ) {
         self.owner = owner
+        self.peer = peer
         self.candidates = candidates.reversed()
         self.preamble = preamble
         lastMoved = owner.loop.now

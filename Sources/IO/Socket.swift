@@ -101,6 +101,22 @@ public enum Socket {
         return fd
     }
 
+    /// Where a socket of ours is bound, as ``listen(path:)`` takes it; nil: nowhere.
+    public static func path(_ fd: CInt) -> String? {
+        var address = sockaddr_un()
+        var length = socklen_t(MemoryLayout<sockaddr_un>.size)
+        let result = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(fd, $0, &length) }
+        }
+        guard result == 0, address.sun_family == sa_family_t(AF_UNIX) else { return nil }
+        var octets = withUnsafeBytes(of: &address.sun_path) { Array($0) }
+        // A name in no file system begins with NUL, and ours are filled up with it.
+        let isAbstract = octets[0] == 0
+        if isAbstract { octets[0] = UInt8(ascii: "@") }
+        let name = octets.prefix { $0 != 0 }
+        return name.isEmpty || isAbstract && name.count == 1 ? nil : String(decoding: name, as: UTF8.self)
+    }
+
     /// Connects to a socket at a path, at once or not at all: one whose queue is full refuses (EAGAIN).
     public static func connect(path: String) throws(Errno) -> OwnedFD {
         let raw = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
@@ -146,6 +162,17 @@ public enum Socket {
         return withUnsafeMutablePointer(to: &storage) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
                 getsockname(fd, address, &length) == 0 ? read(address) : nil
+            }
+        }
+    }
+
+    /// Whom it is connected to (getpeername(2)); nil: nobody.
+    public static func peerAddress(_ fd: CInt) -> SocketAddress? {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        return withUnsafeMutablePointer(to: &storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                getpeername(fd, address, &length) == 0 ? read(address) : nil
             }
         }
     }

@@ -13,24 +13,32 @@ final class AdminListener {
     }
 
     /// - Parameter owner: who may use a socket at a path besides root; nil: the user that runs us.
-    static func open(_ address: AdminAddress, owner: Identity?) throws(StartFailure) -> AdminListener? {
+    static func open(
+        _ address: AdminAddress, owner: Identity?, _ patience: StartPatience
+    ) throws(StartFailure) -> AdminListener? {
+        while true {
+            do throws(Errno) {
+                switch address {
+                case .off: return nil
+                case .tcp(let address):
+                    if let conflict = Socket.conflict(address) { throw conflict }
+                    return AdminListener(socket: SharedFD(try Socket.listen(address)), path: nil)
+                case .unix(let path): return AdminListener(socket: try listen(path, owner), path: path)
+                }
+            } catch {
+                if patience.hopes(after: error) { continue }
+                throw failure(address, error)
+            }
+        }
+    }
+
+    private static func failure(_ address: AdminAddress, _ error: Errno) -> StartFailure {
         switch address {
-        case .off: return nil
-        case .tcp(let address):
-            do throws(Errno) {
-                if let conflict = Socket.conflict(address) { throw conflict }
-                return AdminListener(socket: SharedFD(try Socket.listen(address)), path: nil)
-            } catch {
-                throw StartFailure(
-                    "--admin \(address): cannot listen there: \(error); choose another address, or 'off'")
-            }
         case .unix(let path):
-            do throws(Errno) {
-                return AdminListener(socket: try listen(path, owner), path: path)
-            } catch {
-                throw StartFailure(
-                    "--admin unix:\(path): cannot listen there: \(error); choose another path, or 'off'")
-            }
+            StartFailure("--admin unix:\(path): cannot listen there: \(error); choose another path, or 'off'")
+        case .tcp(let address):
+            StartFailure("--admin \(address): cannot listen there: \(error); choose another address, or 'off'")
+        case .off: preconditionFailure("nothing was opened")
         }
     }
 

@@ -11,6 +11,8 @@ public struct FamilyPlan {
     /// Octets of shared memory.
     public var liveStateSize: Int
     public var statisticsSize: Int
+    /// Clears in the live state what a worker held that is not started again at once; nil: nothing is there to be cleared.
+    public var workerEnded: ((UnsafeMutableRawBufferPointer, Int) -> Void)?
     /// A worker that has not taken over a snapshot for so long hangs, and is ended.
     public var acknowledgement = TimeAmount.seconds(10)
 

@@ -26,7 +26,9 @@ extension Supervisor {
         workers[index].sockets = []
         workers[index].revision = 0
         let seat = workers[index].seat
-        guard start(seat, [(liveState, InheritedFD.liveState), (statistics, InheritedFD.statistics)]) else { return }
+        var inherited = [(liveState, InheritedFD.liveState), (statistics, InheritedFD.statistics)]
+        if let isolation { inherited.append((isolation, InheritedFD.isolation)) }
+        guard start(seat, inherited) else { return }
         // All it needs lies in its link before it runs its first instruction, controller or not.
         if let current { hand(current, to: index) }
         tellOfWorkers()
@@ -76,6 +78,8 @@ extension Supervisor {
             if delay == .zero {
                 startWorker(index)
             } else {
+                // Its successor would clear it first of all; until then it would count against everybody else's limits.
+                forget(index)
                 tell(
                     Notice(
                         .error, "a worker keeps dying and is started later",
@@ -83,11 +87,23 @@ extension Supervisor {
             }
         case .draining:
             if death != .exited(code: UInt8(RoleExit.done)) { tell(notice(of: "worker died", seat, pid)) }
+            forget(index)
             drainedPerhaps()
         case .quitting: break
         }
         answerPublications()
         tellOfWorkers()
+    }
+
+    /// What a worker held went with it.
+    private func forget(_ index: Int) {
+        guard let workerEnded = plan.workerEnded else { return }
+        do throws(Errno) {
+            if liveMemory == nil { liveMemory = try SharedMemory.map(liveState.raw) }
+        } catch {
+            tell(Notice(.warning, "what a dead worker held counts until its next start", [("reason", "\(error)")]))
+        }
+        if let liveMemory { workerEnded(liveMemory, index) }
     }
 
     func controllerDied(_ death: Death) {

@@ -7,7 +7,7 @@ extension Supervisor {
         switch request {
         case .bind(let addresses):
             if case .draining = phase { return }
-            let bindings = addresses.map { sockets.bind($0) }
+            let bindings = addresses.map { bind($0) }
             for binding in bindings {
                 if case .failed(let errno) = binding.outcome {
                     tell(

@@ -20,6 +20,8 @@ public final class Supervisor {
         static let deathsBeforeFirstPublication = 5
         /// When a process could not even be started.
         static let spawnRetry = TimeAmount.seconds(1)
+        /// Names that are tried for the socket of isolated services.
+        static let isolationNames = 16
         /// Publications whose completion was not yet answered.
         static let unanswered = 1024
     }
@@ -47,7 +49,13 @@ public final class Supervisor {
     let tell: (Notice) -> Void
     let liveState: SharedFD
     let statistics: SharedFD
+    /// ``liveState``, mapped when something of it is first to be forgotten.
+    var liveMemory: UnsafeMutableRawBufferPointer?
     let adminSocket: SharedFD?
+    private let patience: StartPatience
+    /// Where the last worker takes calls of isolated services; nil: there is one worker alone. Held here, so that its name is
+    /// nobody else's between that worker's death and the next one's start.
+    let isolation: SharedFD?
     let controller: ControllerSeat
     var workers: [WorkerPlace] = []
     var sockets: ListeningSockets
@@ -65,6 +73,16 @@ public final class Supervisor {
 
     var options: RunOptions { plan.options }
 
+    /// An address's sockets. Before anything is live, one that is taken is asked for again.
+    func bind(_ address: ListeningAddress) -> Binding {
+        while true {
+            let binding = sockets.bind(address)
+            guard current == nil, case .failed(let error) = binding.outcome, patience.hopes(after: error) else {
+                return binding
+            }
+        }
+    }
+
     /// Runs a family until it is told to end.
     /// - Parameter tell: takes what is to be logged; must not block.
     /// - Returns: the exit status of `sluice run`: 0 after a drain or a quick exit, 1 when the start failed.
@@ -78,9 +96,10 @@ public final class Supervisor {
             let identity = if let user = plan.options.user { try Identity.named(user) } else { nil as Identity? }
             let pidFile = if let path = plan.options.pidFile { try PidFile.write(path) } else { nil as PidFile? }
             defer { pidFile?.remove() }
-            let admin = try AdminListener.open(plan.options.admin, owner: identity)
+            let patience = StartPatience()
+            let admin = try AdminListener.open(plan.options.admin, owner: identity, patience)
             defer { admin?.remove() }
-            return try Supervisor(plan, identity, admin?.socket, tell).serve()
+            return try Supervisor(plan, identity, admin?.socket, patience, tell).serve()
         } catch {
             tell(Notice(.error, "cannot start", [("reason", error.description)]))
             return 1
@@ -88,9 +107,11 @@ public final class Supervisor {
     }
 
     init(
-        _ plan: FamilyPlan, _ identity: Identity?, _ adminSocket: SharedFD?, _ tell: @escaping (Notice) -> Void
+        _ plan: FamilyPlan, _ identity: Identity?, _ adminSocket: SharedFD?, _ patience: StartPatience,
+        _ tell: @escaping (Notice) -> Void
     ) throws(StartFailure) {
         self.plan = plan
+        self.patience = patience
         self.identity = identity
         self.tell = tell
         self.adminSocket = adminSocket
@@ -100,10 +121,28 @@ public final class Supervisor {
         } catch {
             throw StartFailure("cannot make shared memory: \(error)")
         }
+        do throws(Errno) {
+            isolation = plan.options.workers > 1 ? SharedFD(try Self.isolationSocket()) : nil
+        } catch {
+            throw StartFailure("cannot make the socket of isolated services: \(error)")
+        }
         sockets = ListeningSockets(workers: plan.options.workers)
         controller = ControllerSeat(.controller, loop)
         for index in 0..<plan.options.workers {
             workers.append(WorkerPlace(seat: WorkerSeat(.worker(index: index), loop)))
+        }
+    }
+
+    /// In no file system, under a number of chance: one that somebody has taken is passed over.
+    private static func isolationSocket() throws(Errno) -> OwnedFD {
+        var attempts = 0
+        while true {
+            do throws(Errno) {
+                return try Socket.listen(path: "@sluice-isolated-\(String(SystemCalls.randomSeed(), radix: 16))")
+            } catch {
+                attempts += 1
+                guard error.code == EADDRINUSE, attempts < Limits.isolationNames else { throw error }
+            }
         }
     }
 

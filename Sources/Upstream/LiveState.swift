@@ -129,6 +129,14 @@ public final class LiveState: @unchecked Sendable {
         callers.begin()
     }
 
+    /// To be called when a worker's process has ended and none takes its place at once. What it worked on at its end stays, for
+    /// its successor to find.
+    public func end() {
+        let mark = work.kept
+        begin()
+        work.kept = mark
+    }
+
     /// A cluster's budget of retries.
     public func retryBudget(_ slot: UInt32) -> RetryBudget {
         RetryBudget(

@@ -22,10 +22,14 @@ import Testing
         backend.send(response)
         harness.expect(client, toReceive: "\r\n\r\nhi")
         for _ in 0..<200 { exchange(harness, client, backend) }
-        let before = allocation_count()
-        for _ in 0..<1000 { exchange(harness, client, backend) }
-        #expect(allocation_count() - before == 0)
-        #expect(harness.statistics.requests == 1201)
+        let rounds = (0..<3).map { _ in
+            let before = allocation_count()
+            for _ in 0..<1000 { exchange(harness, client, backend) }
+            return allocation_count() - before
+        }
+        // A second after a change endpoints that are gone are looked for, once.
+        #expect(rounds.count { $0 > 0 } <= 1, "\(rounds)")
+        #expect(harness.statistics.requests == 3201)
     }
 
     /// The same over HTTP/2: streams, lanes, heads and the library's own objects are used again. What is left are the entries

@@ -140,8 +140,7 @@ import Testing
         harness.expect(try #require(mirror), toReceive: "\r\n\r\n")
         mirror?.send(response)
         mirror = nil
-        harness.settle()
-        #expect(harness.total(.mirrorFailures) == 1)
+        harness.until("the failure") { harness.total(.mirrorFailures) == 1 }
         harness.expect(backend, toReceive: "\r\n\r\n")
         backend.send(Self.ok)
         harness.expect(client, toReceive: "\r\n\r\nhi")

@@ -228,4 +228,38 @@ import Testing
         harness.expectEnd(client)
         harness.expectEnd(backend)
     }
+
+    /// An endpoint that no configuration names any more goes, and not before its connections.
+    @Test func anEndpointOfHTTP2ThatIsGoneEndsItsConnections() throws {
+        let harness = try WorkerHarness(backends: 2, clusters: [[0]])
+        func publish(_ backend: Int) throws {
+            try harness.publish(clusters: [[backend]]) { $0.clusters[0].backendProtocol = .http2 }
+        }
+        /// SETTINGS, and HEADERS with `:status: 200` that end stream 1 (RFC 9113, sections 6.5 and 6.2).
+        let answer: [UInt8] = [0, 0, 0, 4, 0, 0, 0, 0, 0] + [0, 0, 1, 1, 5, 0, 0, 0, 1, 0x88]
+        try publish(0)
+        let client = try harness.connect()
+        var backends: [RawSocket] = []
+        for number in 0...1 {
+            if number == 1 { try publish(1) }
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            let backend = try harness.acceptBackend(number)
+            harness.expect(backend, toReceive: "PRI * HTTP/2.0\r\n")
+            backend.send(answer)
+            harness.expect(client, toReceive: "200 OK")
+            client.forget()
+            backends.append(backend)
+        }
+        harness.expectEnd(backends[0])
+        harness.expectNothingUnderWay()
+        // The other's goes on.
+        backends[1].forget()
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        harness.until("stream 3") {
+            backends[1].receive()
+            return backends[1].bytes.contains([0, 0, 0, 3])
+        }
+        backends[1].send([0, 0, 1, 1, 5, 0, 0, 0, 3, 0x88])
+        harness.expect(client, toReceive: "200 OK")
+    }
 }

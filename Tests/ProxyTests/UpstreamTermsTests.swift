@@ -97,8 +97,8 @@ import Testing
         var begun = harness.loop.now
         while harness.loop.now - begun < .milliseconds(100) { harness.loop.turn(limit: 5) }
         backend = nil
-        harness.settle()
-        #expect(harness.total(.upstreamPooledNow) == 0)
+        harness.until("the end of the connection") { harness.total(.upstreamPooledNow) == 0 }
+        let learnt = harness.loop.now - begun
         client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
         let second = try harness.acceptBackend()
         exchange(harness, client, second)
@@ -106,7 +106,7 @@ import Testing
         harness.expect(second, toReceive: "/young")
         exchange(harness, client, second)
         begun = harness.loop.now
-        while harness.loop.now - begun < .milliseconds(90) { harness.loop.turn(limit: 5) }
+        while harness.loop.now - begun < learnt { harness.loop.turn(limit: 5) }
         client.send("POST /old HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
         let third = try harness.acceptBackend()
         harness.expect(third, toReceive: "/old")

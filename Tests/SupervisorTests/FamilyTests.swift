@@ -121,7 +121,7 @@ import Testing
         // Bound and not yet published: a publication without it leaves it open.
         #expect(try stage.tell("publish 2 2 second \(id)") == "2 2 2")
         #expect(try stage.tell("publish 3 3 third \(otherId)") == "3 3 2")
-        try Wait.until("the first port to be closed") { (try? Client(port: port)) == nil }
+        try Wait.until("the first port to be closed") { Ports.isClosed(port) }
         #expect(try stage.ask(other).text == "third")
         #expect(Socket.conflict(SocketAddress(ip: IPAddress(v4: 127, 0, 0, 1), port: port)) == nil)
         #expect(try stage.tell("release \(otherId)") == "released")
@@ -173,7 +173,7 @@ import Testing
         let (port, _) = try serving(stage)
         stage.program.signal(signal)
         #expect(try stage.program.waitForEnd(within: .seconds(5)) == .exited(code: 0))
-        #expect((try? Client(port: port)) == nil)
+        #expect(Ports.isClosed(port))
         #expect(TemporaryFolder.text(stage.folder.path + "/pid").isEmpty)
         #expect((try? Client(path: stage.folder.path + "/admin")) == nil)
     }
@@ -186,7 +186,7 @@ import Testing
         #expect(try client.readLine() == "held")
         let watch = Stopwatch()
         stage.program.signal(SIGTERM)
-        try Wait.until("the port to be closed") { (try? Client(port: port)) == nil }
+        try Wait.until("the port to be closed") { Ports.isClosed(port) }
         #expect(try stage.tell("news").contains("drain:3000"))
         #expect(stage.program.death == nil && client.isQuiet)
         #expect(try stage.program.waitForEnd() == .exited(code: 0))

@@ -19,4 +19,14 @@ public enum Ports {
         }
         throw TimedOut("no port of \(range) is free")
     }
+
+    /// Whether connections are refused: nobody listens. One that only hangs is not refused.
+    public static func isClosed(_ port: UInt16) -> Bool {
+        do {
+            _ = try Client(port: port)
+            return false
+        } catch {
+            return error as? Errno == Errno(ECONNREFUSED)
+        }
+    }
 }

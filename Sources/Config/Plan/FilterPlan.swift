@@ -182,6 +182,12 @@ public struct ClusterPlan: Equatable, Sendable {
     /// What is told first on every connection (BackendTrafficPolicy `proxyProtocol`).
     public var proxyProtocol = ProxyProtocolVersion.none
     public var traffic = ClusterTrafficPlan()
+    /// By which anybody calls the Service's port through a tunnel, `NAME.NAMESPACE:PORT`; empty: it is no Service's.
+    public var authority = ""
+    /// As which Gateway its endpoints are called, `namespace/name`, where it has a certificate of its own; else empty.
+    public var caller = ""
+    /// Its endpoints are central gateways: none of them may be this one itself.
+    public var isCentral = false
     /// Serves only what backends of the first priority are not healthy enough for (Backend `fallback`).
     public var isFallback = false
     /// Where requests go that no endpoint can serve; nil: as the listener says.
@@ -192,7 +198,8 @@ public struct ClusterPlan: Equatable, Sendable {
     public var dynamicResolver: DynamicResolverPlan?
     /// Endpoints that the manifests name as not ready or terminating: that they are not used is wanted.
     public var withdrawn: [SocketAddress] = []
-    /// Names to resolve instead (Service type ExternalName, Backend `fqdn`); the controller fills `endpoints` from DNS.
+    /// Names to resolve (Service type ExternalName, Backend `fqdn`, central gateways); what they stand for, as the controller
+    /// learns from DNS, joins `endpoints`.
     public var dnsNames: [DNSNamePlan]
 
     public init(

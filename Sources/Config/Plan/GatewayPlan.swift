@@ -46,7 +46,7 @@ public struct SocketPlan: Equatable, Sendable {
     /// Fields of requests that go on through their calls; of all Gateways that listen here.
     public var carried: [CarriedFieldPlan] = []
     /// Where its connections go while the gateway itself is gone, in the order of preference.
-    public var central: [SocketAddress] = []
+    public var central: [CentralPlan] = []
     public var listeners: [ListenerPlan]
 
     public init(address: SocketAddress, listeners: [ListenerPlan]) {

@@ -10,6 +10,9 @@ public struct TunnelPlan: Equatable, Sendable {
     public var port: UInt16
     /// What the CONNECT names, host and port; empty: the endpoint's address and port.
     public var authority: String
+    /// The endpoint is a gateway, to which the CONNECT of each call names its own destination; such a tunnel carries one
+    /// request, or one connection, and ends with it.
+    public var isPerCall = false
     /// What the CONNECT says of the caller (W3C Baggage), as Istio's proxies do; empty: nothing.
     public var baggage = ""
 

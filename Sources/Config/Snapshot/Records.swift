@@ -103,6 +103,9 @@ public struct HostIndex: BitwiseCopyable, Sendable {
     public var anyHost: UInt32
     /// Bit n: some wildcard has n labels after its star (bit 63: 63 or more). Only those are probed.
     public var wildcardDepths: UInt64
+
+    /// No host has anything.
+    public var isEmpty: Bool { anyHost == Self.none && buckets.isEmpty }
 }
 
 public struct HostBucket: BitwiseCopyable, Sendable {
@@ -355,6 +358,8 @@ public struct ClusterConfig: BitwiseCopyable, Sendable {
     public var tls: Table<UpstreamTLSConfig>
     /// None or one.
     public var tunnel: Table<TunnelConfig>
+    /// ``ClusterPlan/authority``.
+    public var authority: TextRef
     /// None or one.
     public var traffic: Table<ClusterTrafficConfig>
     /// The cluster's place in the shared live state; kept for its identity as long as the family lives.

@@ -25,7 +25,7 @@ extension SnapshotWriter {
             block[header.clusters, index] = ClusterConfig(
                 name: text(cluster.name), identity: identity.value, backendProtocol: cluster.backendProtocol,
                 proxyProtocol: cluster.proxyProtocol, tls: cluster.tls.map { write($0) } ?? Table(),
-                tunnel: cluster.tunnel.map { write($0) } ?? Table(),
+                tunnel: cluster.tunnel.map { write($0) } ?? Table(), authority: text(cluster.authority),
                 traffic: cluster.traffic.isEmpty ? Table() : write(cluster.traffic),
                 slot: slots.cluster(identity.value), isFallback: cluster.isFallback,
                 dynamicResolver: cluster.dynamicResolver.map { block.append(contentsOf: [$0]) } ?? Table(),

@@ -61,7 +61,8 @@ extension SnapshotWriter {
     mutating func write(_ plan: TunnelPlan) -> Table<TunnelConfig> {
         let tls = write(plan.tls)
         let config = TunnelConfig(
-            tls: tls, port: plan.port, authority: text(plan.authority), baggage: text(plan.baggage))
+            tls: tls, port: plan.port, authority: text(plan.authority), baggage: text(plan.baggage),
+            isPerCall: plan.isPerCall)
         return block.append(contentsOf: [config])
     }
 

@@ -74,4 +74,6 @@ public struct TunnelConfig: BitwiseCopyable, Sendable {
     /// Empty: the endpoint's address.
     public var authority: TextRef
     public var baggage: TextRef
+    /// ``TunnelPlan/isPerCall``.
+    public var isPerCall: Bool
 }

@@ -252,11 +252,22 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
         lost()
     }
 
-    /// Asks an idle connection to go; a busy one goes after its response (RFC 9112, section 9.6).
-    ///
-    /// A request may lie in the socket that epoll has not told us of yet, surely so on a connection accepted in this very
-    /// turn. Closing would reset it; so an idle connection is read first, and a request that is found is served.
+    /// Asks the connection to go after the response under way, or after the next one (RFC 9112, section 9.6): a client
+    /// that is just asking cannot know, so an idle connection stays for ``ConnectionLimits/drainGrace``.
     public func drain() {
+        closesAfterResponse = true
+        if phase == .idle { resources.loop.setDeadline(self, resources.loop.now + ConnectionLimits.drainGrace) }
+    }
+
+    /// Ends an idle connection now.
+    public func makeWay() -> Bool {
+        endIfIdle()
+        return isClosed
+    }
+
+    /// A request may lie in the socket that epoll has not told us of yet. Closing would reset it; so an idle connection
+    /// is read first, and a request that is found is served.
+    private func endIfIdle() {
         closesAfterResponse = true
         if phase == .idle { readHeads() }
         if phase == .idle { lost() }
@@ -282,12 +293,13 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
     public override func deadlinePassed(now: Instant) {
         switch phase {
         case .head: refuse(status: 408, reason: "the request's head did not arrive in time")
+        case .idle where closesAfterResponse: endIfIdle()
         case .idle where !isQuiet && now < idleEnd:
             isQuiet = true
             wire.reclaim(self)
             resources.loop.setDeadline(self, quietDeadline(now))
         // At the end of its allowed duration a request may lie in the socket; it is served.
-        case .idle where terms.limits.closesAtDuration: drain()
+        case .idle where terms.limits.closesAtDuration: endIfIdle()
         case .idle, .lingering: lost()
         case .exchange, .closed: break
         }

@@ -12,7 +12,8 @@ public final class HTTP2ClientConnection: HTTP2Connection {
     public let peer: SocketAddress
     /// What its requests say in `:scheme`.
     public let scheme: Scheme
-    private unowned(unsafe) let pool: ConnectionOwner
+    /// Lives at least as long as its connections: an endpoint that no configuration names any more goes with the last of them.
+    private let pool: ConnectionOwner
     private var free: [HTTP2ClientStream] = []
     /// Streams that were given out and have no lane yet.
     private var reserved = 0

@@ -56,7 +56,7 @@ open class LocalServer: ConnectionOwner {
     /// What becomes of this request's body; asked when its head is there.
     open func bodies(of exchange: LocalExchange) -> Bodies { bodies }
 
-    /// Takes no more connections and closes those that wait for a request.
+    /// Takes no more connections, and asks those that there are to end (``DownstreamConnection/drain()``).
     public func stopAccepting() {
         guard acceptor.isRegistered else { return }
         acceptor.isRegistered = false
@@ -96,7 +96,7 @@ open class LocalServer: ConnectionOwner {
     private func adopt(_ fd: consuming OwnedFD, _ peer: SocketAddress) {
         if connections.count >= connectionLimit {
             guard let idle = connections.values.first(where: { $0.isIdle }) else { return }
-            idle.drain()
+            _ = idle.makeWay()
         }
         let origin = ConnectionOrigin(peer: peer, socketID: 0, acceptedAt: resources.loop.now)
         if let front {

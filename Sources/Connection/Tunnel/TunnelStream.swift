@@ -15,6 +15,8 @@ public final class TunnelStream: ClientStream {
     private var wire: HTTP1Wire
     /// The far end breaks off: what it has said is not whole.
     private var isBroken = false
+    /// What its CONNECT told of the one connection inside; nil: nothing.
+    public var told: TunnelMetadata?
 
     /// Registers the descriptor, one end of a ``SocketPair``, with the loop.
     public init(adopting fd: consuming OwnedFD, owner: ConnectionOwner, resources: ConnectionResources) {
@@ -61,4 +63,21 @@ public final class TunnelStream: ClientStream {
     }
 
     public override func release(keeps: Bool) { close() }
+}
+
+/// What a CONNECT told of the connection inside of it, to be told again where that goes on through another tunnel.
+public struct TunnelMetadata {
+    /// Octets of ``baggage``, at most (W3C Baggage, section 3.3.2).
+    public static let baggageLimit = 8192
+
+    /// `traceparent` and `tracestate`, as whole lines; empty: it belongs to no trace.
+    public var trace: [UInt8] = []
+    /// Where a forwarder that is believed said from whom it is (`baggage`); empty: nobody did.
+    public var baggage: [UInt8] = []
+    /// Another gateway could not serve it.
+    public var isHandedOn = false
+
+    public init() {}
+
+    public var isEmpty: Bool { trace.isEmpty && baggage.isEmpty && !isHandedOn }
 }

@@ -63,7 +63,7 @@ final class EndpointCheck: Timed {
             return loop.setDeadline(self, loop.now + HealthWatch.probePause)
         }
         watch.probesNow += 1
-        let probe = Probe(target, check: self, resources: watch.resources)
+        let probe = Probe(target, check: self, tunnels: watch.tunnels, resources: watch.resources)
         self.probe = probe
         probe.begin()
     }

@@ -32,6 +32,8 @@ final class HealthWatch {
 
     let loop: EventLoop
     let resources: ConnectionResources
+    /// To endpoints that are reached through HBONE.
+    let tunnels: TunnelPool
     let log: Log
     private let liveState: LiveState
     private let patterns = PatternCache()
@@ -64,6 +66,7 @@ final class HealthWatch {
         logs = CheckLogs(log: log)
         random = SeededRandom(seed: SystemCalls.randomSeed())
         resources = ConnectionResources(loop: loop)
+        tunnels = .forProbes(resources, log, limit: Self.probesAtOnce)
     }
 
     func cell(_ slot: UInt32) -> EndpointCell { liveState.endpoint(slot) }

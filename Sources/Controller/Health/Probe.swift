@@ -40,6 +40,7 @@ struct ProbeOutcome {
 final class Probe: RawConnectionOwner {
     let target: ProbeTarget
     let resources: ConnectionResources
+    private let tunnels: TunnelPool
     private(set) var outcome: ProbeOutcome?
     /// Whom to wake. Its deadline is set, so that nothing is done in the middle of a connection's event.
     private unowned let check: Timed
@@ -60,7 +61,8 @@ final class Probe: RawConnectionOwner {
     /// Over TCP: octets that were not sent yet.
     var unsent = ByteBuffer()
 
-    init(_ target: ProbeTarget, check: Timed, resources: ConnectionResources) {
+    init(_ target: ProbeTarget, check: Timed, tunnels: TunnelPool, resources: ConnectionResources) {
+        self.tunnels = tunnels
         self.target = target
         self.check = check
         self.resources = resources
@@ -73,7 +75,7 @@ final class Probe: RawConnectionOwner {
             // Its own time is the deadline's: the connector's must not come first.
             connector = try target.transport.connect(
                 to: target.address, unixPath: target.unixPath, timeout: target.plan.timeout + .seconds(1), owner: self,
-                resources: resources)
+                tunnels: tunnels, resources: resources)
         } catch {
             end(.failed, "no connection: \(error)")
         }
@@ -106,6 +108,10 @@ final class Probe: RawConnectionOwner {
     override func established(_ connector: Connector) {
         self.connector = nil
         guard outcome == nil else { return connector.cancel() }
+        if let problem = target.transport.problem(with: connector) {
+            connector.cancel()
+            return end(.failed, problem)
+        }
         switch target.plan.probe {
         case .tcp: beginTCP(connector)
         case .http: beginHTTP(on: client(connector, isHTTP2: target.transport.speaksHTTP2(on: connector)))

@@ -103,7 +103,7 @@ extension Controller {
     private func tellCentral(_ set: LiveSet) {
         var central: [SocketAddress: [SocketAddress]] = [:]
         for socket in set.resolution?.plan.sockets ?? [] where socket.transport == .tcp {
-            central[socket.address] = socket.central
+            central[socket.address] = names.addresses(of: socket.central)
         }
         for (address, gateways) in central where centralTold[address] != gateways {
             link.send(.central(address, gateways))
@@ -118,19 +118,7 @@ extension Controller {
         var plan = resolution.plan
         plan.sockets.removeAll { bound[$0.listeningAddress] == nil }
         plan.zone = options.zone
-        for index in plan.clusters.indices {
-            guard !plan.clusters[index].dnsNames.isEmpty else { continue }
-            plan.clusters[index].endpoints = plan.clusters[index].dnsNames.flatMap { target in
-                names.places(of: target).map {
-                    var endpoint = EndpointPlan(
-                        address: SocketAddress(ip: $0.address, port: $0.port ?? target.port))
-                    endpoint.hostname = target.hostname
-                    endpoint.zone = target.zone
-                    endpoint.weight = UInt32($0.weight)
-                    return endpoint
-                }
-            }
-        }
+        names.complete(&plan) { try? HostAddresses() }
         let stale = preserve(&plan)
         let ids = plan.sockets.compactMap { bound[$0.listeningAddress] }
         revision += 1

@@ -33,6 +33,8 @@ public enum InheritedFD {
     public static let statistics: CInt = 5
     /// The admin interface's listening socket, in the controller; absent with `--admin off`.
     public static let admin: CInt = 6
+    /// Where the last worker takes calls of isolated services, in all workers; absent where there is one alone.
+    public static let isolation: CInt = 7
     /// Numbers below this are taken; the supervisor keeps what it passes on above it.
     public static let end: CInt = 16
 }
@@ -44,6 +46,9 @@ public struct WorkerStart {
     public let link: WorkerLink
     public let liveState: UnsafeMutableRawBufferPointer
     public let statistics: UnsafeMutableRawBufferPointer
+    /// The listening socket of isolated services; nil: there is no other worker. It outlives this process, so nobody else can
+    /// take its name while the one that serves it is being started again.
+    public let isolation: SharedFD?
 }
 
 /// What the controller starts with.
@@ -77,9 +82,11 @@ public enum RoleEntry {
         index: Int, options: RunOptions, identity: Identity?
     ) throws(RoleFailure) -> WorkerStart {
         try settle(.worker(index: index), identity)
+        let isolation = options.workers > 1 ? SharedFD(OwnedFD(adopting: InheritedFD.isolation)) : nil
         return WorkerStart(
             index: index, options: options, link: WorkerLink(fd: OwnedFD(adopting: InheritedFD.link)),
-            liveState: try map(InheritedFD.liveState), statistics: try map(InheritedFD.statistics))
+            liveState: try map(InheritedFD.liveState), statistics: try map(InheritedFD.statistics),
+            isolation: isolation)
     }
 
     public static func controller(options: RunOptions, identity: Identity?) throws(RoleFailure) -> ControllerStart {
@@ -106,9 +113,7 @@ public enum RoleEntry {
         }
         // After the change of user, which clears it (prctl(2)). If the parent is gone already, the link says so.
         clinux_die_with_parent(SIGKILL)
-        for number in [InheritedFD.link, InheritedFD.liveState, InheritedFD.statistics, InheritedFD.admin] {
-            clinux_fd_flags(number, 1)
-        }
+        for number in InheritedFD.link...InheritedFD.isolation { clinux_fd_flags(number, 1) }
     }
 
     private static func map(_ fd: CInt) throws(RoleFailure) -> UnsafeMutableRawBufferPointer {

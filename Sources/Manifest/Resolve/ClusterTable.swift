@@ -112,6 +112,7 @@ struct ClusterTable {
         let service = services[number] ?? Service(resource.node)
         services[number] = service
         let name = "\(resource.name):\(port)"
+        let authority = "\(resource.name.name).\(resource.name.namespace):\(port)"
         let transport = setting.use.serviceProtocol
         let servicePort = service.ports.first { $0.number == port && $0.protocolName == transport }
         guard servicePort != nil || service.isExternalName else {
@@ -157,12 +158,14 @@ struct ClusterTable {
             // Kubernetes ignores the ports of such a Service; one that is written and has a number is honoured.
             var target = DNSNamePlan(name: service.externalName, port: servicePort?.targetNumber ?? port)
             target.service = DNSService.read(resource, findings: &findings) ?? ""
-            let plan = ClusterPlan(name: name, endpoints: [], dnsNames: [target])
+            var plan = ClusterPlan(name: name, endpoints: [], dnsNames: [target])
+            plan.authority = authority
             return (add(Backend(plan: plan, fixed: fixed, tls: tls, hasEndpoints: true), setting), touches)
         }
         guard let servicePort else { preconditionFailure("a port was looked for above") }
         let found = endpoints.endpoints(of: resource.name, servicePort, index: index, findings: &findings)
         var plan = ClusterPlan(name: name, endpoints: found.used)
+        plan.authority = authority
         plan.withdrawn = found.withdrawn
         var backend = Backend(plan: plan, fixed: fixed, tls: tls, hasEndpoints: !found.used.isEmpty)
         backend.tunnel = HBONEBackend(resource, findings: &findings)
@@ -246,6 +249,7 @@ struct ClusterTable {
     /// live state is kept; every other way is another identity.
     private mutating func add(_ backend: Backend, _ setting: BackendSetting) -> Outcome {
         var plan = backend.plan
+        plan.caller = setting.gateway?.description ?? ""
         backendNames.append(plan.name)
         var labels: [String] = []
         let own = Self.ownProtocol(of: backend)
@@ -288,8 +292,6 @@ struct ClusterTable {
             plan.traffic = setting.traffic
             // Whether datagrams arrive, nobody can be asked; Envoy Gateway leaves UDPRoutes unchecked, too.
             if setting.use == .datagrams { plan.traffic.healthCheck = HealthCheckPlan() }
-            // Probes go to endpoints directly, where an endpoint behind HBONE may not be reached.
-            if plan.tunnel != nil { plan.traffic.healthCheck = HealthCheckPlan() }
             for name in plan.dnsNames.indices { plan.dnsNames[name].dns = setting.traffic.dns }
             labels.append("policy \(setting.policyNames)")
         }

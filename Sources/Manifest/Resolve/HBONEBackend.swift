@@ -55,7 +55,12 @@ struct HBONEBackend: Equatable {
                 value: prefix + (serviceAccount ?? ""))
         ]
         var plan = TunnelPlan(tls: tls, port: port)
-        plan.baggage = "k8s.namespace.name=\(gateway.namespace),service.name=\(gateway.name)"
+        plan.baggage = Self.baggage(of: gateway)
         return plan
+    }
+
+    /// What a CONNECT says of the Gateway that makes it.
+    static func baggage(of gateway: ResourceName) -> String {
+        "k8s.namespace.name=\(gateway.namespace),service.name=\(gateway.name)"
     }
 }

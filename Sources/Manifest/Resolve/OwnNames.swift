@@ -26,6 +26,7 @@ enum OwnNames {
         Entry("dns-service", .service, .backend),
         Entry("egress", .gateway),
         Entry("fallback-gateway", .gateway, .service),
+        Entry("fallback-principal", .gateway, .service),
         Entry("group", .gateway),
         Entry("hbone", .service),
         Entry("hbone-port", .service),

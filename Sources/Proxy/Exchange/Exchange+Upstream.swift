@@ -113,11 +113,15 @@ extension Exchange {
     /// Where no descriptor is left, the connections that nobody uses go first.
     private func connect(to target: Endpoint, fresh: Bool) throws(Errno) {
         do throws(Errno) {
-            try target.connect(for: self, version: clientVersion, alone: fresh, preamble: preamble(to: target))
+            try target.connect(
+                for: self, version: clientVersion, alone: fresh, preamble: preamble(to: target),
+                call: tunnelCall(to: target))
         } catch {
             guard error.code == EMFILE || error.code == ENFILE else { throw error }
             worker.clusters.closeIdle()
-            try target.connect(for: self, version: clientVersion, alone: fresh, preamble: preamble(to: target))
+            try target.connect(
+                for: self, version: clientVersion, alone: fresh, preamble: preamble(to: target),
+                call: tunnelCall(to: target))
         }
     }
 

@@ -6,17 +6,18 @@ import IO
 import Upstream
 
 /// Where the last worker of a family takes calls of isolated services, which the others hand to it: a Unix socket without a name in
-/// any file system, under a number that only the family knows. Level-triggered.
+/// any file system, which the supervisor holds and every last worker inherits. What comes while there is none waits in it.
+/// Level-triggered.
 ///
 /// Limit: ``batch`` connections a turn; those that are accepted count as any others of the worker.
 final class IsolationSocket: EventSource {
     static let batch = 64
 
-    private let fd: OwnedFD
+    private let fd: SharedFD
     private let worker: Worker
 
-    init(path: String, worker: Worker) throws(Errno) {
-        fd = try Socket.listen(path: path)
+    init(_ fd: SharedFD, worker: Worker) {
+        self.fd = fd
         self.worker = worker
         super.init()
         worker.loop.addReader(fd.raw, self)

@@ -25,24 +25,28 @@ final class Isolations {
 
     init(worker: Worker) { self.worker = worker }
 
-    private lazy var path: String = {
-        let number = worker.liveState.isolationNumber(SystemCalls.randomSeed())
-        return "@sluice-isolated-\(String(number, radix: 16))"
-    }()
+    /// Where it listens; empty: there is no other worker.
+    private var path = ""
+    /// Not taken into use yet.
+    private var inherited: SharedFD?
 
-    private var hasPlace: Bool { worker.liveState.members.workerCount > 1 }
+    /// What all workers of the family have in common.
+    /// - Parameter fd: the listening socket of isolated services, which the last worker alone accepts from.
+    func inherit(_ fd: SharedFD) {
+        guard let path = Socket.path(fd.raw) else { return }
+        self.path = path
+        if worker.liveState.worker == place { inherited = fd }
+    }
+
+    private var hasPlace: Bool { !path.isEmpty }
     private var isPlace: Bool { hasPlace && worker.liveState.worker == place }
 
     /// A configuration is in force.
     func adopt(_ configuration: LiveConfiguration) {
         guard configuration.hasGroups else { return }
-        if isPlace, socket == nil {
-            do throws(Errno) {
-                socket = try IsolationSocket(path: path, worker: worker)
-            } catch {
-                worker.log.error(
-                    "isolated services cannot be taken over from other workers", ["error": .init(error.description)])
-            }
+        if let inherited {
+            self.inherited = nil
+            socket = IsolationSocket(inherited, worker: worker)
         }
         tell(configuration.snapshot)
     }
@@ -56,6 +60,7 @@ final class Isolations {
         // A connection is of one client's: its header says whose.
         plain.proxyProtocol = .v2
         plain.tls = Table()
+        plain.tunnel = Table()
         plain.traffic = Table()
         plain.endpoints = Table()
         plain.slot = 0
@@ -64,7 +69,7 @@ final class Isolations {
         let endpoint = Endpoint(
             address: SocketAddress(ip: .any, port: 0), unixPath: path, slot: 0, identity: 0, transport: transport,
             breaker: cluster.breaker, worker: worker)
-        // While the worker is dead anybody on this machine could take its name, and calls would be told to a stranger.
+        // The family holds the name as long as it lives; a worker that outlives it for a moment tells nothing to a stranger.
         endpoint.isOfOurUser = true
         cluster.adopt(plain, [endpoint], in: configuration.snapshot)
         clusters[isHTTP2 ? 2 : 1] = cluster

@@ -68,9 +68,8 @@ extension Arrival {
         let group = listener.pointee.group
         if let destination = origin.destination { return configuration.lookUp(destination, for: origin, in: group) }
         guard case .tls(let name) = spoken, !name.isEmpty else { return .outside }
-        let wish = PortWish.request(port: nil, listener: listener.pointee.port, isSecure: true)
         return configuration.withNamespace(of: origin) {
-            configuration.routes.lookUp(host: name, wish, from: $0, in: group)
+            configuration.routes.lookUp(host: name, .passedOn(listener: listener.pointee.port), from: $0, in: group)
         }
     }
 
@@ -115,14 +114,13 @@ extension Arrival {
         switch place {
         case .member(let call):
             let rule = configuration.withNamespace(of: origin) { configuration.routes.streamRule(of: call, from: $0) }
-            relay(spoken, by: rule, of: call, configuration)
-        case .noPort, .ambiguous: refuseCall(.noRoute)
-        case .outside where origin.destination == nil:
-            // The routes of the Gateway that it came to itself.
+            relay(spoken, by: rule, of: call, on: listener, configuration)
+        case .noPort, .ambiguous: refuseCall(.noRoute, spoken)
+        case .outside where origin.destination == nil && serverName(of: spoken).isEmpty:
+            // It names nobody: the Gateway's route for all connections, if there is one.
             handOver()
-            let name = serverName(of: spoken)
-            worker.relays.begin(kind(of: spoken), name, self, listener, configuration)
-        case .outside: goOutside(spoken, listener, configuration.group(of: listener), configuration)
+            worker.relays.begin(kind(of: spoken), .empty, self, listener, configuration)
+        case .outside: goOutside(spoken, listener, configuration)
         }
     }
 
@@ -141,38 +139,39 @@ extension Arrival {
         var name = ByteView.empty
         var kind = RelayChoice.Kind.tcp
         if case .tls(let serverName) = spoken { (name, kind) = (serverName, .tls) }
-        var words = ByteBuffer()
-        if worker.permitsConnection(
-            authorization, origin, port: port, serverName: name, nil, configuration, words: &words)
-        {
-            return true
-        }
-        worker.relays.refuse(self, RelayChoice(kind, serverName: name), .unauthorized, words.view)
-        return false
+        var said = PolicyWords()
+        let isPermitted = worker.permitsConnection(
+            authorization, origin, port: port, serverName: name, nil, configuration, words: &said)
+        words = RelayWords(said)
+        if !isPermitted { worker.relays.refuse(self, RelayChoice(kind, serverName: name), .unauthorized) }
+        return isPermitted
     }
 
     /// Relays by a rule, or refuses where there is none.
-    private func relay(_ spoken: Spoken, by rule: UInt32, of call: MemberCall, _ configuration: LiveConfiguration) {
+    private func relay(
+        _ spoken: Spoken, by rule: UInt32, of call: MemberCall, on listener: UnsafePointer<ListenerConfig>,
+        _ configuration: LiveConfiguration
+    ) {
         handOver()
         switch spoken {
-        case .tls(let name): worker.relays.begin(.tls, name, self, rule: rule, of: call, configuration)
-        case .octets, .http: worker.relays.begin(.tcp, .empty, self, rule: rule, of: call, configuration)
+        case .tls(let name): worker.relays.begin(.tls, name, self, rule: rule, of: call, on: listener, configuration)
+        case .octets, .http: worker.relays.begin(.tcp, .empty, self, rule: rule, of: call, on: listener, configuration)
         }
     }
 
     /// Nothing leads from here to where the caller wants: it sees a reset.
-    func refuseCall(_ reason: ReasonCode) {
-        worker.statistics.relayEnded(reason: reason)
+    func refuseCall(_ reason: ReasonCode, _ spoken: Spoken = .octets) {
+        refuseCall(reason, RelayChoice(kind(of: spoken), serverName: serverName(of: spoken)))
+    }
+
+    func refuseCall(_ reason: ReasonCode, _ choice: RelayChoice) {
+        var choice = choice
+        choice.words = words
+        worker.relays.tell(choice, origin, reason)
         abort()
     }
 
-    /// The group that it calls somebody of, or leaves.
-    func calledGroup(_ configuration: LiveConfiguration) -> UInt32? {
-        guard let (_, socket) = currentPlace else { return nil }
-        return calledListener(configuration, socket)?.pointee.group
-    }
-
-    private var currentPlace: (LiveConfiguration, UnsafePointer<SocketConfig>)? {
+    var currentPlace: (LiveConfiguration, UnsafePointer<SocketConfig>)? {
         guard let configuration = worker.configuration, let index = configuration.index(ofSocket: origin.socketID)
         else { return nil }
         return (configuration, configuration.snapshot[configuration.snapshot.header.pointee.sockets, Int(index)])

@@ -25,6 +25,23 @@ extension Exchange {
             .flatMap { ForwardedAddress.last(ofXForwardedFor: $0) }.map { SocketAddress(ip: $0, port: 0) }
     }
 
+    /// What a CONNECT tells of the one connection that it is for. From whom that is, is taken from whoever may say for whom it
+    /// calls.
+    func tunnelMetadata(_ listener: UnsafePointer<ListenerConfig>) -> TunnelMetadata {
+        var told = TunnelMetadata()
+        guard let downstream, let message = downstream.request, let configuration else { return told }
+        let bytes = downstream.headBytes
+        told.trace = TraceLines.of(message.head.fields, in: bytes)
+        told.isHandedOn = message.head.fields.first(.xSluiceHop) != nil
+        if let caller = downstream.origin.caller, caller.isVerified,
+            isTrustedForwarder(caller, configuration.group(of: listener)),
+            let value = last(.baggage, of: message, bytes), value.count <= TunnelMetadata.baggageLimit
+        {
+            told.baggage = value.array
+        }
+        return told
+    }
+
     /// The value of the last field of this name: what is nearest to us comes last.
     private func last(_ name: FieldName, of message: RequestMessage, _ bytes: ByteView) -> ByteView? {
         var found: ByteView?

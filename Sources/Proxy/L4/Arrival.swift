@@ -35,6 +35,8 @@ final class Arrival: EventSource, DownstreamConnection, Awaited {
     var input = ByteBuffer()
     /// Octets below which looking for the ClientHello again is no use.
     var helloOctets = 1
+    /// What policies had to say of it.
+    var words = RelayWords()
     /// What waits for the address of a host; nil: nothing does.
     var outward: OutwardCall?
     /// What epoll has told so far: whoever takes over has to know it, since it is not said again.
@@ -223,7 +225,14 @@ final class Arrival: EventSource, DownstreamConnection, Awaited {
         _ configuration: LiveConfiguration, _ socket: UnsafePointer<SocketConfig>, serverName: ByteView
     ) {
         let listener = worker.relays.listener(serverName, on: socket, in: configuration.snapshot)
-        if let listener, listener.pointee.isOfGroup, begins(byNameOn: listener, serverName: serverName) { return }
+        if let listener {
+            if listener.pointee.isOfGroup, begins(byNameOn: listener, serverName: serverName) { return }
+            if listener.pointee.listenerProtocol == .tlsPassthrough,
+                followsServerName(serverName, listener, configuration)
+            {
+                return
+            }
+        }
         handOver()
         switch socket.pointee.listenerProtocol {
         case .http: worker.beginHTTP(self)
@@ -283,10 +292,17 @@ final class Arrival: EventSource, DownstreamConnection, Awaited {
         close()
     }
 
-    /// What lies in the socket is read first; who has said nothing is told by the connection's end.
+    /// What lies in the socket is read; who has said nothing has less time for it than there was.
     func drain() {
         ready([])
-        if phase != .over, phase != .resolving, input.isEmpty { close() }
+        guard phase == .header || phase == .hello, input.isEmpty else { return }
+        worker.loop.setDeadline(self, worker.loop.now + ConnectionLimits.drainGrace)
+    }
+
+    func makeWay() -> Bool {
+        ready([])
+        if isIdle, phase != .resolving { close() }
+        return isClosed
     }
 
     func cut() { close() }

@@ -18,6 +18,8 @@ struct RelayChoice {
     private var rule: [UInt8] = []
     private var backend: [UInt8] = []
     private var serverName: [UInt8] = []
+    /// What policies had to say of it.
+    var words = RelayWords()
 
     /// Nothing leads from here anywhere.
     init(_ kind: Kind, serverName: ByteView) {
@@ -43,6 +45,12 @@ struct RelayChoice {
         self.serverName = serverName.array
     }
 
+    /// Its backend is whichever host the connection names (Backend of type DynamicResolver).
+    func leadsToNamedHost(in snapshot: Snapshot) -> Bool {
+        cluster != BackendConfig.invalid
+            && !snapshot[snapshot.header.pointee.clusters, Int(cluster)].pointee.dynamicResolver.isEmpty
+    }
+
     /// Completes the record of a connection that went this way, and appends it.
     func write(_ record: consuming AccessRecord, _ origin: ConnectionOrigin, to log: AccessLog) {
         var record = record
@@ -61,9 +69,22 @@ struct RelayChoice {
                         record.rule = rule
                         record.backend = backend
                         record.host = name
-                        log.append(record)
+                        Self.append(record, words, to: log)
                     }
                 }
+            }
+        }
+    }
+
+    /// Unless the record says more itself, it says what the policies said.
+    private static func append(_ record: AccessRecord, _ words: RelayWords, to log: AccessLog) {
+        if words.detail.isEmpty { return log.append(record) }
+        words.detail.withView { detail in
+            words.audits.withView { audits in
+                var record = record
+                if record.detail.isEmpty { record.detail = detail }
+                record.audits = audits
+                log.append(record)
             }
         }
     }

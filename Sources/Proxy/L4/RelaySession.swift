@@ -23,6 +23,8 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
     private var cluster: Cluster
     /// The central gateway, for when nobody here can be reached; nil: there is none, or it has it already.
     var central: Cluster?
+    /// Whom it is for, as the central gateway is told through a tunnel.
+    var authority: [UInt8] = []
     private var downstream: RawConnection?
     private var upstream: RawConnection?
     private var connector: Connector?
@@ -121,7 +123,7 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
             if let tunnel = next.transport.tunnel {
                 connector = try worker.tunnels.connect(
                     to: next.address, through: tunnel, timeout: connectPatience, security: security,
-                    preamble: preamble, client: origin.peer.ip, owner: self)
+                    preamble: preamble, call: tunnelCall, owner: self)
             } else {
                 connector = try Connector(
                     to: next.address, unixPath: next.unixPath, timeout: connectPatience, security: security,
@@ -132,6 +134,16 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
             lacksMeans = lacksMeans || error.isShortage
             connectFailed(next)
         }
+    }
+
+    private var tunnelCall: TunnelCall {
+        var call = TunnelCall(authority: authority, client: origin.peer.ip)
+        if let told = origin.tunnel?.told {
+            call.trace = told.trace
+            call.baggage = told.baggage
+        }
+        call.isHandedOn = isHandedOn
+        return call
     }
 
     private func nextEndpoint() -> Endpoint? {

@@ -8,7 +8,7 @@ import Upstream
 
 /// Begins relays below HTTP. Their connections belong to the ``DownstreamRegistry`` as all others do.
 final class Relays: Timed {
-    private let worker: Worker
+    let worker: Worker
     /// Sessions that ended just now, which may still be in the middle of a call. No deadline passes within one.
     private var justEnded: [RelaySession] = []
     private let hostSuffixes = UnsafeMutablePointer<HostKey.Suffix>.allocate(capacity: SnapshotLimits.hostLabels)
@@ -78,66 +78,63 @@ final class Relays: Timed {
         _ kind: RelayChoice.Kind, _ serverName: ByteView, _ arrival: Arrival,
         _ listener: UnsafePointer<ListenerConfig>?, _ configuration: LiveConfiguration
     ) {
-        let (choice, hasRule) = choose(kind, serverName, of: listener, in: configuration.snapshot)
+        var (choice, hasRule) = choose(kind, serverName, of: listener, in: configuration.snapshot)
         guard choice.cluster != BackendConfig.invalid else {
             return refuse(arrival, choice, hasRule ? .noCluster : .noRoute)
         }
-        var words = ByteBuffer()
-        if let listener,
-            !worker.permitsConnection(
+        // A call to a group has been asked about where it was known whom it is for.
+        if let listener, !arrival.isCall {
+            var words = PolicyWords()
+            let isPermitted = worker.permitsConnection(
                 listener.pointee.authorization, arrival.origin, port: listener.pointee.port, serverName: serverName,
                 nil, configuration, words: &words)
-        {
-            return refuse(arrival, choice, .unauthorized, words.view)
+            choice.words = RelayWords(words)
+            guard isPermitted else { return refuse(arrival, choice, .unauthorized) }
         }
         begin(
             choice, arrival, listener, configuration, to: configuration.cluster(choice.cluster, of: worker))
     }
 
     /// As above, by a rule of a group's member; ``MemberPortConfig/none``: there is none.
-    ///
-    /// The central gateway is not told whose octets they are: it would go by what it reads in them, which is the client's. So
-    /// they are handed on only where the address that is named can be meant for nothing else: the member has one port, and it
-    /// is declared to take octets, or TLS.
     func begin(
         _ kind: RelayChoice.Kind, _ serverName: ByteView, _ arrival: Arrival, rule: UInt32,
-        of call: MemberCall, _ configuration: LiveConfiguration
+        of call: MemberCall, on listener: UnsafePointer<ListenerConfig>, _ configuration: LiveConfiguration
     ) {
         guard rule != MemberPortConfig.none else {
             return refuse(arrival, RelayChoice(kind, serverName: serverName), .noRoute)
         }
         let choice = choose(kind, serverName, by: rule, in: configuration.snapshot)
         guard choice.cluster != BackendConfig.invalid else { return refuse(arrival, choice, .noCluster) }
-        let isPlain: Bool =
-            switch configuration.routes.memberPort(call).pointee.memberProtocol {
-            case .tcp, .tls: configuration.routes.member(call).pointee.ports.count == 1
-            case .undeclared, .http: false
-            }
         begin(
             choice, arrival, nil, configuration, to: configuration.cluster(choice.cluster, of: worker),
-            only: call.endpoint, mayBeHandedOn: isPlain)
+            only: call.endpoint, for: authority(of: call, configuration), by: listener, handingOn(of: call, configuration))
     }
 
-    /// As above, when the choice is made.
-    /// - Parameter cluster: nil: the choice's own.
+    /// As above, when the choice is made and permitted.
+    /// - Parameters:
+    ///   - listener: whose limits count for it; nil: those of the connection that it came in did.
+    ///   - cluster: nil: the choice's own.
     func begin(
-        _ choice: RelayChoice, _ arrival: Arrival, _ configuration: LiveConfiguration, to cluster: Cluster? = nil
+        _ choice: RelayChoice, _ arrival: Arrival, on listener: UnsafePointer<ListenerConfig>?,
+        _ configuration: LiveConfiguration, to cluster: Cluster? = nil
     ) {
-        // Such a connection goes to where its client said. Nobody else would know that.
-        if let cluster {
-            return begin(choice, arrival, nil, configuration, to: cluster, mayBeHandedOn: false)
+        guard cluster != nil || choice.cluster != BackendConfig.invalid else {
+            return refuse(arrival, choice, .noCluster)
         }
-        guard choice.cluster != BackendConfig.invalid else { return refuse(arrival, choice, .noCluster) }
+        // One that goes to where its client said is not handed on: nobody else would know where that is.
         begin(
-            choice, arrival, nil, configuration, to: configuration.cluster(choice.cluster, of: worker),
-            mayBeHandedOn: false)
+            choice, arrival, listener, configuration,
+            to: cluster ?? configuration.cluster(choice.cluster, of: worker),
+            cluster == nil && listener != nil ? .anyhow : .never)
     }
 
     private func begin(
         _ choice: RelayChoice, _ arrival: Arrival, _ listener: UnsafePointer<ListenerConfig>?,
         _ configuration: LiveConfiguration, to cluster: Cluster, only endpoint: SocketAddress? = nil,
-        mayBeHandedOn: Bool = true
+        for member: [UInt8]? = nil, by groupListener: UnsafePointer<ListenerConfig>? = nil, _ handingOn: HandingOn = .anyhow
     ) {
+        var choice = choice
+        if choice.words.detail.isEmpty { choice.words = arrival.words }
         var origin = arrival.origin
         let managed = listener.flatMap { worker.managedListener($0.pointee.identity, configuration) }
         if let managed, !worker.counts(managed.listener, &origin) { return refuse(arrival, choice, .overload) }
@@ -147,8 +144,8 @@ final class Relays: Timed {
         let session = RelaySession(
             choice, to: cluster, origin: origin, received: octets.view, worker: worker)
         session.only = endpoint
-        if endpoint == nil, mayBeHandedOn {
-            session.central = central(of: choice, listener, from: origin, configuration)
+        if endpoint == nil {
+            nameCentral(session, choice, listener ?? groupListener, member, configuration, handingOn)
         }
         if let managed { session.apply(configuration.snapshot[managed.listener.pointee.client, 0].pointee.connection) }
         let downstream = RawConnection(
@@ -164,19 +161,19 @@ final class Relays: Timed {
         _ handshake: TLSHandshake, _ listener: UnsafePointer<ListenerConfig>, _ configuration: LiveConfiguration
     ) {
         handshake.channel.session.serverName.withView { name in
-            let (choice, hasRule) = choose(.tls, name, of: listener, in: configuration.snapshot)
+            var (choice, hasRule) = choose(.tls, name, of: listener, in: configuration.snapshot)
             guard choice.cluster != BackendConfig.invalid else {
                 tell(choice, handshake.origin, hasRule ? .noCluster : .noRoute)
                 handshake.cancel()
                 return worker.registry.forget(handshake)
             }
-            var words = ByteBuffer()
-            guard
-                worker.permitsConnection(
-                    listener.pointee.authorization, handshake.origin, port: listener.pointee.port, serverName: name,
-                    handshake.channel, configuration, words: &words)
-            else {
-                tell(choice, handshake.origin, .unauthorized, words.view)
+            var words = PolicyWords()
+            let isPermitted = worker.permitsConnection(
+                listener.pointee.authorization, handshake.origin, port: listener.pointee.port, serverName: name,
+                handshake.channel, configuration, words: &words)
+            choice.words = RelayWords(words)
+            guard isPermitted else {
+                tell(choice, handshake.origin, .unauthorized)
                 handshake.cancel()
                 return worker.registry.forget(handshake)
             }
@@ -191,7 +188,7 @@ final class Relays: Timed {
             let session = RelaySession(
                 choice, to: configuration.cluster(choice.cluster, of: worker), origin: origin, received: .empty,
                 worker: worker)
-            session.central = central(of: choice, listener, from: origin, configuration)
+            nameCentral(session, choice, listener, nil, configuration, .anyhow)
             let downstream = RawConnection(
                 handshake, listenerIdentity: origin.listenerIdentity, owner: session, resources: worker.resources)
             if let managed {
@@ -204,32 +201,13 @@ final class Relays: Timed {
         }
     }
 
-    /// The central gateway, where a connection may be handed on to it (`sluice.dev/fallback-gateway`).
-    ///
-    /// There is no place for a mark in octets. So that two gateways that name each other do not pass a connection to and
-    /// fro, one that comes from a central gateway stays here.
-    private func central(
-        of choice: RelayChoice, _ listener: UnsafePointer<ListenerConfig>?, from origin: ConnectionOrigin,
-        _ configuration: LiveConfiguration
-    ) -> Cluster? {
-        guard choice.cluster != BackendConfig.invalid else { return nil }
-        let snapshot = configuration.snapshot
-        var fallback = snapshot[snapshot.header.pointee.clusters, Int(choice.cluster)].pointee.fallback
-        if fallback.isEmpty, let listener { fallback = listener.pointee.fallback }
-        guard !fallback.isEmpty else { return nil }
-        let central = configuration.cluster(fallback.opaque, of: worker)
-        let peer = origin.peer.ip
-        if !peer.isLoopback, central.endpoints.contains(where: { $0.address.ip == peer }) { return nil }
-        return central
-    }
-
     /// Closes a connection that leads nowhere. Where a rule has no valid backend, a reset says so (Gateway API,
     /// TCPRouteRule.backendRefs: connections must be rejected); where nothing is known of it, its end does. Inside of a
     /// tunnel an end would look as if the far side had said all that it had to say.
-    func refuse(
-        _ arrival: Arrival, _ choice: RelayChoice, _ reason: ReasonCode, _ detail: ByteView = .empty
-    ) {
-        tell(choice, arrival.origin, reason, detail)
+    func refuse(_ arrival: Arrival, _ choice: RelayChoice, _ reason: ReasonCode) {
+        var choice = choice
+        if choice.words.detail.isEmpty { choice.words = arrival.words }
+        tell(choice, arrival.origin, reason)
         switch reason {
         case .noRoute where arrival.origin.tunnel == nil: arrival.close()
         default: arrival.abort()
@@ -237,16 +215,13 @@ final class Relays: Timed {
     }
 
     /// Counts and records a connection that led nowhere.
-    private func tell(
-        _ choice: RelayChoice, _ origin: ConnectionOrigin, _ reason: ReasonCode, _ detail: ByteView = .empty
-    ) {
+    func tell(_ choice: RelayChoice, _ origin: ConnectionOrigin, _ reason: ReasonCode) {
         worker.statistics.relayEnded(reason: reason)
         guard worker.accessLog.isOn else { return }
         var record = AccessRecord()
         record.start = worker.loop.wallNow
         record.duration = worker.loop.now - origin.acceptedAt
         record.reason = reason
-        record.detail = detail
         choice.write(record, origin, to: worker.accessLog)
     }
 

@@ -11,7 +11,8 @@ final class Listener: EventSource {
 
     let id: UInt32
     let address: SocketAddress
-    private let fd: SharedFD
+    /// Nil: it is closed.
+    private var fd: SharedFD?
     private let worker: Worker
     private var isAccepting = false
 
@@ -26,27 +27,30 @@ final class Listener: EventSource {
     deinit { precondition(!isAccepting, "a listener went while it was accepting") }
 
     func startAccepting() {
-        guard !isAccepting else { return }
+        guard !isAccepting, let fd else { return }
         isAccepting = true
         worker.loop.addReader(fd.raw, self)
     }
 
     func stopAccepting() {
-        guard isAccepting else { return }
+        guard isAccepting, let fd else { return }
         isAccepting = false
         worker.loop.remove(fd.raw, closing: false)
     }
 
-    /// Takes what waits in the queue, so that nobody whom the kernel has let in is reset; then no more.
+    /// Takes what waits in the queue, so that nobody whom the kernel has let in is reset; then closes: whoever comes later
+    /// is refused, or another's, instead of waiting here in vain.
     func finishAccepting() {
         while isAccepting, acceptSome() {}
         stopAccepting()
+        fd = nil
     }
 
     override func ready(_ events: ReadyEvents) { _ = acceptSome() }
 
     /// Accepts a batch. False: nothing waits any more, or there is no room.
     private func acceptSome() -> Bool {
+        guard let fd else { return false }
         for _ in 0..<worker.acceptsPerEvent(id) {
             do throws(Errno) {
                 guard let (raw, peer) = try Socket.accept(fd.raw) else { return false }

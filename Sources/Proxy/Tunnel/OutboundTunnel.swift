@@ -22,14 +22,21 @@ final class OutboundTunnel: ConnectionOwner {
     private var moved: UInt64 = 0
     private var upHasEnded = false
     private var downHasEnded = false
-    private unowned(unsafe) let worker: Worker
+    private unowned(unsafe) let pool: TunnelPool
+    private unowned(unsafe) let resources: ConnectionResources
+    /// Whose connection carries it.
+    private weak var peer: TunnelPeer?
 
-    init(_ connector: Connector, near: consuming OwnedFD, head: consuming ByteBuffer, worker: Worker) {
+    init(
+        _ connector: Connector, near: consuming OwnedFD, head: consuming ByteBuffer, peer: TunnelPeer, pool: TunnelPool
+    ) {
         self.connector = connector
         self.head = head
-        self.worker = worker
+        self.peer = peer
+        self.pool = pool
+        resources = pool.resources
         super.init()
-        inner = TunnelStream(adopting: near, owner: self, resources: worker.resources)
+        inner = TunnelStream(adopting: near, owner: self, resources: resources)
     }
 
     var isOver: Bool { phase == .over || connector.map { $0.isOver } ?? false }
@@ -41,7 +48,7 @@ final class OutboundTunnel: ConnectionOwner {
         precondition(phase == .waiting, "a tunnel is opened once")
         self.stream = stream
         phase = .asked
-        worker.resources.buffers.supply(&stream.output)
+        resources.buffers.supply(&stream.output)
         stream.output.append(head.view)
         head.release()
         stream.headWritten(framing: .untilClose)
@@ -67,7 +74,7 @@ final class OutboundTunnel: ConnectionOwner {
                 guard 200..<300 ~= status else { return fail(.refused(Self.meaning(of: status))) }
                 phase = .relaying
                 stream.incoming.begin(.untilClose)
-                worker.loop.setDeadline(self, worker.loop.now + TunnelLimits.idle)
+                resources.loop.setDeadline(self, resources.loop.now + TunnelLimits.idle)
                 let connector = self.connector
                 self.connector = nil
                 connector?.tunnelOpened()
@@ -97,7 +104,12 @@ final class OutboundTunnel: ConnectionOwner {
         case .over: break
         case .waiting, .asked:
             // Whoever waited has closed the pair's other end.
-            if connector?.isOver ?? true { return end(orderly: false) }
+            if connector?.isOver ?? true {
+                let isUnanswered = phase == .asked
+                end(orderly: false)
+                if isUnanswered { peer?.leftUnanswered() }
+                return
+            }
             if phase == .asked { readHead() }
         case .relaying: relay()
         }
@@ -121,7 +133,7 @@ final class OutboundTunnel: ConnectionOwner {
         if upHasEnded, downHasEnded { return end(orderly: true) }
         // The connection inside is gone whole, and what was asked for is wanted by nobody any more.
         if inner.isGone, upHasEnded { return end(orderly: false) }
-        if moved != before { worker.loop.setDeadline(self, worker.loop.now + TunnelLimits.idle) }
+        if moved != before { resources.loop.setDeadline(self, resources.loop.now + TunnelLimits.idle) }
         stream.reclaimWhileQuiet()
         inner.reclaimWhileQuiet()
     }
@@ -133,11 +145,11 @@ final class OutboundTunnel: ConnectionOwner {
     private func end(orderly: Bool) {
         guard phase != .over else { return }
         phase = .over
-        worker.loop.clearDeadline(self)
+        resources.loop.clearDeadline(self)
         connector = nil
         if orderly { stream?.release(keeps: true) } else { stream?.close() }
         stream = nil
         inner?.close()
-        worker.tunnels.ended(self)
+        pool.ended(self)
     }
 }

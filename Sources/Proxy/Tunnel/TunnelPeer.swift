@@ -12,17 +12,19 @@ import Telemetry
 final class TunnelPeer: ConnectionOwner {
     private let gate: SocketAddress
     private let context: TLSContext
-    private let worker: Worker
+    private unowned(unsafe) let pool: TunnelPool
+    private let resources: ConnectionResources
     private var connections: [HTTP2ClientConnection] = []
     private var connector: Connector?
     private var waiting: [OutboundTunnel] = []
     private var resumption: TLSResumption?
     private var nextWarning = Instant(nanoseconds: 0)
 
-    init(gate: SocketAddress, context: TLSContext, worker: Worker) {
+    init(gate: SocketAddress, context: TLSContext, pool: TunnelPool) {
         self.gate = gate
         self.context = context
-        self.worker = worker
+        self.pool = pool
+        resources = pool.resources
     }
 
     var isUnused: Bool { connections.isEmpty && connector == nil && waiting.isEmpty }
@@ -43,10 +45,10 @@ final class TunnelPeer: ConnectionOwner {
             let security = Connector.Security(context: context, serverName: "", resuming: resumption)
             if resumption?.isSingleUse == true { resumption = nil }
             connector = try Connector(
-                to: gate, timeout: worker.limits.connect, security: security, owner: self, resources: worker.resources)
+                to: gate, timeout: pool.patience, security: security, owner: self, resources: resources)
         } catch {
             // Its callers must not be told within their own call.
-            worker.loop.setDeadline(self, worker.loop.now)
+            resources.loop.setDeadline(self, resources.loop.now)
         }
     }
 
@@ -70,7 +72,7 @@ final class TunnelPeer: ConnectionOwner {
         let failed = waiting
         waiting = []
         for tunnel in failed { tunnel.fail(failure) }
-        worker.tunnels.mayForget()
+        pool.mayForget()
     }
 
     // MARK: connections
@@ -87,24 +89,24 @@ final class TunnelPeer: ConnectionOwner {
         terms.initialConnectionWindowSize = TunnelLimits.connectionWindow
         terms.maxConcurrentStreams = TunnelLimits.streams
         let connection = HTTP2ClientConnection(
-            connector, scheme: .https, pool: self, terms: terms, resources: worker.resources)
+            connector, scheme: .https, pool: self, terms: terms, resources: resources)
         connections.append(connection)
         serveWaiting()
-        if worker.isDraining { retireIfIdle(connection) }
+        if pool.isRetiring { retireIfIdle(connection) }
     }
 
     override func failed(_ connector: Connector, _ failure: ConnectFailure) {
         self.connector = nil
         resumption = nil
-        if worker.loop.now >= nextWarning {
-            nextWarning = worker.loop.now + Endpoint.warningPause
+        if resources.loop.now >= nextWarning {
+            nextWarning = resources.loop.now + Endpoint.warningPause
             let reason =
                 switch failure {
                 case .refused(let error): error.description
                 case .timedOut: "timed out"
                 case .tls(let text): text
                 }
-            worker.log.warning(
+            pool.log.warning(
                 "a tunnel cannot be opened", ["peer": .init(gate.description), "error": .init(reason)])
         }
         // Others may go on by the connections that are there.
@@ -113,14 +115,21 @@ final class TunnelPeer: ConnectionOwner {
 
     override func lanesFreed(_ connection: HTTP2ClientConnection) {
         if !waiting.isEmpty { serveWaiting() }
-        if worker.isDraining { retireIfIdle(connection) }
+        if pool.isRetiring { retireIfIdle(connection) }
     }
 
     override func closed(_ connection: HTTP2ClientConnection) {
         if let newer = connection.tls?.session.takeResumption() { resumption = newer }
         connections.removeAll { $0 === connection }
         if !waiting.isEmpty { connectIfNeeded() }
-        if isUnused { worker.tunnels.mayForget() }
+        if isUnused { pool.mayForget() }
+    }
+
+    /// A CONNECT was given up before its answer. Where all that is made here are probes, the next one is made on a connection of
+    /// its own: this one may lead to a machine that is not there any more.
+    func leftUnanswered() {
+        guard pool.isForProbes else { return }
+        for connection in connections { connection.retire() }
     }
 
     /// A drain has begun. What is under way may still need tunnels: a connection serves them until none is left on it, since

@@ -4,10 +4,12 @@ import Core
 import Glibc
 import IO
 import TLS
+import Telemetry
 
 /// The way out through HBONE: connections that are carried by CONNECT streams to the endpoints' own side (ztunnel, a
-/// waypoint, another Sluice), many streams on one connection with mutual TLS. Owned by the worker.
-final class TunnelPool: Timed {
+/// waypoint, another Sluice), many streams on one connection with mutual TLS. Owned by the worker; the controller has one for its
+/// probes.
+public final class TunnelPool: Timed {
     private struct Key: Hashable {
         var gate: SocketAddress
         var context: ObjectIdentifier
@@ -17,9 +19,32 @@ final class TunnelPool: Timed {
     private var tunnels: [ObjectIdentifier: OutboundTunnel] = [:]
     /// Those that ended just now, which may still be in the middle of a call. No deadline passes within one.
     private var justEnded: [OutboundTunnel] = []
-    private let worker: Worker
+    let resources: ConnectionResources
+    let log: Log
+    /// Until a connection to a peer can be used.
+    let patience: TimeAmount
+    /// Tunnels at once.
+    private let limit: () -> Int
+    let isForProbes: Bool
+    /// They close with their last tunnel.
+    private(set) var isRetiring = false
 
-    init(worker: Worker) { self.worker = worker }
+    init(
+        resources: ConnectionResources, log: Log, patience: TimeAmount, isForProbes: Bool = false,
+        limit: @escaping () -> Int
+    ) {
+        self.resources = resources
+        self.log = log
+        self.patience = patience
+        self.isForProbes = isForProbes
+        self.limit = limit
+    }
+
+    /// For health checks: what is told here is told by them.
+    /// - Parameter limit: probes at once.
+    public static func forProbes(_ resources: ConnectionResources, _ log: Log, limit: Int) -> TunnelPool {
+        TunnelPool(resources: resources, log: log, patience: TunnelLimits.probePatience, isForProbes: true) { limit }
+    }
 
     /// Tunnels that are open or being opened.
     var count: Int { tunnels.count }
@@ -28,26 +53,27 @@ final class TunnelPool: Timed {
     /// this call.
     /// - Parameters:
     ///   - security: inside of the tunnel.
-    ///   - client: for whom the connection is made; nil: for several.
+    ///   - call: what the tunnel is for; nil: for several.
     /// - Throws: EPROTO: the tunnel's settings cannot be used; EMFILE: no descriptors; EBUSY: too many wait.
     func connect(
         to endpoint: SocketAddress, through transport: TunnelTransport, timeout: TimeAmount,
-        security: Connector.Security?, preamble: consuming ByteBuffer, client: IPAddress? = nil, owner: ConnectionOwner
+        security: Connector.Security?, preamble: consuming ByteBuffer, call: TunnelCall? = nil, owner: ConnectionOwner
     ) throws(Errno) -> Connector {
         guard let context = transport.context else { throw Errno(EPROTO) }
         let gate = transport.gate(of: endpoint)
         let key = Key(gate: gate, context: ObjectIdentifier(context))
-        let peer = peers[key] ?? TunnelPeer(gate: gate, context: context, worker: worker)
+        let peer = peers[key] ?? TunnelPeer(gate: gate, context: context, pool: self)
         peers[key] = peer
         guard peer.hasRoom else { throw Errno(EBUSY) }
-        guard worker.resources.tunnelsNow < worker.tunnelLimit else { throw Errno(EMFILE) }
+        guard resources.tunnelsNow < limit() else { throw Errno(EMFILE) }
         let ends = try SocketPair().release()
         let connector = Connector(
             through: OwnedFD(adopting: ends.far), to: endpoint, timeout: timeout, security: security,
-            preamble: preamble, owner: owner, resources: worker.resources)
+            preamble: preamble, owner: owner, resources: resources)
         let tunnel = OutboundTunnel(
-            connector, near: OwnedFD(adopting: ends.near), head: transport.head(to: endpoint, for: client),
-            worker: worker)
+            connector, near: OwnedFD(adopting: ends.near),
+            head: transport.head(to: endpoint, for: call ?? TunnelCall()),
+            peer: peer, pool: self)
         tunnels[ObjectIdentifier(tunnel)] = tunnel
         peer.open(tunnel)
         return connector
@@ -57,41 +83,49 @@ final class TunnelPool: Timed {
     func ended(_ tunnel: OutboundTunnel) {
         guard tunnels.removeValue(forKey: ObjectIdentifier(tunnel)) != nil else { return }
         justEnded.append(tunnel)
-        worker.loop.setDeadline(self, worker.loop.now)
+        resources.loop.setDeadline(self, resources.loop.now)
     }
 
-    override func deadlinePassed(now: Instant) {
+    public override func deadlinePassed(now: Instant) {
         justEnded.removeAll(keepingCapacity: true)
         for (key, peer) in peers where peer.isUnused { peers[key] = nil }
     }
 
     /// Connections close with their last tunnel (a drain).
-    func retire() { for peer in peers.values { peer.retire() } }
+    func retire() {
+        isRetiring = true
+        for peer in peers.values { peer.retire() }
+    }
 
     /// A peer has lost its last connection.
-    func mayForget() { worker.loop.setDeadline(self, worker.loop.now) }
+    func mayForget() { resources.loop.setDeadline(self, resources.loop.now) }
 }
 
 extension TunnelTransport {
     /// A CONNECT as HTTP/1.1 writes it, which the connection turns into fields (RFC 9113, section 8.5).
-    fileprivate func head(to endpoint: SocketAddress, for client: IPAddress?) -> ByteBuffer {
+    func head(to endpoint: SocketAddress, for call: TunnelCall) -> ByteBuffer {
         var head = ByteBuffer()
         head.append("CONNECT ")
-        if authority.isEmpty {
+        let named = isPerCall ? call.authority : authority
+        if named.isEmpty {
             head.append(string: endpoint.description)
         } else {
-            authority.withView { head.append($0) }
+            named.withView { head.append($0) }
         }
         head.append(" HTTP/1.1\r\n")
-        if !baggage.isEmpty {
+        let source = call.baggage.isEmpty ? baggage : call.baggage
+        if !source.isEmpty {
             head.append("baggage: ")
-            baggage.withView { head.append($0) }
+            source.withView { head.append($0) }
             head.append("\r\n")
         }
-        if let client {
+        if let client = call.client {
             // RFC 7239, section 6: an IPv6 address stands in brackets, and so in quotes.
-            head.append(string: client.isV4 ? "forwarded: for=\(client)\r\n" : "forwarded: for=\"[\(client)]\"\r\n")
+            head.append("forwarded: for=")
+            head.append(string: client.isV4 ? "\(client)\r\n" : "\"[\(client)]\"\r\n")
         }
+        call.trace.withView { head.append($0) }
+        if call.isHandedOn { head.append("x-sluice-hop: 1\r\n") }
         head.append("\r\n")
         return head
     }

@@ -13,9 +13,16 @@ struct TunnelTransport: Equatable {
     let authority: [UInt8]
     /// Empty: none is sent.
     let baggage: [UInt8]
+    /// The endpoint is a gateway: CONNECT names what each call is for, and the tunnel carries that call alone.
+    let isPerCall: Bool
 
     init(_ config: TunnelConfig, in snapshot: Snapshot, _ contexts: TLSContexts) {
-        context = contexts.client(snapshot[config.tls, 0].pointee, in: snapshot)
+        self.init(config, in: snapshot, contexts.client(snapshot[config.tls, 0].pointee, in: snapshot))
+    }
+
+    init(_ config: TunnelConfig, in snapshot: Snapshot, _ context: TLSContext?) {
+        self.context = context
+        isPerCall = config.isPerCall
         port = config.port
         authority = snapshot.text(config.authority).array
         baggage = snapshot.text(config.baggage).array
@@ -28,6 +35,7 @@ struct TunnelTransport: Equatable {
 
     static func == (a: TunnelTransport, b: TunnelTransport) -> Bool {
         a.context === b.context && a.port == b.port && a.authority == b.authority && a.baggage == b.baggage
+            && a.isPerCall == b.isPerCall
     }
 }
 
@@ -51,6 +59,8 @@ enum TunnelLimits {
     static let waitersPerPeer = 4096
     /// A tunnel in which nothing moves is closed after this. What is inside has its own, shorter patience as a rule.
     static let idle = TimeAmount.seconds(3600)
+    /// How long a probe's connection to a peer may take. Probes are told earlier, as their own timeout has it.
+    static let probePatience = TimeAmount.seconds(5)
     /// A connection that carries no stream is kept for so long.
     static let keptIdle = TimeAmount.seconds(300)
 }

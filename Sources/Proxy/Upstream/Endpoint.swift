@@ -103,7 +103,7 @@ final class Endpoint: ConnectionOwner {
     ///     one, and none is taken that has been idle for nearly as long as the endpoint keeps them.
     ///   - version: of HTTP, by which the client's request came; 0: whichever.
     func lease(for owner: ConnectionOwner, version: UInt8 = 0, canBeRepeated: Bool = true) -> ClientStream? {
-        guard transport.proxyProtocol == .none else { return nil }
+        guard !transport.isForOne else { return nil }
         let wanted = self.wanted(version)
         if wanted != .http2, let connection = canBeRepeated ? newestIdle : confirmedIdle() {
             idle.removeLast()
@@ -150,7 +150,7 @@ final class Endpoint: ConnectionOwner {
     ///   - alone: on a new connection.
     ///   - version: as for ``lease(for:version:canBeRepeated:)``; likewise `canBeRepeated`.
     func prepare(alone: Bool, version: UInt8, canBeRepeated: Bool) -> Bool {
-        if !alone, transport.proxyProtocol == .none {
+        if !alone, !transport.isForOne {
             let wanted = self.wanted(version)
             if wanted != .http2, canBeRepeated ? !idle.isEmpty : confirmedIdle() != nil { return true }
             if wanted != .http1, multiplexed.contains(where: { $0.freeLanes > 0 }) { return true }
@@ -162,7 +162,7 @@ final class Endpoint: ConnectionOwner {
     /// Sees to it that ``connect(for:version:alone:preamble:)`` has its permits: what looked like a connection was none.
     func mayConnect(version: UInt8, alone: Bool) -> Bool {
         if permits.isPrepared { return true }
-        if !alone, transport.proxyProtocol == .none, placeToJoin(wanted(version)) != nil { return true }
+        if !alone, !transport.isForOne, placeToJoin(wanted(version)) != nil { return true }
         return prepareConnection()
     }
 
@@ -192,12 +192,13 @@ final class Endpoint: ConnectionOwner {
     /// - Parameters:
     ///   - alone: not on a connection that others wait for too.
     ///   - preamble: a PROXY header, which makes the connection this owner's alone.
+    ///   - call: what a tunnel is told of the one call that it is for, where it is for one.
     func connect(
         for owner: ConnectionOwner, version: UInt8 = 0, alone: Bool = false,
-        preamble: consuming ByteBuffer = ByteBuffer()
+        preamble: consuming ByteBuffer = ByteBuffer(), call: TunnelCall? = nil
     ) throws(Errno) {
         let wanted = self.wanted(version)
-        let isShared = speaksHTTP2(wanted) && !alone && preamble.isEmpty
+        let isShared = speaksHTTP2(wanted) && !alone && preamble.isEmpty && call == nil
         if isShared, let place = placeToJoin(wanted) {
             waiting.join(place, owner)
             return
@@ -205,7 +206,7 @@ final class Endpoint: ConnectionOwner {
         guard permits.use(orAfter: closeOneIdle) else { throw Errno(EBUSY) }
         let connector: Connector
         do throws(Errno) {
-            connector = try makeConnector(wanted, preamble)
+            connector = try makeConnector(wanted, preamble, call)
         } catch {
             connectionEnded()
             throw error
@@ -215,14 +216,15 @@ final class Endpoint: ConnectionOwner {
     }
 
     private func makeConnector(
-        _ wanted: BackendProtocol, _ preamble: consuming ByteBuffer
+        _ wanted: BackendProtocol, _ preamble: consuming ByteBuffer, _ call: TunnelCall?
     ) throws(Errno) -> Connector {
         let timeout = transport.connectTimeout ?? worker.limits.connect
         let security = try transport.security(
             resuming: resumption, only: transport.usesClientProtocol ? wanted : nil)
         if let tunnel = transport.tunnel {
             return try worker.tunnels.connect(
-                to: address, through: tunnel, timeout: timeout, security: security, preamble: preamble, owner: self)
+                to: address, through: tunnel, timeout: timeout, security: security, preamble: preamble, call: call,
+                owner: self)
         }
         return try Connector(
             to: address, unixPath: unixPath, isOfOurUser: isOfOurUser, timeout: timeout, security: security,
@@ -295,7 +297,7 @@ final class Endpoint: ConnectionOwner {
 
     /// Whether a connection may carry the requests of others, later.
     func mayBeKept(_ tls: TLSChannel?) -> Bool {
-        !isRetired && !worker.isDraining && transport.proxyProtocol == .none
+        !isRetired && !worker.isDraining && !transport.isForOne
             && tls?.session.context === transport.context
     }
 
@@ -316,5 +318,10 @@ final class Endpoint: ConnectionOwner {
     func retire() {
         isRetired = true
         closeIdle()
+    }
+
+    deinit {
+        precondition(
+            idle.isEmpty && multiplexed.isEmpty && waiting.isEmpty, "an endpoint went before its connections")
     }
 }

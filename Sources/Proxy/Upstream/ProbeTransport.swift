@@ -17,6 +17,8 @@ public struct ProbeTransport {
     private var serverName: String
     /// The certificate must be for ``serverName``, since the context names nobody.
     private let verifiesServerName: Bool
+    /// Endpoints are reached through HBONE; what is said above of TLS is inside of it.
+    private let tunnel: TunnelTransport?
 
     /// Which clusters have the same: those of equal value.
     public struct Identity: Hashable {
@@ -24,10 +26,27 @@ public struct ProbeTransport {
         var proxyProtocol: ProxyProtocolVersion
         /// Of the TLS settings; nil: clear text.
         var tls: UInt64?
+        var tunnel: Tunnel?
+
+        struct Tunnel: Hashable {
+            /// Of its TLS settings.
+            var tls: UInt64
+            var port: UInt16
+            var authority: [UInt8]
+            var isPerCall: Bool
+        }
 
         public init(_ config: ClusterConfig, in snapshot: Snapshot) {
             backendProtocol = config.backendProtocol
             proxyProtocol = config.proxyProtocol
+            if !config.tunnel.isEmpty {
+                let config = snapshot[config.tunnel, 0].pointee
+                tunnel = Tunnel(
+                    tls: snapshot[config.tls, 0].pointee.identity, port: config.port,
+                    authority: snapshot.text(config.authority).array, isPerCall: config.isPerCall)
+                // A gateway is asked for nothing inside: one check serves all protocols.
+                if config.isPerCall { backendProtocol = .opaque }
+            }
             tls = config.tls.isEmpty ? nil : snapshot[config.tls, 0].pointee.identity
         }
     }
@@ -36,6 +55,13 @@ public struct ProbeTransport {
         backendProtocol = config.backendProtocol
         proxyProtocol = config.proxyProtocol
         isSecure = !config.tls.isEmpty
+        if config.tunnel.isEmpty {
+            tunnel = nil
+        } else {
+            let settings = snapshot[config.tunnel, 0].pointee
+            tunnel = TunnelTransport(
+                settings, in: snapshot, try? snapshot.clientContext(snapshot[settings.tls, 0].pointee, patterns))
+        }
         guard isSecure else {
             context = nil
             serverName = ""
@@ -57,11 +83,14 @@ public struct ProbeTransport {
     }
 
     /// Begins to connect; `owner` is told the outcome, never within this call.
-    /// - Parameter unixPath: of a Unix socket, in place of `peer`; empty: none.
+    /// - Parameters:
+    ///   - unixPath: of a Unix socket, in place of `peer`; empty: none.
+    ///   - tunnels: by which endpoints behind HBONE are reached.
     public func connect(
-        to peer: SocketAddress, unixPath: String, timeout: TimeAmount, owner: ConnectionOwner,
+        to peer: SocketAddress, unixPath: String, timeout: TimeAmount, owner: ConnectionOwner, tunnels: TunnelPool,
         resources: ConnectionResources
     ) throws(Errno) -> Connector {
+        if let tunnel, tunnel.isPerCall { return try handshake(with: peer, tunnel, timeout, owner, resources) }
         var security: Connector.Security?
         if isSecure {
             guard let context else { throw Errno(EPROTO) }
@@ -74,9 +103,33 @@ public struct ProbeTransport {
         case .v1: ProxyHeaderWriter.writeOwnV1(to: &preamble)
         case .v2: ProxyHeaderWriter.writeOwnV2(to: &preamble)
         }
+        if let tunnel {
+            return try tunnels.connect(
+                to: peer, through: tunnel, timeout: timeout, security: security, preamble: preamble, owner: owner)
+        }
         return try Connector(
             to: peer, unixPath: unixPath, timeout: timeout, security: security, preamble: preamble, owner: owner,
             resources: resources)
+    }
+
+    /// Mutual TLS with a gateway: who it is, and that it believes us, is all that can be asked of it without calling somebody.
+    private func handshake(
+        with peer: SocketAddress, _ tunnel: TunnelTransport, _ timeout: TimeAmount, _ owner: ConnectionOwner,
+        _ resources: ConnectionResources
+    ) throws(Errno) -> Connector {
+        guard let context = tunnel.context else { throw Errno(EPROTO) }
+        return try Connector(
+            to: tunnel.gate(of: peer), timeout: timeout,
+            security: Connector.Security(context: context, serverName: "", resuming: nil), owner: owner,
+            resources: resources)
+    }
+
+    /// Why a connection that was made is of no use; nil: it is.
+    public func problem(with connector: Connector) -> String? {
+        guard tunnel?.isPerCall == true, connector.channel?.session.applicationProtocol.equals("h2") != true else {
+            return nil
+        }
+        return "it does not speak HBONE: no HTTP/2 was agreed on"
     }
 
     /// What is spoken on a connection that was made: what is written, or what the endpoint chose by ALPN.

@@ -24,11 +24,14 @@ struct UpstreamTransport {
     var usesClientProtocol = false
     /// Connections are carried by HBONE; what is said above of TLS is inside of it.
     var tunnel: TunnelTransport?
+    /// Each connection is for one client's request: something is told first on it that is true of that alone.
+    var isForOne: Bool
 
     init(_ config: ClusterConfig, in snapshot: Snapshot, _ contexts: TLSContexts) {
         backendProtocol = config.backendProtocol
         proxyProtocol = config.proxyProtocol
         isSecure = !config.tls.isEmpty
+        isForOne = config.proxyProtocol != .none
         serverName = ""
         if !config.traffic.isEmpty {
             let traffic = snapshot[config.traffic, 0]
@@ -39,7 +42,9 @@ struct UpstreamTransport {
             usesClientProtocol = traffic.pointee.connection.usesClientProtocol
         }
         if !config.tunnel.isEmpty {
-            tunnel = TunnelTransport(snapshot[config.tunnel, 0].pointee, in: snapshot, contexts)
+            let transport = TunnelTransport(snapshot[config.tunnel, 0].pointee, in: snapshot, contexts)
+            tunnel = transport
+            isForOne = isForOne || transport.isPerCall
         }
         if isSecure {
             let tls = snapshot[config.tls, 0].pointee

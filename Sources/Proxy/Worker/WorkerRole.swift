@@ -59,6 +59,7 @@ public final class WorkerRole: EventSource {
         }
         worker.overload.start(
             memoryLimit: start.options.memoryLimit, statistics: statisticsBase, workers: start.options.workers)
+        if let isolation = start.isolation { worker.isolations.inherit(isolation) }
         worker.isolations.begin(after: fatal)
         loop.addReader(start.link.descriptor, self)
         report(.ready)

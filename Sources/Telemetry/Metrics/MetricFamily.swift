@@ -61,6 +61,9 @@ public struct MetricFamily: Sendable {
             "sluice_intercepted_connections_total", .counter, [], .counter(.interceptedConnections),
             "Connections that were going elsewhere and were brought here (`sluice.dev/transparent`)."),
         MetricFamily(
+            "sluice_intercepted_own_connections_total", .counter, [], .counter(.ownConnectionsIntercepted),
+            "Of those, the gateway's own, which the kernel's rules should have left alone; they are refused."),
+        MetricFamily(
             "sluice_egress_denied_total", .counter, ["host", "caller"], .egressDenials,
             "Calls to hosts outside of a group that no route names (`sluice.dev/egress: deny`), by host and by caller (namespace/name, or address). Past 63 pairs of a worker: other."
         ),
@@ -101,7 +104,7 @@ public struct MetricFamily: Sendable {
             "1: one worker alone serves this service, because workers died of it."),
         MetricFamily(
             "sluice_authorization_calls_total", .counter, ["policy", "outcome"], .authorizations,
-            "Calls that an AuthorizationPolicy decided, by policy (namespace/name): allowed, denied, dry_run_allowed, dry_run_denied (would have been)."
+            "Calls that an AuthorizationPolicy decided or audited, by policy (namespace/name): allowed, denied, dry_run_allowed, dry_run_denied (would have been), audited."
         ),
         MetricFamily(
             "sluice_authorization_unverified_total", .counter, [], .counter(.unverifiedCallers),

@@ -68,6 +68,12 @@ public struct WorkMark: @unchecked Sendable {
 
     @inline(__always) public func end() { words[0] = 0 }
 
+    /// All of it, to be kept while what lies around it is cleared.
+    var kept: (UInt64, UInt64) {
+        get { (words[0], words[1]) }
+        nonmutating set { (words[0], words[1]) = newValue }
+    }
+
     /// Where the handler of fatal signals writes the signal's number.
     public var signalWord: UnsafeMutablePointer<UInt64> { words + 1 }
 

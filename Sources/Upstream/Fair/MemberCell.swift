@@ -100,13 +100,6 @@ extension LiveState {
     /// A member's place; 0 stands for all that have none.
     public func member(_ slot: UInt32) -> MemberCell { MemberCell(members, slot: slot, worker: worker) }
 
-    /// The family's number for the socket of isolated services: whoever asks first with a number of chance gives it.
-    public func isolationNumber(_ chance: UInt64) -> UInt64 {
-        let word = SharedWord(members.common(0))
-        let (isDone, was) = word.replace(0, by: chance | 1)
-        return isDone ? chance | 1 : was
-    }
-
     /// What this worker works on, and what its predecessor did.
     public var work: WorkMark { WorkMark(members.own(0, worker: worker) + 32) }
 }

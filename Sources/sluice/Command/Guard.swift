@@ -16,6 +16,8 @@ extension Command {
               --linger D              relayed connections may go on so long after the gateway is back (default 10m)
               --drain-timeout D       and so long after the guard was told to end (default 30s)
               --max-connections N     relayed at once (default 16384, and what descriptors allow)
+              --max-connections-per-peer N
+                                      of those, from one address of another machine (default: a quarter)
               --log-level LEVEL       debug, info, warning or error (default info)
               --status                print what the guard at PATH is doing; start none
 
@@ -46,6 +48,8 @@ extension Command {
             case .option("--linger"): options.linger = try reader.duration()
             case .option("--drain-timeout"): options.drainTimeout = try reader.duration()
             case .option("--max-connections"): options.connections = try reader.number("N", in: 1...1_000_000)
+            case .option("--max-connections-per-peer"):
+                options.peerConnections = try reader.number("N", in: 1...1_000_000)
             case .option("--log-level"):
                 let text = try reader.value("LEVEL")
                 guard let level = LogLevel(rawValue: text) else {
@@ -58,7 +62,7 @@ extension Command {
                     other,
                     among: [
                         "--socket", "--central", "--proxy-protocol", "--linger", "--drain-timeout", "--max-connections",
-                        "--log-level", "--status",
+                        "--max-connections-per-peer", "--log-level", "--status",
                     ])
             }
         }

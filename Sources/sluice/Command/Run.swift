@@ -33,10 +33,14 @@ extension Command {
     ) { arguments throws(UsageError) in
         let options = try RunOptions(arguments: arguments)
         let log = Log(level: options.logLevel, speaker: "supervisor")
-        let plan = FamilyPlan(
+        var plan = FamilyPlan(
             options: options, liveStateSize: LiveState.size(workers: options.workers) + TicketKeyRing.size,
             statisticsSize: StatisticsRegion.size(workers: options.workers)
         ) { role, identity in RoleArguments.make(role, identity, arguments) }
+        plan.workerEnded = { memory, index in
+            guard let base = memory.baseAddress else { return }
+            LiveState(base: base, workers: options.workers, worker: index).end()
+        }
         return Supervisor.run(plan) { notice in
             log.write(
                 notice.level, notice.text, notice.facts.lazy.map { (key: $0.key, value: LogValue.text($0.value)) })

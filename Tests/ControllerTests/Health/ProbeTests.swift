@@ -5,6 +5,7 @@ import IO
 import Proxy
 import Routing
 import Support
+import Telemetry
 import Testing
 import Upstream
 
@@ -37,7 +38,7 @@ struct ProbeTests {
             snapshot[snapshot.header.pointee.clusters, 0].pointee, in: snapshot, PatternCache())
         let probe = Probe(
             ProbeTarget(plan: plan, transport: transport, address: address, hostname: hostname), check: waker,
-            resources: resources)
+            tunnels: .forProbes(resources, Log(level: .error, speaker: "test"), limit: 1), resources: resources)
         probe.begin()
         let end = SystemCalls.monotonicNow() + .seconds(15)
         while probe.outcome == nil, SystemCalls.monotonicNow() < end { loop.turn(limit: 20) }

@@ -59,7 +59,7 @@ import Testing
         #expect(request["host"] == "shop.default" && request.target == "/b?q=1" && request["x-edited"] == nil)
         #expect(request.all("x-sluice-hop") == ["1"] && request["x-forwarded-for"] == "127.0.0.1")
         for _ in 0..<5 { #expect(try client.request().text == "central") }
-        #expect(watch.elapsed < .seconds(2))
+        #expect(watch.elapsed < .seconds(5))
         #expect(try client.request("POST", "/", body: Array("a body".utf8)).text == "central")
         #expect(central.requests.last?.text == "a body")
         #expect(gateway.output.contains("requests go to the central gateway"))
@@ -71,7 +71,7 @@ import Testing
         local = try Backend("back", port: address)
         let back = Stopwatch()
         try Wait.until("the backend to be used again") { try client.request().text == "back" }
-        #expect(back.elapsed < .seconds(1))
+        #expect(back.elapsed < .seconds(5))
         try Wait.until("the log to say so") { gateway.output.contains("served from here again") }
         #expect(try metric("sluice_fallback_diverted_backends", gateway) == 0)
         #expect(try metric("sluice_fallback_diversions_total", gateway) == 1)
@@ -406,7 +406,7 @@ import Testing
             try load.waitForMore(100)
         }
         let tally = try load.stop()
-        #expect(tally.broken == 0 && tally.refused == 0 && tally.wrong.isEmpty)
+        #expect(tally.isClean, "\(tally)")
         _ = gateway
     }
 
@@ -426,7 +426,7 @@ import Testing
             try load.waitForMore(100)
         }
         let tally = try load.stop()
-        #expect(tally.broken == 0 && tally.refused == 0 && tally.wrong.isEmpty)
+        #expect(tally.isClean, "\(tally)")
         _ = gateway
     }
 }

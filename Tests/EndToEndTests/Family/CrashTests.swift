@@ -77,7 +77,7 @@ import Testing
         }
         try load.waitForMore(50)
         let tally = try load.stop()
-        #expect(tally.broken <= 4 && tally.refused == 0 && tally.wrong.isEmpty)
+        #expect(tally.broken <= 4 && tally.refused == 0 && tally.wrong.isEmpty, "\(tally)")
         #expect(gateway.worker(1 - index) == pids[1 - index])
         #expect(gateway.output.contains("by=SIGILL") || gateway.output.contains("by=SIGTRAP"))
     }
@@ -103,7 +103,7 @@ import Testing
         #expect(try idle.request().text == "second")
         try load.waitForMore(50)
         let tally = try load.stop()
-        #expect(tally.broken == 0 && tally.refused == 0 && tally.wrong.isEmpty)
+        #expect(tally.isClean, "\(tally)")
     }
 
     @Test func controllerThatKeepsDyingDoesNotDisturbTheWorkers() throws {
@@ -119,7 +119,7 @@ import Testing
         }
         try load.waitForMore(20)
         let tally = try load.stop()
-        #expect(tally.broken == 0 && tally.refused == 0 && tally.wrong.isEmpty)
+        #expect(tally.isClean, "\(tally)")
         #expect([gateway.worker(0), gateway.worker(1)] == workers)
         #expect(gateway.output.split(separator: "\n").filter { $0.contains("controller died") }.count <= 7)
         // Left alone, it comes back and reload works.

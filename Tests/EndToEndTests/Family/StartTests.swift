@@ -44,6 +44,20 @@ import Testing
         #expect(gateway.output.contains("--admin \(backend.address): cannot listen there"))
     }
 
+    /// As where a gateway was killed and is started again while the kernel still ends its processes.
+    @Test func anAddressThatIsTakenForAMomentIsWaitedFor() throws {
+        let backend = try Backend()
+        let port = try Ports.free()
+        let dying = try Backend("the dying one", port: port)
+        Threads.start {
+            usleep(300_000)
+            dying.stop()
+        }
+        let gateway = try Gateway(Manifests.simple(ports: [port], backend: backend.port))
+        #expect(try Client(port: port).request().status == 200)
+        #expect(!gateway.output.contains("cannot listen"))
+    }
+
     @Test func aDeadGatewaysFilesAreTakenOver() throws {
         let backend = try Backend()
         let port = try Ports.free()

@@ -1,4 +1,6 @@
 import Core
+import Glibc
+import IO
 import Support
 import Testing
 
@@ -63,6 +65,49 @@ import Testing
         #expect(page.contains("\"workerDeaths\":4"))
         #expect(try gateway.admin("/metrics").text.contains("sluice_service_isolated{service=\"default/bad\"} 1"))
         #expect(!(try gateway.admin("/metrics").text.contains("sluice_service_isolated{service=\"default/good\"}")))
+    }
+
+    /// The name of the socket is the family's as long as there is one: while the worker that serves it is dead too.
+    @Test func nobodyElseCanTakeTheIsolatedServices() throws {
+        let (good, bad) = (try Backend("good"), try Backend("bad"))
+        let port = try Ports.free()
+        let gateway = try gateway(workers: 2, port: port, good: good.port, bad: bad.port)
+        let names = Set(Self.isolationSockets(of: gateway.program.pid))
+        let name = try #require(names.first)
+        #expect(names.count == 1)
+        for _ in 0..<3 {
+            let victim = try #require(gateway.worker(1))
+            Glibc.kill(victim, SIGKILL)
+            while gateway.worker(1) == victim {
+                #expect(throws: Errno(EADDRINUSE)) { _ = try Socket.listen(path: name) }
+            }
+            try Wait.until("the last worker's successor") { gateway.worker(1).map { $0 != victim } ?? false }
+        }
+        #expect(Set(Self.isolationSockets(of: gateway.program.pid)) == names)
+        try kill(gateway, port, deaths: 1)
+        try kill(gateway, port, deaths: 2)
+        for _ in 0..<10 { #expect(try Client(port: port).request(host: "bad.default").text == "bad") }
+    }
+
+    /// The names of such sockets that a process holds, as proc(5) tells.
+    private static func isolationSockets(of pid: pid_t) -> [String] {
+        var held: Set<String> = []
+        for number in 0..<256 {
+            var octets = [UInt8](repeating: 0, count: 128)
+            let count = octets.withUnsafeMutableBytes {
+                readlink("/proc/\(pid)/fd/\(number)", $0.baseAddress!.assumingMemoryBound(to: CChar.self), 127)
+            }
+            if count > 9 { held.insert(String(decoding: octets[8..<(count - 1)], as: UTF8.self)) }
+        }
+        let lines = String(decoding: Files.octets("/proc/net/unix"), as: UTF8.self).split(separator: "\n")
+        return lines.compactMap { line in
+            let words = line.split(separator: " ")
+            guard words.count == 8, held.contains(String(words[6])), words[7].hasPrefix("@sluice-isolated-") else {
+                return nil
+            }
+            // Filled up with NUL, which is shown so, too.
+            return "@" + words[7].dropFirst().prefix { $0 != "@" }
+        }
     }
 
     @Test func whereThereIsOneWorkerTheServiceIsRefusedForAWhile() throws {

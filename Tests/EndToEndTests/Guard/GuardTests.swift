@@ -41,11 +41,11 @@ import Testing
             try site.startGateway()
             let watch = Stopwatch()
             let back = try ask(site, until: "local")
-            #expect(back.refused == 0 && watch.elapsed < .seconds(1))
+            #expect(back.refused == 0 && watch.elapsed < .seconds(5))
             try load.waitForMore(40)
             let tally = try load.stop()
             // Nothing worse than one exchange of each connection that was open.
-            #expect(tally.refused == 0 && tally.broken <= 4 && tally.wrong.isEmpty)
+            #expect(tally.refused == 0 && tally.broken <= 4 && tally.wrong.isEmpty, "\(tally)")
         }
         #expect(site.keeperOutput.contains("the guard accepts in the gateway's place"))
         #expect(site.keeperOutput.contains("the gateway is back"))
@@ -98,7 +98,7 @@ import Testing
         try site.killKeeper()
         try load.waitForMore(200)
         let tally = try load.stop()
-        #expect(tally.broken == 0 && tally.refused == 0 && tally.wrong.isEmpty)
+        #expect(tally.isClean, "\(tally)")
         try site.startKeeper()
         try site.waitForStatus("standing by: gateway")
         try site.killGateway()
@@ -111,7 +111,8 @@ import Testing
         try site.waitForStatus("standing by: gateway")
         try site.killGateway()
         try site.killKeeper()
-        #expect(throws: Errno(ECONNREFUSED)) { try Client(port: site.port) }
+        // Its processes go with it, but not at the same moment.
+        try Wait.until("the port to be closed") { Ports.isClosed(site.port) }
         try site.startKeeper()
         try site.startGateway()
         #expect(try site.whom() == "local")
@@ -128,12 +129,12 @@ import Testing
         #expect(try site.whom() == "central")
         try load.waitForMore(20)
         let tally = try load.stop()
-        // A drain closes idle connections, and a request may just be on its way in one.
-        #expect(tally.broken <= 4 && tally.refused == 0 && tally.wrong.isEmpty)
+        #expect(tally.isClean, "\(tally)")
         #expect(site.keeperOutput.contains("the gateway leaves"))
         site.keeper?.signal(SIGTERM)
         #expect(try site.keeper?.waitForEnd() == .exited(code: 0))
-        #expect(throws: Errno(ECONNREFUSED)) { try Client(port: site.port) }
+        // Its processes go with it, but not at the same moment.
+        try Wait.until("the port to be closed") { Ports.isClosed(site.port) }
         #expect(throws: Errno(ENOENT)) { try MessageSocket.connect(path: site.socket).raw }
     }
 
@@ -145,7 +146,7 @@ import Testing
         try site.gateway?.reload(["gateway.yaml": Manifests.simple(ports: [other], backend: site.local.port)])
         try site.waitForStatus("\(other): 2 sockets")
         #expect(try !site.status().text.contains(":\(site.port): "))
-        try Wait.until("the old port to be closed") { (try? Client(port: site.port)) == nil }
+        try Wait.until("the old port to be closed") { Ports.isClosed(site.port) }
         try site.killGateway()
         #expect(try Client(port: other).request().text == "central")
     }

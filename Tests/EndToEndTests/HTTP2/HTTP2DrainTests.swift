@@ -43,7 +43,7 @@ struct HTTP2DrainTests {
             ["server-stream", "--message", "count=30 pause=0.05 text=part", "--target", "127.0.0.1:\(port)"])
         try client.wait(for: "message", count: 3)
         gateway.program.signal(SIGTERM)
-        try Wait.until("the port to be closed") { (try? Client(port: port)) == nil }
+        try Wait.until("the port to be closed") { Ports.isClosed(port) }
         let outcome = try client.finish()
         #expect(outcome.value("received") == "30" && outcome.value("status") == "OK", "\(outcome.output)")
         #expect(try gateway.program.waitForEnd() == .exited(code: 0))

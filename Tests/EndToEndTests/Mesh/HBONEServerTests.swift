@@ -114,6 +114,37 @@ import Testing
         withExtendedLifetime(gateway) {}
     }
 
+    /// From one tunnel into the next: the trace of the one connection inside, and from whom it is if that is believed.
+    @Test(arguments: [("till", "k8s.namespace.name=shop,service.name=waypoint"), ("node", "service.name=till")])
+    func whatACONNECTTellsOfAConnectionIsToldAgain(account: String, baggage: String) throws {
+        let backend = try Backend("cart") { _, connection, _ in
+            let octets = try connection.read(5)
+            try connection.send(Array("got ".utf8) + octets)
+            _ = try? connection.read(1)
+        }
+        let node = try Clients.backend("hbone_server", try mesh.workload("cart"))
+        let trusted = "metadata: {name: waypoint, namespace: shop, annotations: {sluice.dev/trusted-forwarders: "
+        let gateway = try Gateway(
+            mesh.waypoint(port).replacing(
+                "metadata: {name: waypoint, namespace: shop, annotations: {",
+                with: trusted + "cluster.local/ns/shop/sa/node, ")
+                + MeshFolder.service(
+                    "cart", port: backend.port,
+                    annotations: "sluice.dev/hbone: 'true', sluice.dev/hbone-port: '\(node.port)'",
+                    labels: Self.member, appProtocol: "tcp"))
+        let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        let words = [
+            "--authority", "cart.shop:80", "--raw", "hello", "--field", "traceparent=\(trace)",
+            "--field", "baggage=service.name=till",
+        ]
+        #expect(
+            try client("call", try mesh.workload(account), words).value("line") == "got hello",
+            "\(gateway.output)")
+        let fields = node.running.values("field")
+        #expect(fields.contains("traceparent \(trace)") && fields.contains("forwarded for=127.0.0.1"), "\(fields)")
+        #expect(fields.filter { $0.hasPrefix("baggage") } == ["baggage \(baggage)"])
+    }
+
     // MARK: hostile ones
 
     @Test func aThousandStreamsOnOneConnection() throws {

@@ -54,7 +54,7 @@ struct ReloadTests {
         #expect(try kept.request().text == "here")
         #expect(try Client(port: goes).request().text == "here")
         try gateway.reload(["gateway.yaml": Site.gateway([("stays", stays)]) + rest])
-        try Wait.until("the port to be closed") { (try? Client(port: goes)) == nil }
+        try Wait.until("the port to be closed") { Ports.isClosed(goes) }
         #expect(try kept.request().text == "here")
     }
 

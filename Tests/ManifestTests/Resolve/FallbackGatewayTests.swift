@@ -58,7 +58,8 @@ import Testing
         ] {
             let cluster = plan.clusters[number]
             #expect(cluster.backendProtocol == backendProtocol)
-            #expect(cluster.endpoints.map(\.address) == web.central)
+            #expect(cluster.endpoints.map { CentralPlan.address($0.address) } == web.central)
+            #expect(cluster.isCentral && cluster.tunnel == nil)
             #expect(cluster.traffic.healthCheck.active?.interval == .seconds(1))
             #expect(cluster.traffic.healthCheck.panicThreshold == 1)
         }
@@ -85,8 +86,22 @@ import Testing
     }
 
     @Test(arguments: [
-        ("central.example", "'central.example' is no address of a gateway"), ("10.0.0.5,", "'' is no address"),
-        ("10.0.0.5:0", "is no address"), ("10.0.0.5:99999", "is no address"),
+        ("10.0.0.5,", "'' is no address of a gateway; write"),
+        ("10.0.0.5:0", "'10.0.0.5:0' is no address of a gateway: its port is none from 1 to 65535; write"),
+        ("central.example:99999", "is no address of a gateway: its port is none from 1 to 65535"),
+        ("central.example:", "its port is none from 1 to 65535"),
+        (":8080", "':8080' is no address of a gateway; write"),
+        ("10.0.0.256:80", "is no address of a gateway: it is neither an IP address nor a name"),
+        ("*.example:80", "'*.example:80' is no address"), ("a b:80", "is no address"), ("-a:80", "is no address"),
+        ("central.example/a:80", "is no address of a gateway: it has a path"),
+        ("http://central.example:80", "is no address of a gateway: 'hbone://' is the only scheme there is"),
+        ("hbone://", "'hbone://' is no address"), ("hbone://http://a", "'hbone://' is the only scheme"),
+        (
+            "10.0.0.5:80,hbone://10.0.0.6",
+            "'hbone://10.0.0.6' is called by HBONE, and others in clear text; write hbone:// before each of them, or before none"
+        ),
+        ("hbone://10.0.0.5,central", "'central' is called in clear text, and others by HBONE"),
+        ("hbone://10.0.0.5", "hbone:// needs the Gateway's own certificate: the annotations sluice.dev/cert-file"),
         (Array(repeating: "10.0.0.5", count: 17).joined(separator: ","), "17 addresses are more than the 16"),
     ])
     func whatIsNoAddressIsTold(text: String, message: String) {
@@ -95,9 +110,34 @@ import Testing
         #expect(resolution.plan.sockets.allSatisfy { $0.central.isEmpty })
     }
 
-    @Test func aServicesAddressNeedsAPort() {
-        let resolution = resolve(Self.set(service: "10.0.0.5"))
-        #expect(resolution.findings.contains { $0.message.contains("'10.0.0.5' has no port") })
+    @Test(arguments: ["10.0.0.5", "central.example"])
+    func aServicesAddressNeedsAPort(_ text: String) {
+        let resolution = resolve(Self.set(service: text))
+        #expect(resolution.findings.contains { $0.message.contains("'\(text)' has no port") && $0.location.line == 25 })
+    }
+
+    @Test func namesAreLookedUp() throws {
+        let plan = resolve(Self.set(gateway: "Central.Example, 10.0.0.5:90,other.example.:91", service: "one:92")).plan
+        let web = try #require(plan.sockets.first { $0.address.port == 8080 })
+        #expect(web.central.map(\.description) == ["central.example:8080", "10.0.0.5:90", "other.example:91"])
+        let cluster = plan.clusters[try #require(web.listeners[0].fallback).http2]
+        #expect(cluster.endpoints.map(\.address.description) == ["10.0.0.5:90"])
+        #expect(
+            cluster.dnsNames.map { "\($0.name) \($0.port) \($0.hostname)" } == [
+                "central.example 8080 ", "other.example 91 ",
+            ])
+        #expect(cluster.name == "fallback/central.example:8080,10.0.0.5:90,other.example:91 (h2)")
+        let own = try #require(plan.clusters.first { $0.backend == "default/s:80" }?.fallback)
+        #expect(plan.clusters[own.http1].dnsNames == [DNSNamePlan(name: "one", port: 92)])
+    }
+
+    @Test func whoMustAnswerIsAMatterOfTunnels() {
+        let text = Self.set(gateway: "10.0.0.5").replacing(
+            "{a: b,", with: "{a: b, sluice.dev/fallback-principal: cluster.local/ns/a/sa/b,")
+        #expect(
+            resolve(text).findings.contains {
+                $0.message.contains("says nothing where sluice.dev/fallback-gateway has no hbone://")
+            })
     }
 
     /// Calls would come back for ever.

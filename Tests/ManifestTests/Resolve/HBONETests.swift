@@ -182,4 +182,79 @@ import Testing
         #expect(resolution.plan.clusters.isEmpty)
         #expect(resolution.findings.contains { $0.description.contains("is reached by HBONE") })
     }
+
+    // MARK: central gateways
+
+    private static let web = "{name: web, port: 8080, protocol: HTTP}, {name: mesh, port: 15008, protocol: HBONE}"
+
+    @Test func aCentralGatewayIsCalledAsTheGatewayThatNamesIt() throws {
+        let fallback = Self.own.merging([
+            "sluice.dev/fallback-gateway": "hbone://10.0.0.5,hbone://central.example:15009"
+        ]) { $1 }
+        let resolution = Self.resolve(Self.gateway(fallback, listener: Self.web), try Self.files())
+        #expect(resolution.findings == [])
+        let sockets = resolution.plan.sockets
+        let web = try #require(sockets.first { $0.address.port == 8080 })
+        let cluster = resolution.plan.clusters[try #require(web.listeners[0].fallback).http1]
+        #expect(cluster.name == "fallback/hbone://10.0.0.5:15008,hbone://central.example:15009 from shop/waypoint")
+        #expect(cluster.endpoints.map(\.address.description) == ["10.0.0.5:15008"])
+        #expect(cluster.dnsNames == [DNSNamePlan(name: "central.example", port: 15009)])
+        let tunnel = try #require(cluster.tunnel)
+        #expect(tunnel.isPerCall && tunnel.port == 0 && tunnel.authority == "")
+        #expect(tunnel.tls.clientCertificate?.chain.isEmpty == false && tunnel.tls.trustDomain == "cluster.local")
+        #expect(tunnel.tls.subjectAltNames.map(\.value) == ["spiffe://cluster.local/ns/shop/sa/"])
+        #expect(tunnel.tls.subjectAltNames.map(\.matchType) == [.prefix])
+        #expect(cluster.traffic.healthCheck.active?.interval == .seconds(2))
+        // Who relays octets while the gateway is gone can relay those of tunnels, and no others.
+        #expect(web.central.isEmpty)
+        let mesh = try #require(sockets.first { $0.address.port == 15008 })
+        #expect(mesh.central.map(\.description) == ["10.0.0.5:15008", "central.example:15009"])
+    }
+
+    @Test func aServicesCentralGatewayIsCalledAsWhoeverServesIt() throws {
+        let service = [
+            "sluice.dev/fallback-gateway": "hbone://10.0.0.5",
+            "sluice.dev/fallback-principal": "cluster.local/ns/far/sa/gate",
+        ]
+        let resolution = Self.resolve(Self.gateway(Self.own, listener: Self.web, service: service), try Self.files())
+        #expect(resolution.findings == [])
+        let cart = try #require(resolution.plan.clusters.first { $0.backend == "shop/cart:80" })
+        #expect(cart.caller == "shop/waypoint" && cart.authority == "cart.shop:80")
+        let fallback = try #require(cart.fallback)
+        let tunnel = try #require(resolution.plan.clusters[fallback.opaque].tunnel)
+        #expect(tunnel.tls.subjectAltNames.map(\.value) == ["spiffe://cluster.local/ns/far/sa/gate"])
+        #expect(tunnel.tls.subjectAltNames.map(\.matchType) == [.exact])
+        let bare = Self.resolve(
+            Self.gateway([:], listener: "{name: web, port: 8080, protocol: HTTP}", service: service), [:])
+        #expect(bare.plan.clusters.allSatisfy { $0.fallback == nil })
+        #expect(
+            bare.findings.contains {
+                $0.message.contains("needs a certificate of each Gateway that serves this Service")
+            })
+    }
+
+    @Test func aPrincipalThatNobodyCanBeHandsNothingOn() throws {
+        let fallback = Self.own.merging([
+            "sluice.dev/fallback-gateway": "hbone://10.0.0.5", "sluice.dev/fallback-principal": "cluster.local",
+        ]) { $1 }
+        let resolution = Self.resolve(Self.gateway(fallback, listener: Self.web), try Self.files())
+        #expect(resolution.findings.contains { $0.message.contains("'cluster.local' is no principal") })
+        #expect(resolution.plan.sockets.flatMap(\.listeners).allSatisfy { $0.fallback == nil })
+    }
+
+    @Test func endpointsBehindTunnelsAreChecked() throws {
+        let text =
+            Self.gateway(Self.own, service: ["sluice.dev/hbone": "true"]) + """
+
+                ---
+                apiVersion: gateway.envoyproxy.io/v1alpha1
+                kind: BackendTrafficPolicy
+                metadata: {name: checks, namespace: shop}
+                spec:
+                  targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: cart}]
+                  healthCheck: {active: {type: HTTP, http: {path: /healthz}}}
+                """
+        let cluster = try #require(Self.resolve(text, try Self.files()).plan.clusters.first { $0.tunnel != nil })
+        #expect(cluster.traffic.healthCheck.active != nil)
+    }
 }

@@ -37,8 +37,7 @@ import Upstream
         }
         let backend = try harness.acceptBackend()
         harness.expect(backend, toReceive: "GET /0 ")
-        harness.settle()
-        #expect(harness.total(.breakerPendingNow) == 3)
+        harness.until("three to wait") { harness.total(.breakerPendingNow) == 3 }
         #expect(harness.total(.upstreamRequestsNow) == 1)
         for number in 0..<4 {
             harness.expect(backend, toReceive: "GET /\(number) ")

@@ -195,8 +195,13 @@ import Upstream
     @Test func whileTimeIsShortNoMoreWaitThanMay() throws {
         let harness = try harness()
         harness.worker.fair.waitingLimit = 2
-        let going = try calls(6, of: "/going", harness)
-        var backends = try accepted(harness)
+        let going = try (0..<6).map { _ in try caller(1, harness) }
+        for client in going { client.send(Self.request("/going")) }
+        var backends: [RawSocket] = []
+        try harness.until("all to arrive") {
+            backends += try accepted(harness)
+            return backends.count == 6
+        }
         for backend in backends { harness.expect(backend, toReceive: "GET /going") }
         #expect(backends.count == 6 && harness.worker.fair.calls == 6)
         let newcomers = try (2...9).map { try caller(UInt8($0), harness) }

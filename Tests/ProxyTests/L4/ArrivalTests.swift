@@ -180,8 +180,7 @@ import Testing
         let client = try harness.connect()
         let hello = Self.hello(name)
         client.send(Array(hello.prefix(20)))
-        harness.settle()
-        #expect(harness.total(.arrivalsNow) == 1)
+        harness.until("it to wait") { harness.total(.arrivalsNow) == 1 }
         client.send(Array(hello.dropFirst(20)) + [1, 2, 3])
         let endpoint = try harness.acceptBackend(backend)
         harness.until("all of it") {

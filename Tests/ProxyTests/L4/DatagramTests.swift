@@ -162,8 +162,7 @@ import Testing
             for index in 0..<2 { counts[index] += scene.backends[index].receive().count }
             return counts == [40, 20]
         }
-        scene.harness.settle()
-        #expect(scene.harness.total(.datagramsDropped) == 20)
+        scene.harness.until("twenty to be dropped") { scene.harness.total(.datagramsDropped) == 20 }
         #expect(scene.harness.total(.datagramSessions) == 40)
     }
 

@@ -31,6 +31,21 @@ import Testing
         #expect(memory.worker(1).member(4).deaths == 0)
     }
 
+    @Test func whatADeadWorkerHeldIsFreedAndWhatItDiedOfStays() {
+        let memory = LiveMemory(workers: 2)
+        _ = memory.worker(0).slots(.member).slot(for: 11)
+        let dead = memory.worker(1)
+        #expect(dead.member(1).take(limit: 1) && memory.worker(0).member(1).take(limit: 2))
+        dead.member(1).add(octets: 4096)
+        dead.work.begin(1, .requestHead)
+        dead.work.signalWord.pointee = 4
+        #expect(!memory.worker(0).member(1).take(limit: 2))
+        memory.worker(1).end()
+        let others = memory.worker(0).member(1)
+        #expect(others.allCalls == 1 && others.allOctets == 0 && others.take(limit: 2))
+        #expect(memory.worker(1).work.fatal?.slot == 1 && memory.worker(1).work.fatal?.input == .requestHead)
+    }
+
     @Test func whatAWorkerWorkedOnIsKnownToItsSuccessorIfASignalEndedIt() {
         let memory = LiveMemory(workers: 2)
         let first = memory.worker(1)

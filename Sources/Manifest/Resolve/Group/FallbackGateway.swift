@@ -1,162 +1,171 @@
 import Config
 import Core
+import TLS
 
-/// `sluice.dev/fallback-gateway: ADDR[,ADDR…]` on a Gateway, for all that comes to its listeners, or on a Service, for what
-/// is meant for its ports: where the central gateway of a group is reached.
+/// `sluice.dev/fallback-gateway: PLACE[,PLACE…]` on a Gateway, for all that comes to its listeners, or on a Service, for what
+/// is meant for its ports: where the central gateway of a group is reached. A place is an address or a host name, with a
+/// port; behind `hbone://` it is called by mutual TLS.
 struct FallbackGateway {
     static let annotation: StaticString = "sluice.dev/fallback-gateway"
-    /// Addresses of one central gateway (``GuardProtocol/centralLimit``, which this room does not know).
-    static let addressLimit = 16
+    /// Who must answer there by HBONE, as a principal; without it, anybody of the resource's namespace.
+    static let principalAnnotation: StaticString = "sluice.dev/fallback-principal"
+    static let tunnelScheme = "hbone://"
+    /// Places of one central gateway (``GuardProtocol/centralLimit``, which this room does not know).
+    static let placeLimit = 16
 
-    /// One address; without a port, the one that was called here.
-    struct Address: Hashable {
-        var ip: IPAddress
+    /// Without a port, the one that was called here.
+    struct Place: Hashable {
+        enum Host: Hashable {
+            case ip(IPAddress)
+            /// In lower case.
+            case name(String)
+        }
+        var host: Host
         var port: UInt16?
 
-        /// Whether who calls it comes to a socket that is bound there.
+        /// Whether who calls it comes to a socket that is bound there. What a name stands for is not known here.
         func isReached(at socket: SocketAddress) -> Bool {
-            guard port == nil || port == socket.port else { return false }
+            guard port == nil || port == socket.port, case .ip(let ip) = host else { return false }
             return ip == socket.ip || (socket.ip.isAny && (ip.isLoopback || ip.isAny))
         }
     }
 
-    var addresses: [Address]
+    var places: [Place] = []
+    /// By HBONE, each.
+    private(set) var isTunnelled = false
+    /// A SPIFFE id; nil: anybody of the namespace.
+    private(set) var principal: String?
     let node: WrittenNode
+    let namespace: String
 
     /// Nil when nothing is written, or nothing that can be used, which is told.
     init?(_ resource: LoadedResource, needsPort: Bool, findings: inout FindingLog) {
         guard let written = AnnotationText(Self.annotation, of: resource) else { return nil }
-        addresses = []
         node = written.node
-        for part in written.text.split(separator: ",", omittingEmptySubsequences: false) {
+        namespace = resource.name.namespace
+        func refuse(_ message: String) { findings.unresolved(resource, written.node, message) }
+        for (number, part) in written.text.split(separator: ",", omittingEmptySubsequences: false).enumerated() {
             let text = AnnotationText.trimmed(part)
-            if let full = SocketAddress(text), full.port > 0 {
-                addresses.append(Address(ip: full.ip, port: full.port))
-            } else if let ip = IPAddress(text) {
-                guard !needsPort else {
-                    findings.unresolved(
-                        resource, written.node,
+            let isTunnelled = text.hasPrefix(Self.tunnelScheme)
+            if number == 0 { self.isTunnelled = isTunnelled }
+            guard isTunnelled == self.isTunnelled else {
+                let (own, others) = isTunnelled ? ("by HBONE", "in clear text") : ("in clear text", "by HBONE")
+                refuse(
+                    "'\(text)' is called \(own), and others \(others); "
+                        + "write \(Self.tunnelScheme) before each of them, or before none")
+                return nil
+            }
+            switch Self.read(isTunnelled ? String(text.dropFirst(Self.tunnelScheme.count)) : text) {
+            case .failure(let problem):
+                refuse(
+                    "'\(text)' is no address of a gateway\(problem.message); write IP addresses or host names with their "
+                        + "ports, such as '10.0.0.5:8080,central.example:8080'")
+                return nil
+            case .success(var place):
+                if isTunnelled { place.port = place.port ?? TunnelPlan.usualPort }
+                guard place.port != nil || !needsPort else {
+                    refuse(
                         "'\(text)' has no port; a Service's central gateway is written with one, such as '\(text):8080'"
                     )
                     return nil
                 }
-                addresses.append(Address(ip: ip, port: nil))
-            } else {
-                findings.unresolved(
-                    resource, written.node,
-                    "'\(text)' is no address of a gateway; write IP addresses with their ports, such as "
-                        + "'10.0.0.5:8080,10.0.0.6:8080'")
-                return nil
+                places.append(place)
             }
         }
-        guard addresses.count <= Self.addressLimit else {
-            findings.unresolved(
-                resource, written.node,
-                "\(addresses.count) addresses are more than the \(Self.addressLimit) that may be")
+        guard places.count <= Self.placeLimit else {
+            refuse("\(places.count) addresses are more than the \(Self.placeLimit) that may be")
             return nil
         }
+        guard readPrincipal(resource, &findings) else { return nil }
+    }
+
+    /// False: nobody could be it.
+    private mutating func readPrincipal(_ resource: LoadedResource, _ findings: inout FindingLog) -> Bool {
+        guard let written = AnnotationText(Self.principalAnnotation, of: resource) else { return true }
+        guard isTunnelled else {
+            findings.warning(
+                resource, written.node,
+                "it says nothing where \(Self.annotation) has no \(Self.tunnelScheme): "
+                    + "in clear text nobody says who answers")
+            return true
+        }
+        let text = AnnotationText.trimmed(written.text)
+        let principal = text.hasPrefix("spiffe://") ? text : "spiffe://" + text
+        guard let id = SPIFFEID(principal), !id.path.isEmpty else {
+            findings.unresolved(
+                resource, written.node,
+                "'\(text)' is no principal; write one such as 'cluster.local/ns/shop/sa/gateway'. "
+                    + "Nothing is handed on before")
+            return false
+        }
+        self.principal = principal
+        return true
+    }
+
+    private struct Problem: Error {
+        /// Completes "… is no address of a gateway"; may be empty.
+        var message: String
+    }
+
+    private static func read(_ text: String) -> Result<Place, Problem> {
+        if let full = SocketAddress(text), full.port > 0 { return .success(Place(host: .ip(full.ip), port: full.port)) }
+        if let ip = IPAddress(text) { return .success(Place(host: .ip(ip), port: nil)) }
+        guard !text.contains("://") else {
+            return .failure(Problem(message: ": '\(tunnelScheme)' is the only scheme there is"))
+        }
+        guard !text.contains("/") else { return .failure(Problem(message: ": it has a path")) }
+        var name = Substring(text)
+        var port: UInt16?
+        if let colon = text.lastIndex(of: ":") {
+            name = text[..<colon]
+            guard let number = UInt16(text[text.index(after: colon)...]), number > 0 else {
+                return .failure(Problem(message: ": its port is none from 1 to 65535"))
+            }
+            port = number
+        }
+        if name.hasSuffix(".") { name.removeLast() }
+        let host = name.lowercased()
+        // What ends in a number is meant as an address by everybody who reads names (RFC 6943, section 3.1.1).
+        let isNumber = host.split(separator: ".").last?.allSatisfy(\.isNumber) ?? false
+        guard 1...253 ~= host.utf8.count, !isNumber, host.withView({ TextFormat.isSubdomain($0) }) else {
+            return .failure(Problem(message: isNumber ? ": it is neither an IP address nor a name" : ""))
+        }
+        return .success(Place(host: .name(host), port: port))
     }
 
     /// As they are called from this port.
-    func addresses(from port: UInt16) -> [SocketAddress] {
-        addresses.map { SocketAddress(ip: $0.ip, port: $0.port ?? port) }
-    }
-}
-
-extension FallbackGateway.Address: CustomStringConvertible {
-    var description: String { port.map { SocketAddress(ip: ip, port: $0).description } ?? ip.description }
-}
-
-/// The central gateways of a plan, each set of addresses once for every way of speaking with it.
-struct FallbackGateways {
-    private var clusters: [ClusterPlan]
-    private var known: [[SocketAddress]: FallbackPlan] = [:]
-
-    /// Reads the annotations, and completes sockets, listeners and clusters of the plan.
-    static func apply(
-        to plan: inout GatewayPlan, _ gateways: [GatewayState], _ index: ResourceIndex, findings: inout FindingLog
-    ) {
-        var table = FallbackGateways(clusters: plan.clusters)
-        table.applyGateways(to: &plan, gateways, findings: &findings)
-        table.applyServices(index, findings: &findings)
-        plan.clusters = table.clusters
-    }
-
-    private init(clusters: [ClusterPlan]) { self.clusters = clusters }
-
-    private mutating func applyGateways(
-        to plan: inout GatewayPlan, _ gateways: [GatewayState], findings: inout FindingLog
-    ) {
-        var byName: [ResourceName: FallbackGateway] = [:]
-        for gateway in gateways {
-            guard var fallback = FallbackGateway(gateway.resource, needsPort: false, findings: &findings) else {
-                continue
-            }
-            let own = gateway.groups.flatMap(\.listeners).flatMap(\.sockets)
-            fallback.addresses.removeAll { address in
-                guard own.contains(where: address.isReached(at:)) else { return false }
-                findings.unresolved(
-                    gateway.resource, fallback.node,
-                    "'\(address)' is where this Gateway itself listens; write the address of another one")
-                return true
-            }
-            if !fallback.addresses.isEmpty { byName[gateway.name] = fallback }
-        }
-        guard !byName.isEmpty else { return }
-        for place in plan.sockets.indices {
-            let socket = plan.sockets[place]
-            for number in socket.listeners.indices {
-                let listener = socket.listeners[number]
-                let name = ResourceName(namespace: listener.gatewayNamespace, name: listener.gatewayName)
-                guard let fallback = byName[name] else { continue }
-                let addresses = fallback.addresses(from: socket.address.port)
-                // Of several Gateways on one socket the first says where its connections go while nobody serves them.
-                if plan.sockets[place].central.isEmpty, socket.transport == .tcp {
-                    plan.sockets[place].central = addresses
-                }
-                if listener.listenerProtocol != .udp {
-                    plan.sockets[place].listeners[number].fallback = clusters(of: addresses)
-                }
+    func places(from port: UInt16) -> [CentralPlan] {
+        places.map {
+            switch $0.host {
+            case .ip(let ip): .address(SocketAddress(ip: ip, port: $0.port ?? port))
+            case .name(let name): .name(DNSNamePlan(name: name, port: $0.port ?? port))
             }
         }
     }
 
-    private mutating func applyServices(_ index: ResourceIndex, findings: inout FindingLog) {
-        for resource in index.resources where resource.kind == .service && !resource.isReplaced {
-            guard let fallback = FallbackGateway(resource, needsPort: true, findings: &findings) else { continue }
-            let plan = clusters(of: fallback.addresses(from: 0))
-            let prefix = "\(resource.name):"
-            for number in clusters.indices where clusters[number].backend.hasPrefix(prefix) {
-                clusters[number].fallback = plan
-            }
-        }
-    }
-
-    private mutating func clusters(of addresses: [SocketAddress]) -> FallbackPlan {
-        if let plan = known[addresses] { return plan }
-        let name = "fallback/" + addresses.map(\.description).joined(separator: ",")
-        func cluster(_ backendProtocol: BackendProtocol, _ label: String) -> Int {
-            var cluster = ClusterPlan(
-                name: name, backendProtocol: backendProtocol, endpoints: addresses.map { EndpointPlan(address: $0) })
-            cluster.name += label
-            cluster.traffic.healthCheck.active = Self.check
-            // One that came back a moment ago counts as gone until it is asked: better to try all than none.
-            cluster.traffic.healthCheck.panicThreshold = 1
-            clusters.append(cluster)
-            return clusters.count - 1
-        }
-        let plan = FallbackPlan(
-            http1: cluster(.http1, ""), http2: cluster(.http2, " (h2)"), opaque: cluster(.opaque, " (octets)"))
-        known[addresses] = plan
+    /// How it is called through HBONE as this Gateway; nil: in clear text.
+    func tunnel(from gateway: ResourceName, _ identity: WorkloadIdentity) -> TunnelPlan? {
+        guard isTunnelled else { return nil }
+        var tls = UpstreamTLSPlan(trust: .bundle(identity.authorities), serverName: "", hostname: "")
+        tls.clientCertificate = identity.certificate.plan
+        tls.trustDomain = identity.trustDomain
+        tls.subjectAltNames = [
+            SubjectAltNameMatchPlan(
+                nameType: .uri, matchType: principal == nil ? .prefix : .exact,
+                value: principal ?? "spiffe://\(identity.trustDomain)/ns/\(namespace)/sa/")
+        ]
+        var plan = TunnelPlan(tls: tls, port: 0)
+        plan.isPerCall = true
+        plan.baggage = HBONEBackend.baggage(of: gateway)
         return plan
     }
+}
 
-    /// A central gateway is asked each second whether it accepts: one that went is not tried by requests for long, and one
-    /// that came back is used within a second.
-    private static var check: ActiveCheckPlan {
-        var check = ActiveCheckPlan(.tcp(send: [], receive: []))
-        check.interval = .seconds(1)
-        check.unhealthyThreshold = 1
-        return check
+extension FallbackGateway.Place: CustomStringConvertible {
+    var description: String {
+        switch host {
+        case .ip(let ip): port.map { SocketAddress(ip: ip, port: $0).description } ?? ip.description
+        case .name(let name): port.map { "\(name):\($0)" } ?? name
+        }
     }
 }

@@ -1,0 +1,73 @@
+import Config
+import Connection
+import Core
+import HTTP
+
+/// What is told of a request to a gateway that it goes to through a tunnel of its own.
+extension Exchange {
+    /// Nil: the tunnel carries others' requests too, or there is none.
+    func tunnelCall(to target: Endpoint) -> TunnelCall? {
+        guard target.transport.tunnel?.isPerCall == true, let downstream, let message = downstream.request else {
+            return nil
+        }
+        let bytes = downstream.headBytes
+        var call = TunnelCall()
+        call.authority = tunnelAuthority(message, bytes)
+        call.client = downstream.origin.peer.ip
+        call.trace = TraceLines.of(message.head.fields, in: bytes)
+        call.isHandedOn = isHandedOn
+        return call
+    }
+
+    /// Whom the request is for: the member, as any gateway finds it; else where its connection was going, or its host, for
+    /// which the other gateway has the rules; else the backend.
+    private func tunnelAuthority(_ message: RequestMessage, _ bytes: ByteView) -> [UInt8] {
+        if let call, let configuration {
+            let member = configuration.routes.member(call)
+            return TunnelCall.authority(
+                name: snapshot.text(member.pointee.name), namespace: snapshot.text(member.pointee.namespace),
+                port: configuration.routes.memberPort(call).pointee.number)
+        }
+        if let destination = downstream?.origin.destination { return destination.authority }
+        let host = message.head.host.of(bytes)
+        if !host.isEmpty {
+            return host.array + Array(":\(message.head.port ?? listener.pointee.port)".utf8)
+        }
+        guard let backend, backend.pointee.cluster != BackendConfig.invalid else { return [] }
+        let cluster = snapshot[snapshot.header.pointee.clusters, Int(backend.pointee.cluster)]
+        return snapshot.text(cluster.pointee.authority).array
+    }
+}
+
+extension CallDestination {
+    /// As a CONNECT names it.
+    var authority: [UInt8] {
+        switch self {
+        case .address(let address): Array(address.description.utf8)
+        case .authority(let host, let port): host + Array(":\(port)".utf8)
+        }
+    }
+}
+
+/// The trace that a request belongs to (W3C Trace Context), to be told beside it.
+enum TraceLines {
+    /// Octets of both lines, at most; what is longer is not told.
+    static let limit = 1024
+
+    /// Whole lines of a CONNECT's head; empty: it belongs to none.
+    static func of(_ fields: borrowing FieldTable, in bytes: ByteView) -> [UInt8] {
+        guard let parent = fields.first(.traceparent)?.value(in: bytes), Traceparent.traceID(parent) != nil else {
+            return []
+        }
+        var lines = ByteBuffer()
+        lines.append("traceparent: ")
+        lines.append(parent)
+        lines.append("\r\n")
+        for index in 0..<fields.count where fields[index].name(in: bytes).equalsIgnoringCase("tracestate") {
+            lines.append("tracestate: ")
+            lines.append(fields[index].value(in: bytes))
+            lines.append("\r\n")
+        }
+        return lines.count <= limit ? lines.view.array : []
+    }
+}

@@ -1,0 +1,27 @@
+import Core
+
+/// What a CONNECT says of the one call that its tunnel is for. Of a tunnel that carries the requests of many clients nothing of
+/// this can be said.
+struct TunnelCall {
+    /// Whom it is for, where the tunnel leads to a gateway (``TunnelTransport/isPerCall``).
+    var authority: [UInt8] = []
+    /// For whom it is made; nil: it is not told.
+    var client: IPAddress?
+    /// `traceparent` and `tracestate`, as whole lines.
+    var trace: [UInt8] = []
+    /// A caller's own `baggage`, which a forwarder that is believed has told; empty: ours.
+    var baggage: [UInt8] = []
+    /// It could not be served by the gateway that hands it on.
+    var isHandedOn = false
+
+    /// The members' name and port, as any gateway finds them.
+    static func authority(name: ByteView, namespace: ByteView, port: UInt16) -> [UInt8] {
+        var out = ByteBuffer()
+        out.append(name)
+        out.append(byte: ASCII.dot)
+        out.append(namespace)
+        out.append(byte: ASCII.colon)
+        out.append(decimal: UInt64(port))
+        return out.view.array
+    }
+}
