@@ -13,7 +13,6 @@ final class GzipCompressor: Compressor {
 
     /// On the heap and not moved: zlib keeps a pointer to it.
     private let stream: UnsafeMutablePointer<z_stream>
-    private var isFresh = true
 
     init?() {
         stream = .allocate(capacity: 1)

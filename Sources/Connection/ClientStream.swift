@@ -36,10 +36,9 @@ open class ClientStream: MessageStream {
 
     /// The head was used; what follows it in the input is the body, or the next head after a 1xx.
     public final func dropHead() {
-        guard let message = response else { preconditionFailure("no head to drop") }
+        guard let message = response.take() else { preconditionFailure("no head to drop") }
         input.consume(message.head.length)
         resources.giveBack(message)
-        response = nil
     }
 
     /// Whether the request may have been processed although nothing of a response came: false lets it be sent again

@@ -99,8 +99,8 @@ public final class ConnectionResources {
     private var senders: [HTTP2Connection] = []
     /// The list's other half: the two change places, so that neither is made anew.
     private var served: [HTTP2Connection] = []
-    private var requests: [RequestMessage] = []
-    private var responses: [ResponseMessage] = []
+    private var requests = Spares<RequestMessage>(limit: keptMessages)
+    private var responses = Spares<ResponseMessage>(limit: keptMessages)
 
     public init(loop: EventLoop, limits: ConnectionLimits = ConnectionLimits()) {
         self.loop = loop
@@ -130,21 +130,19 @@ public final class ConnectionResources {
         }
     }
 
-    func leaseRequest() -> RequestMessage { requests.popLast() ?? RequestMessage() }
+    func leaseRequest() -> RequestMessage { requests.take() ?? RequestMessage() }
 
-    func giveBack(_ message: RequestMessage) {
-        guard requests.count < Self.keptMessages else { return }
+    func giveBack(_ message: consuming RequestMessage) {
         message.parser.reset()
         message.edited.clear()
-        requests.append(message)
+        requests.put(message)
     }
 
-    func leaseResponse() -> ResponseMessage { responses.popLast() ?? ResponseMessage() }
+    func leaseResponse() -> ResponseMessage { responses.take() ?? ResponseMessage() }
 
-    func giveBack(_ message: ResponseMessage) {
-        guard responses.count < Self.keptMessages else { return }
+    func giveBack(_ message: consuming ResponseMessage) {
         message.parser.reset()
-        responses.append(message)
+        responses.put(message)
     }
 }
 

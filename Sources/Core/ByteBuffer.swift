@@ -129,20 +129,38 @@ public struct ByteBuffer: ~Copyable {
             return
         }
         makeRoom(20)
-        var digits = 1
-        var probe = value
-        while probe >= 10 {
-            probe /= 10
+        // The last eight digits in one word, from which they are stored at once; few numbers have more.
+        var word: UInt64 = 0
+        var digits = 0
+        var rest = value
+        while rest > 0, digits < 8 {
+            word = word << 8 | (0x30 + rest % 10)
+            rest /= 10
             digits += 1
         }
+        if rest > 0 { return appendLong(decimal: value) }
+        UnsafeMutableRawPointer(base.unsafelyUnwrapped + tail).storeBytes(of: word.littleEndian, as: UInt64.self)
+        tail += digits
+    }
+
+    /// With more than eight digits.
+    private mutating func appendLong(decimal value: UInt64) {
+        append(decimal: value / 100_000_000)
+        append(padded: value % 100_000_000, digits: 8)
+    }
+
+    /// A decimal number with leading zeros, exactly `digits` wide, which are at most 8; higher digits are dropped.
+    @inlinable public mutating func append(padded value: UInt64, digits: Int) {
+        precondition(digits > 0 && digits <= 8)
+        makeRoom(8)
+        var word: UInt64 = 0
         var rest = value
-        var at = end + digits
-        repeat {
-            at -= 1
-            base.unsafelyUnwrapped[at] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
+        for _ in 0..<digits {
+            word = word << 8 | (0x30 + rest % 10)
             rest /= 10
-        } while rest > 0
-        end += digits
+        }
+        UnsafeMutableRawPointer(base.unsafelyUnwrapped + tail).storeBytes(of: word.littleEndian, as: UInt64.self)
+        tail += digits
     }
 
     /// Lower-case hexadecimal without leading zeros, as chunk sizes are written (RFC 9112, section 7.1).
@@ -177,59 +195,5 @@ public struct ByteBuffer: ~Copyable {
     /// Frees the memory.
     public mutating func release() {
         if let memory = takeMemory() { free(memory.base) }
-    }
-}
-
-/// Blocks of one size, kept for reuse by the buffers of one worker.
-/// Holds at most `limit` free blocks; what comes back beyond that is freed. Not shared between threads.
-public struct BufferPool: ~Copyable {
-    public let blockSize: Int
-    public let limit: Int
-    private var free: [UnsafeMutablePointer<UInt8>] = []
-
-    public init(blockSize: Int, limit: Int) {
-        self.blockSize = blockSize
-        self.limit = limit
-        free.reserveCapacity(limit)
-    }
-
-    deinit { for block in free { Glibc.free(block) } }
-
-    /// Gives `buffer` a block when it has no memory yet.
-    public mutating func supply(_ buffer: inout ByteBuffer) {
-        guard !buffer.hasMemory else { return }
-        if let block = free.popLast() {
-            buffer.adoptMemory(block, capacity: blockSize)
-        } else {
-            buffer.reserve(blockSize)
-        }
-    }
-
-    /// Gives `buffer` a block in place of smaller memory, with what is in it at the same indices.
-    /// - Returns: the smaller memory, empty; none, when the buffer had none or a block's size already.
-    public mutating func enlarge(_ buffer: inout ByteBuffer) -> ByteBuffer {
-        var other = ByteBuffer()
-        guard buffer.capacity < blockSize else { return other }
-        supply(&other)
-        other.append(buffer.written)
-        other.consume(buffer.start)
-        swap(&other, &buffer)
-        other.clear()
-        return other
-    }
-
-    /// As ``reclaim(_:)``, but memory that is no block stays with the buffer, which is empty.
-    public mutating func reclaimBlock(_ buffer: inout ByteBuffer) {
-        if buffer.capacity == blockSize { reclaim(&buffer) } else { buffer.clear() }
-    }
-
-    /// Takes the memory of `buffer` back; whatever it held is gone. A block that has grown is freed.
-    public mutating func reclaim(_ buffer: inout ByteBuffer) {
-        guard let memory = buffer.takeMemory() else { return }
-        if memory.capacity == blockSize, free.count < limit {
-            free.append(memory.base)
-        } else {
-            Glibc.free(memory.base)
-        }
     }
 }

@@ -154,9 +154,14 @@ enum OctetScan {
         }
         while i < count {
             let byte = p[i]
-            if byte <= 0x20 || byte == 0x7F || byte == 0x25 || byte == 0x5C || byte == 0x23 { return true }
-            if byte == ASCII.slash, i + 1 < count, p[i + 1] == ASCII.slash || p[i + 1] == ASCII.dot { return true }
             i &+= 1
+            // Most are letters and digits, of which less must be asked.
+            if byte >= 0x30 {
+                if byte == 0x5C || byte == 0x7F { return true }
+                continue
+            }
+            if byte <= 0x20 || byte == 0x25 || byte == 0x23 { return true }
+            if byte == ASCII.slash, i < count, p[i] == ASCII.slash || p[i] == ASCII.dot { return true }
         }
         return false
     }

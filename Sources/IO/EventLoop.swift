@@ -55,7 +55,7 @@ public final class EventLoop {
     private var wallOffset: Int64
     private var wallReadAgain: Instant
     private static let wallReading = TimeAmount.milliseconds(50)
-    private var turnHooks: [TurnHook] = []
+    private var turnHooks: [Unmanaged<TurnHook>] = []
     private var unfinished: [EventSource] = []
 
     private struct Registration {
@@ -75,7 +75,10 @@ public final class EventLoop {
         events = .allocate(capacity: Self.batch)
     }
 
-    deinit { events.deallocate() }
+    deinit {
+        events.deallocate()
+        for hook in turnHooks { hook.release() }
+    }
 
     /// Edge-triggered for reading, writing and the peer's FIN.
     public func add(_ fd: CInt, _ source: EventSource) {
@@ -119,7 +122,7 @@ public final class EventLoop {
     public func suspendDeadline(_ timed: Timed) { timers.suspend(timed) }
 
     /// Called at the end of every turn, after events and timers.
-    public func atEndOfTurn(_ hook: @escaping () -> Void) { turnHooks.append(TurnHook(hook)) }
+    public func atEndOfTurn(_ hook: @escaping () -> Void) { turnHooks.append(.passRetained(TurnHook(hook))) }
 
     /// Calls `source.ready([])` in the next turn, which then does not wait: for work that was cut short so that others
     /// have their turn.
@@ -155,8 +158,9 @@ public final class EventLoop {
                     continue
                 }
                 // Kept alive for the call: it may drop its owner's last reference.
-                let held = source.takeUnretainedValue()
-                held.ready(ReadyEvents(rawValue: event.events))
+                let held = source.retain()
+                held._withUnsafeGuaranteedRef { $0.ready(ReadyEvents(rawValue: event.events)) }
+                held.release()
             }
         }
         if !unfinished.isEmpty {
@@ -165,7 +169,7 @@ public final class EventLoop {
             for source in resumed { source.ready([]) }
         }
         while let timed = timers.popExpired(now: now) { timed.deadlinePassed(now: now) }
-        for index in turnHooks.indices { turnHooks[index].call() }
+        for index in turnHooks.indices { turnHooks[index]._withUnsafeGuaranteedRef { $0.call() } }
     }
 }
 

@@ -32,6 +32,9 @@ public struct TimerWheel: ~Copyable {
     private var occupied: [UInt64] = Array(repeating: 0, count: levels)
     /// The next tick to be looked at.
     private var current: UInt64
+    /// The tick at which something may be due, `max`: never; nil: to be looked for, since something came or went. Most turns of
+    /// the loop change nothing here.
+    private var nextTick: UInt64?
 
     public init(now: Instant) { current = Self.ticks(now) }
 
@@ -59,8 +62,17 @@ public struct TimerWheel: ~Copyable {
     public mutating func suspend(_ timed: Timed) { timed.deadline = .distantFuture }
 
     /// Milliseconds until something may be due; nil: nothing waits.
-    public func untilNext(now: Instant) -> Int32? {
-        var best: UInt64?
+    public mutating func untilNext(now: Instant) -> Int32? {
+        let best = nextTick ?? findNext()
+        nextTick = best
+        guard best < .max else { return nil }
+        let wait = Int64(best) * Self.tickNanoseconds - now.nanoseconds
+        return wait <= 0 ? 0 : Int32(clamping: (wait + Self.tickNanoseconds - 1) / Self.tickNanoseconds)
+    }
+
+    /// The first tick of the nearest slot that holds something; it stays the same while time passes.
+    private func findNext() -> UInt64 {
+        var best = UInt64.max
         for level in 0..<Self.levels where occupied[level] != 0 {
             let shift = Self.slotBits * UInt64(level)
             let position = (current >> shift) & 63
@@ -75,11 +87,9 @@ public struct TimerWheel: ~Copyable {
                 }
             // A slot of a higher level is due when its first tick begins.
             let tick = max(current, ((current >> shift) + ahead) << shift)
-            best = min(best ?? .max, tick)
+            best = min(best, tick)
         }
-        guard let best else { return nil }
-        let wait = Int64(best) * Self.tickNanoseconds - now.nanoseconds
-        return wait <= 0 ? 0 : Int32(clamping: (wait + Self.tickNanoseconds - 1) / Self.tickNanoseconds)
+        return best
     }
 
     /// Takes out the next one whose deadline has passed; call until nil.
@@ -132,6 +142,7 @@ public struct TimerWheel: ~Copyable {
     }
 
     private mutating func link(_ timed: Timed, _ tick: UInt64) {
+        nextTick = nil
         var entered = tick
         var level = 0
         while level < Self.levels - 1, entered - current >= 1 << (Self.slotBits * UInt64(level + 1)) { level += 1 }
@@ -149,6 +160,7 @@ public struct TimerWheel: ~Copyable {
     }
 
     private mutating func unlink(_ timed: Timed) {
+        nextTick = nil
         let slot = Int(timed.slot)
         let next = timed.next
         if let previous = timed.previous {

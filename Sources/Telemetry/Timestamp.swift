@@ -60,17 +60,6 @@ public struct Timestamp: ~Copyable {
 }
 
 extension ByteBuffer {
-    /// A decimal number with leading zeros, exactly `digits` wide; higher digits are dropped.
-    mutating func append(padded value: UInt64, digits: Int) {
-        makeRoom(digits)
-        var divisor: UInt64 = 1
-        for _ in 1..<digits { divisor *= 10 }
-        for _ in 0..<digits {
-            append(byte: 0x30 + UInt8(value / divisor % 10))
-            divisor /= 10
-        }
-    }
-
     /// Milliseconds with three decimals: `12.345`. Negative amounts are written as zero.
     mutating func append(milliseconds amount: TimeAmount) {
         let microseconds = UInt64(max(0, amount.nanoseconds)) / 1000

@@ -6,7 +6,9 @@ import Core
 ///
 /// A worker's own words have one writer, and a respawned worker clears them: what was in flight died with its predecessor.
 /// All others are atomic.
-public struct LiveState: @unchecked Sendable {
+///
+/// An object, though it never changes: as a value it would be copied, all of its tables, at each question.
+public final class LiveState: @unchecked Sendable {
     /// The tables, in the order in which they lie.
     public enum Kind: Int, CaseIterable, Sendable {
         case endpoint, cluster, rule, backendRef, listener, member
@@ -174,9 +176,6 @@ public struct LiveState: @unchecked Sendable {
         for worker in 0..<endpoints.workerCount { sum &+= first[worker &* 2] }
         return Int(sum)
     }
-
-    /// The worker whose words are written through this value.
-    public var workerIndex: Int { worker }
 
     // MARK: connections
 

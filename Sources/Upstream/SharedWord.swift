@@ -26,11 +26,6 @@ public struct SharedWord: @unchecked Sendable {
         word.pointee.wrappingAdd(amount, ordering: .relaxed).newValue
     }
 
-    @discardableResult
-    @inlinable public func subtract(_ amount: UInt64) -> UInt64 {
-        word.pointee.wrappingSubtract(amount, ordering: .relaxed).newValue
-    }
-
     /// Puts `desired` in the place of `expected`. False: something else was there, and is told.
     @inlinable public func replace(_ expected: UInt64, by desired: UInt64) -> (isDone: Bool, was: UInt64) {
         let result = word.pointee.compareExchange(

@@ -93,6 +93,8 @@ public final class HTTP1ClientConnection: ClientStream {
 
     /// Reads on until a response's head is complete: `response` then holds it, its octets are ``headBytes``.
     public override func readHead(for method: Method) -> HeadEvent {
+        // Asked as soon as a request is on its way, when nothing can be there yet.
+        if !mayRead, input.isEmpty { return failure == nil ? .waiting : .failed }
         let message: ResponseMessage
         if let response {
             message = response
@@ -181,10 +183,7 @@ public final class HTTP1ClientConnection: ClientStream {
         idleSince = resources.loop.now
         served += 1
         owner = pool
-        if let response {
-            resources.giveBack(response)
-            self.response = nil
-        }
+        if let response = response.take() { resources.giveBack(response) }
         reclaimMemory()
         isQuiet = wire.tls == nil
         resources.loop.setDeadline(self, isQuiet ? idleEnd : min(idleEnd, idleSince + ConnectionLimits.quietAfter))
@@ -203,10 +202,7 @@ public final class HTTP1ClientConnection: ClientStream {
             phase = .closed
             pool.ended(self)
         }
-        if let response {
-            resources.giveBack(response)
-            self.response = nil
-        }
+        if let response = response.take() { resources.giveBack(response) }
         wire.close(self)
     }
 

@@ -11,23 +11,23 @@ import IO
 public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
     public enum Phase: UInt8 { case idle, head, exchange, lingering, closed }
 
-    public private(set) var phase = Phase.idle
+    public internal(set) var phase = Phase.idle
     /// The registry's place for this connection; the registry's alone.
     public var registryIndex = -1
     /// Its first request has not begun.
     public private(set) var isFresh = true
-    private var wire: HTTP1Wire
+    var wire: HTTP1Wire
     private var isReadingHeads = false
-    private var lingered = 0
+    var lingered = 0
     /// Heads that were complete: what comes first on a connection cannot come any more.
-    private var served: UInt32 = 0
+    private(set) var served: UInt32 = 0
     /// The library's memory for TLS was given back: nothing has come for a while.
     private var isQuiet = true
     /// Octets that a body has at least behind a head that stays in the input: a trailer section must fit
     /// (``ChunkedLimits/trailers``), and reads of a few octets would cost a call each.
     static let roomBehindHead = 16 * 1024
     /// Octets that are read and dropped after our FIN.
-    private static let lingeringOctets = 16 << 20
+    static let lingeringOctets = 16 << 20
 
     /// A connection that was accepted just now.
     public init(
@@ -55,38 +55,6 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
         if tls != nil { mayRead = true }
         resources.loop.replace(wire.fd, self)
         resources.loop.setDeadline(self, firstDeadline)
-    }
-
-    /// The socket, still registered with the loop, and what was read from it: another protocol is spoken on it.
-    public func take(received: inout ByteBuffer) -> CInt {
-        precondition(phase == .head && served == 0, "only a connection that has served nothing can be taken")
-        resources.loop.clearDeadline(self)
-        if let request {
-            resources.giveBack(request)
-            self.request = nil
-        }
-        phase = .closed
-        swap(&received, &input)
-        return wire.take()
-    }
-
-    /// The socket, still registered with the loop, after the answer to a CONNECT: what is inside is a connection of its own.
-    /// - Parameter received: what came behind the request's head.
-    /// - Returns: nil: the octets on the socket are not the tunnel's alone (TLS), or its answer is not sent yet.
-    public func takeTunnel(received: inout ByteBuffer) -> CInt? {
-        precondition(phase == .exchange, "a tunnel begins with an exchange")
-        guard wire.tls == nil, output.isEmpty, failure == nil else { return nil }
-        resources.loop.clearDeadline(self)
-        if let request {
-            resources.giveBack(request)
-            self.request = nil
-        }
-        owner = acceptor
-        phase = .closed
-        resources.buffers.reclaim(&output)
-        spliceable = -1
-        swap(&received, &input)
-        return wire.take()
     }
 
     public override var tls: TLSChannel? { wire.tls }
@@ -250,10 +218,7 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
         precondition(phase == .exchange, "no exchange to end")
         precondition(output.isEmpty, "the response is not sent yet")
         owner = acceptor
-        if let request {
-            resources.giveBack(request)
-            self.request = nil
-        }
+        if let request = request.take() { resources.giveBack(request) }
         guard !closesAfterResponse, incoming.isComplete else { return closeGently() }
         incoming.dropTrailers(from: &input)
         outgoing = .none
@@ -308,56 +273,11 @@ public final class HTTP1ServerConnection: ServerStream, DownstreamConnection {
         if phase == .idle { lost() }
     }
 
-    // MARK: closing
-
-    /// Our FIN first, then whatever the peer still sends is read and dropped for a while: closing with octets unread
-    /// would send a reset, which can destroy the response on its way (RFC 9112, section 9.6).
-    private func closeGently() {
-        guard mayRead || !input.isEmpty || !incoming.isComplete || peerFinished == false else { return lost() }
-        phase = .lingering
-        wire.finishSending(self)
-        input.clear()
-        pinned = 0
-        resources.loop.setDeadline(self, resources.loop.now + terms.limits.lingering)
-        linger()
-    }
-
-    private func linger() {
-        while phase == .lingering {
-            input.clear()
-            switch fill() {
-            case .more:
-                lingered += input.count
-                if lingered > Self.lingeringOctets { return lost() }
-            case .nothing:
-                input.clear()
-                reclaimMemory()
-                return
-            case .full: preconditionFailure("an empty input is full")
-            case .endOfFile, .failed: return lost()
-            }
-        }
-    }
+    // MARK: its end
 
     /// Breaks the exchange under way off.
     public func cut() {
         if phase == .exchange { owner.cut(on: self) }
-    }
-
-    /// The connection is over: closed, and the owner told.
-    private func lost() {
-        guard phase != .closed else { return }
-        close()
-        acceptor.closed(self)
-    }
-
-    private func close() {
-        phase = .closed
-        if let request {
-            resources.giveBack(request)
-            self.request = nil
-        }
-        wire.close(self)
     }
 
     /// When its duration ends, where that ends an idle connection too.

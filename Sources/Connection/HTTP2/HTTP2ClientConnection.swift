@@ -66,8 +66,6 @@ public final class HTTP2ClientConnection: HTTP2Connection {
     public var isClosed: Bool { phase == .closed }
     /// Exchanges under way.
     public var lanesInUse: Int { session.lanes.count + reserved }
-    /// The peer takes WebSocket (RFC 8441); known when its settings have come.
-    public var takesWebSocket: Bool { session.peerTakesExtendedConnect }
 
     /// A stream for one exchange; only while ``freeLanes`` says so.
     public func openStream(owner: ConnectionOwner) -> HTTP2ClientStream {

@@ -160,11 +160,10 @@ final class HealthWatch {
         for (identity, (plan, cluster)) in passive {
             let endpoints = (0..<Int(cluster.endpoints.count)).map { snapshot[cluster.endpoints, $0].pointee }
                 .filter { $0.slot != 0 }
-            let name = snapshot.text(cluster.name).string
             if let known = outliers[identity] {
                 known.adopt(plan, endpoints)
             } else {
-                outliers[identity] = OutlierWatch(name, plan, endpoints, watch: self)
+                outliers[identity] = OutlierWatch(plan, endpoints, watch: self)
             }
         }
     }

@@ -7,7 +7,6 @@ import Upstream
 /// Judges the windows of one cluster's endpoints, once an interval: what consecutive failures, which workers see themselves,
 /// do not tell. Owned by the ``HealthWatch``.
 final class OutlierWatch: Timed {
-    private let name: String
     private var plan: PassiveCheckPlan
     private(set) var slots: [UInt32]
     private unowned let watch: HealthWatch
@@ -15,8 +14,7 @@ final class OutlierWatch: Timed {
     /// Ejections of each endpoint at the last look: one that has none since then is forgiven a little.
     private var seen: [UInt32: UInt32] = [:]
 
-    init(_ name: String, _ plan: PassiveCheckPlan, _ endpoints: [EndpointConfig], watch: HealthWatch) {
-        self.name = name
+    init(_ plan: PassiveCheckPlan, _ endpoints: [EndpointConfig], watch: HealthWatch) {
         self.plan = plan
         self.watch = watch
         slots = endpoints.map(\.slot)

@@ -60,7 +60,8 @@ extension Exchange {
     // MARK: the endpoint
 
     /// Chooses an endpoint for an attempt and takes its permit. `queued`: ``attempt(fresh:)`` is called again later.
-    func chooseEndpoint(fresh: Bool) -> EndpointChoice {
+    /// - Parameters: as for ``Endpoint/lease(for:version:canBeRepeated:)``.
+    func chooseEndpoint(fresh: Bool, version: UInt8, canBeRepeated: Bool) -> EndpointChoice {
         guard let cluster else { return .none }
         var wish = cluster.looksAtRequests ? wish(of: cluster) : EndpointWish()
         if let persistent = persistentEndpoint() { wish.endpoint = persistent }
@@ -70,35 +71,33 @@ extension Exchange {
             wish.endpoint = cluster.endpoint(address)
             wish.isOnly = true
         }
-        wish.version = clientVersion
+        wish.version = version
         wish.canBeRepeated = canBeRepeated
-        let place = waitingPlace
-        if !place.isWaiting {
-            place.flow = fair.flow
-            place.weight = fair.weight
+        if !waitingPlace.isWaiting {
+            waitingPlace.flow = fair.flow
+            waitingPlace.weight = fair.weight
         }
-        let choice = cluster.choose(place, wish: wish, tried: tried, fresh: fresh ? endpoint : nil)
-        switch choice {
+        switch cluster.choose(waitingPlace, wish: wish, tried: tried, fresh: fresh ? endpoint : nil) {
         case .endpoint(let target):
             permit = cluster.breaker
-            retryPermit = nextRetryPermit
-            nextRetryPermit = nil
+            retryPermit = nextRetryPermit.take()
             tried.add(target.key)
-        case .queued: waitsForFresh = fresh
-        case .overflow, .none: break
+            return .endpoint(target)
+        case .queued:
+            waitsForFresh = fresh
+            return .queued
+        case .overflow: return .overflow
+        case .none: return .none
         }
-        return choice
     }
 
-    /// What looked like a connection was none, and there may be no other.
-    func waitAfterAll(_ fresh: Bool) -> EndpointChoice {
-        guard let cluster else { return .none }
-        permit?.putBackRequest()
-        permit = nil
-        nextRetryPermit = retryPermit
-        retryPermit = nil
+    /// What looked like a connection was none, and there may be no other. True: it waits for one; false: too many do.
+    func waitsAfterAll(_ fresh: Bool) -> Bool {
+        guard let cluster else { preconditionFailure("an endpoint without its cluster") }
+        permit.take()?.putBackRequest()
+        nextRetryPermit = retryPermit.take()
         waitsForFresh = fresh
-        return cluster.wait(waitingPlace)
+        return cluster.waits(waitingPlace)
     }
 
     /// A permit may be free. True: the exchange waits for none any more.
@@ -110,10 +109,8 @@ extension Exchange {
 
     /// Gives back what the attempt that ends had taken.
     func givePermitBack() {
-        permit?.giveRequest()
-        permit = nil
-        retryPermit?.giveRetry()
-        retryPermit = nil
+        permit.take()?.giveRequest()
+        retryPermit.take()?.giveRetry()
     }
 
     /// Takes the permit for a retry, which the next attempt holds (`maxParallelRetries`, or `retryBudget` where it is written).
@@ -136,12 +133,12 @@ extension Exchange {
     }
 
     func leaveLine() {
-        if let place = waitingPlaceIfMade, place.isWaiting { cluster?.breaker.leave(place) }
+        if waitingPlace.isWaiting { cluster?.breaker.leave(waitingPlace) }
     }
 
     /// Takes in how long the endpoint took to answer, where that decides.
     func noteLatency(of endpoint: Endpoint, status: UInt16) {
-        guard let cluster, cluster.weighsLatency else { return }
+        guard cluster?.weighsLatency == true else { return }
         // Who answers nothing, at once, is not fast.
         let latency =
             status == 0 || headAt < attemptStarted

@@ -10,7 +10,10 @@ import Upstream
 extension Exchange {
     /// The response is sent to its last octet.
     func finish() {
-        guard let downstream else { return }
+        if let downstream { finish(on: downstream) }
+    }
+
+    func finish(on downstream: ServerStream) {
         if phase == .relaying {
             let grpcStatus = wantsGRPCStatus ? limits.grpcStatus.map { Int8(clamping: $0) } : nil
             endAttempt(.response(status: status, grpcStatus: grpcStatus ?? -1))
@@ -24,8 +27,7 @@ extension Exchange {
     }
 
     private func giveBackUpstream() {
-        upstream?.release(keeps: upstreamPersists && requestSent)
-        upstream = nil
+        upstream.take()?.release(keeps: upstreamPersists && requestSent)
     }
 
     /// The exchange breaks off: nobody is there to answer, or a response that has begun cannot be completed.
@@ -206,8 +208,8 @@ extension Exchange {
             audits.release()
         }
         halfClosedDeadline = .distantFuture
-        worker.release(self)
-        whileActive = nil
+        // The reference that kept it alive goes over to who keeps it for the next request.
+        if let own = whileActive.take() { worker.release(own) }
     }
 
     /// What filters and policies remembered. Buffers keep their memory.

@@ -79,7 +79,8 @@ extension Exchange {
         permit = hedge.giveOver()
         phase = .awaitingHead
         armDeadline()
-        responseReceived(response, from: stream)
+        guard let downstream, let message = downstream.request else { return }
+        responseReceived(response, from: stream, to: downstream, message)
     }
 
     /// A hedge came to nothing; where the first attempt did before it, that is the request's end, or a retry's beginning.

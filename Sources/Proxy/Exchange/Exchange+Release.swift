@@ -95,8 +95,8 @@ extension Exchange {
 
     /// A response has come: tells the client which session it has from now on, unless it knows.
     func addSessionFields() {
-        guard !isHandedOn, let rule, let backend, let endpoint, let release = release(of: rule),
-            !release.pointee.persistence.isEmpty, let key = worker.liveState.sessionKey
+        guard !isHandedOn, let rule, let backend, let release = release(of: rule),
+            !release.pointee.persistence.isEmpty, let endpoint, let key = worker.liveState.sessionKey
         else { return }
         let config = snapshot[release.pointee.persistence, 0].pointee
         let index = backend - snapshot.records(rule.pointee.backends)

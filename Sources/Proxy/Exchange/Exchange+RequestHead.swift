@@ -8,7 +8,14 @@ import Routing
 /// to the client's connection, plus what the gateway says about the client, with the filters' edits.
 extension Exchange {
     func writeRequestHead(to out: inout ByteBuffer) {
-        guard let downstream, let message = downstream.request, let rule, let backend else {
+        guard let downstream, let message = downstream.request else {
+            preconditionFailure("a request without its head")
+        }
+        writeRequestHead(message, of: downstream, to: &out)
+    }
+
+    func writeRequestHead(_ message: RequestMessage, of downstream: ServerStream, to out: inout ByteBuffer) {
+        guard let rule, let backend else {
             preconditionFailure("a request goes up before it was routed")
         }
         let bytes = downstream.headBytes
@@ -34,7 +41,7 @@ extension Exchange {
         {
             GRPCWeb.writeRequestType(type.value(in: bytes), to: &out)
         }
-        writeForwarding(message, bytes, edits, to: &out)
+        writeForwarding(message, bytes, downstream, edits, to: &out)
         writeConnectionFields(message, to: &out)
         if let credential { write(credential, to: &out) }
         if isHandedOn { writeHopMark(to: &out) }
@@ -112,9 +119,9 @@ extension Exchange {
     /// `X-Forwarded-For` grows by the client's address; `-Proto` and `-Host` say what this gateway saw, whatever the
     /// client claimed; a usable `X-Request-Id` stays. A field that the filters set or remove is theirs.
     private func writeForwarding(
-        _ message: RequestMessage, _ bytes: ByteView, _ edits: HeaderEdits, to out: inout ByteBuffer
+        _ message: RequestMessage, _ bytes: ByteView, _ downstream: ServerStream, _ edits: HeaderEdits,
+        to out: inout ByteBuffer
     ) {
-        guard let downstream else { return }
         if !edits.replaces(.xForwardedFor) { writeForwardedFor(message, bytes, downstream.peer.ip, to: &out) }
         if !edits.replaces(.xForwardedProto) {
             out.append(downstream.origin.isSecure ? "X-Forwarded-Proto: https\r\n" : "X-Forwarded-Proto: http\r\n")

@@ -8,8 +8,8 @@ import Telemetry
 
 /// The way down: the response's head and body, tunnels, and the gateway's own answers.
 extension Exchange {
-    func receiveResponse() {
-        guard let upstream, let downstream, let message = downstream.request else { return }
+    func receiveResponse(from upstream: ClientStream, to downstream: ServerStream) {
+        guard let message = downstream.request else { return }
         var interims = 0
         while true {
             if interims == ExchangeLimits.interimsPerTurn { return worker.loop.again(upstream) }
@@ -28,17 +28,18 @@ extension Exchange {
                 }
                 if code < 200 {
                     interims += 1
-                    passInterim(response, to: downstream, minorVersion: message.head.minorVersion)
+                    passInterim(response, from: upstream, to: downstream, message)
                     continue
                 }
-                return responseReceived(response, from: upstream)
+                return responseReceived(response, from: upstream, to: downstream, message)
             }
         }
     }
 
     /// A final response's head is there: the client's, unless it is asked for again.
-    func responseReceived(_ response: ResponseMessage, from upstream: ClientStream) {
-        guard let downstream, let message = downstream.request else { return }
+    func responseReceived(
+        _ response: ResponseMessage, from upstream: ClientStream, to downstream: ServerStream, _ message: RequestMessage
+    ) {
         if retriesLeft > 0 || retriesMade > 0, retries(response, from: upstream) { return }
         noteHead(response.head.status)
         endHedge()
@@ -47,12 +48,14 @@ extension Exchange {
     }
 
     /// 1xx responses pass, except to HTTP/1.0 clients, which do not know them (RFC 9110, section 15.2).
-    private func passInterim(_ response: ResponseMessage, to downstream: ServerStream, minorVersion: UInt8) {
-        guard let upstream else { return }
-        if minorVersion >= 1, downstream.output.count < ExchangeLimits.interimOctets {
+    private func passInterim(
+        _ response: ResponseMessage, from upstream: ClientStream, to downstream: ServerStream, _ message: RequestMessage
+    ) {
+        if message.head.minorVersion >= 1, downstream.output.count < ExchangeLimits.interimOctets {
             worker.resources.buffers.supply(&downstream.output)
             downstream.output.compact()
-            writeResponseHead(response, upstream.headBytes, framing: .none, to: &downstream.output)
+            writeResponseHead(
+                response, upstream.headBytes, framing: .none, downstream, message, to: &downstream.output)
             downstream.headWritten(framing: nil)
             _ = downstream.flush()
         }
@@ -90,16 +93,16 @@ extension Exchange {
         worker.resources.buffers.supply(&downstream.output)
         let start = downstream.output.count
         if client != nil { addServiceTime() }
-        writeResponseHead(response, upstream.headBytes, framing: framing, to: &downstream.output)
+        writeResponseHead(response, upstream.headBytes, framing: framing, downstream, message, to: &downstream.output)
         if client != nil { editResponse(downstream, from: start) }
         downstream.headWritten(framing: framing)
         upstream.dropHead()
         phase = .relaying
-        relayResponse()
+        relayResponse(from: upstream, to: downstream)
     }
 
-    func relayResponse() {
-        guard let upstream, let downstream, let allowance = allowance(.response) else { return }
+    func relayResponse(from upstream: ClientStream, to downstream: ServerStream) {
+        guard let allowance = allowance(.response) else { return }
         let before = responseBody
         let progress =
             if let body = grpcWeb?.response ?? compressedBody {
@@ -113,7 +116,7 @@ extension Exchange {
         switch progress {
         case .complete:
             if wantsGRPCStatus { limits.grpcStatus = upstream.grpcStatus ?? limits.grpcStatus }
-            finish()
+            finish(on: downstream)
         case .waiting: break
         case .unfinished: worker.loop.again(upstream)
         case .sourceFailed: abandon(.upstreamRemoteReset)
@@ -127,14 +130,14 @@ extension Exchange {
 
     /// 101 (RFC 9110, section 15.2.2): from here on the two connections carry octets, not messages.
     private func switchProtocols(_ response: ResponseMessage, asked: Bool) {
-        guard asked, let upstream, let downstream else {
+        guard asked, let upstream, let downstream, let message = downstream.request else {
             return failed(status: 502, .upstreamProtocolError, "the backend switched protocols unasked")
         }
         status = 101
         headAt = worker.loop.now
         noteHead(101)
         worker.resources.buffers.supply(&downstream.output)
-        writeResponseHead(response, upstream.headBytes, framing: .none, to: &downstream.output)
+        writeResponseHead(response, upstream.headBytes, framing: .none, downstream, message, to: &downstream.output)
         downstream.headWritten(framing: .untilClose)
         upstream.dropHead()
         upstream.outgoing = .untilClose

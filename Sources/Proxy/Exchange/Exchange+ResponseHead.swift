@@ -8,9 +8,10 @@ import Routing
 extension Exchange {
     /// - Parameter framing: how the body will be framed; `none` for interim responses and for those without a body.
     func writeResponseHead(
-        _ response: ResponseMessage, _ bytes: ByteView, framing: OutgoingFraming, to out: inout ByteBuffer
+        _ response: ResponseMessage, _ bytes: ByteView, framing: OutgoingFraming, _ downstream: ServerStream,
+        _ message: RequestMessage, to out: inout ByteBuffer
     ) {
-        guard let downstream, let message = downstream.request, let rule, let backend else {
+        guard let rule, let backend else {
             preconditionFailure("a response comes down before its request was routed")
         }
         // The central gateway has edited what it answers by its own rules.

@@ -117,9 +117,10 @@ extension Exchange {
 
     /// Chooses a backend of the rule and sends the request there, or gives the answer that a filter asks for.
     func goToBackend() {
-        guard let rule, let message = downstream?.request, let bytes = downstream?.headBytes else {
+        guard let rule, let downstream, let message = downstream.request else {
             preconditionFailure("a request without its head or its rule")
         }
+        let bytes = downstream.headBytes
         worker.trapIfAsked(message.head.target.of(bytes))
         if !rule.pointee.filters.directResponse.isEmpty { return answerDirectly(rule.pointee.filters, message, bytes) }
         if !rule.pointee.filters.redirect.isEmpty { return redirect(rule.pointee.filters, message, bytes) }

@@ -48,25 +48,20 @@ extension Exchange {
         attemptDeadline = .distantFuture
         connectDeadline = .distantFuture
         // A replay goes to the endpoint whose connection died: it is the connection that was stale.
-        let target: Endpoint
-        var stream: ClientStream?
-        var choice = chooseEndpoint(fresh: fresh)
-        if case .endpoint(let chosen) = choice {
-            if !fresh { stream = chosen.lease(for: self, version: clientVersion, canBeRepeated: canBeRepeated) }
-            if stream == nil, !chosen.mayConnect(version: clientVersion, alone: fresh) { choice = waitAfterAll(fresh) }
+        let version = clientVersion
+        let canBeRepeated = canBeRepeated
+        switch chooseEndpoint(fresh: fresh, version: version, canBeRepeated: canBeRepeated) {
+        case .endpoint(let target): attempt(at: target, fresh: fresh, version, canBeRepeated)
+        case .queued: waitForPermit()
+        case .overflow: answerOverflow()
+        case .none: answerNobodyReady()
         }
-        switch choice {
-        case .endpoint(let chosen): target = chosen
-        case .queued:
-            phase = .queued
-            return armDeadline()
-        case .overflow:
-            if handOn(.none) || returnsToLocal() { return }
-            tellOverload()
-            return answer(503, .upstreamOverflow, "the backend has as many requests as its circuit breaker allows")
-        case .none:
-            if handOn(.unreachable) || returnsToLocal() { return }
-            return answer(503, .noHealthyUpstream, "no endpoint is ready")
+    }
+
+    private func attempt(at target: Endpoint, fresh: Bool, _ version: UInt8, _ canBeRepeated: Bool) {
+        let stream = fresh ? nil : target.lease(for: self, version: version, canBeRepeated: canBeRepeated)
+        if stream == nil, !target.mayConnect(version: version, alone: fresh) {
+            return waitsAfterAll(fresh) ? waitForPermit() : answerOverflow()
         }
         if attempts == 0, retriesLeft > 0 || hedgeDeadline < .distantFuture {
             retryBudget?.requestBegan(now: worker.loop.now)
@@ -97,6 +92,22 @@ extension Exchange {
             lacksMeans = lacksMeans || error.isShortage
             connectFailed(target)
         }
+    }
+
+    private func waitForPermit() {
+        phase = .queued
+        armDeadline()
+    }
+
+    private func answerOverflow() {
+        if handOn(.none) || returnsToLocal() { return }
+        tellOverload()
+        answer(503, .upstreamOverflow, "the backend has as many requests as its circuit breaker allows")
+    }
+
+    private func answerNobodyReady() {
+        if handOn(.unreachable) || returnsToLocal() { return }
+        answer(503, .noHealthyUpstream, "no endpoint is ready")
     }
 
     /// Where no descriptor is left, the connections that nobody uses go first.
@@ -131,9 +142,11 @@ extension Exchange {
     }
 
     private func sendHead(on connection: ClientStream) {
-        guard let message = downstream?.request else { preconditionFailure("a request without its head") }
+        guard let downstream, let message = downstream.request else {
+            preconditionFailure("a request without its head")
+        }
         worker.resources.buffers.supply(&connection.output)
-        writeRequestHead(to: &connection.output)
+        writeRequestHead(message, of: downstream, to: &connection.output)
         connection.requestScheme = keptScheme
         sentBefore = connection.octetsSent
         receivedBefore = connection.octetsReceived
@@ -145,7 +158,9 @@ extension Exchange {
 
     /// The version of HTTP by which the request came; gRPC in whatever form is HTTP/2's.
     var clientVersion: UInt8 {
-        isGRPC || grpcWeb?.isTranslated == true ? 2 : downstream?.majorVersion ?? 0
+        if isGRPC { return 2 }
+        if let grpcWeb, grpcWeb.isTranslated { return 2 }
+        return downstream?.majorVersion ?? 0
     }
 
     /// A connection that dies under the request, before an answer, costs nothing but time: see ``upstreamLost()``.
@@ -155,8 +170,7 @@ extension Exchange {
     }
 
     /// Hands on what the client has sent, as far as the endpoint takes it.
-    func sendRequest() {
-        guard let downstream, let upstream else { return }
+    func sendRequest(from downstream: ServerStream, to upstream: ClientStream) {
         if let recorder, !replay(recorder, to: upstream) { return }
         guard let allowance = allowance(.request) else { return }
         let before = requestBody

@@ -119,14 +119,7 @@ final class Exchange: ConnectionOwner {
     var isHashed = false
     /// What waits in the breaker's line is an attempt on a new connection to the same endpoint.
     var waitsForFresh = false
-    private(set) var waitingPlaceIfMade: WaitingPlace?
-    var waitingPlace: WaitingPlace {
-        if let waitingPlaceIfMade { return waitingPlaceIfMade }
-        // A place outlives no exchange, which leaves the line before it ends.
-        let made = WaitingPlace { [unowned self] in permitMayBeFree() }
-        waitingPlaceIfMade = made
-        return made
-    }
+    let waitingPlace = WaitingPlace()
 
     // Attempts.
     var attempts: UInt32 = 0
@@ -192,6 +185,8 @@ final class Exchange: ConnectionOwner {
     init(worker: Worker) {
         self.worker = worker
         super.init()
+        // A place outlives no exchange, which leaves the line before it ends.
+        waitingPlace.wake = { [unowned self] in permitMayBeFree() }
     }
 
     var snapshot: Snapshot {
@@ -264,12 +259,17 @@ final class Exchange: ConnectionOwner {
     /// Does whatever both sides allow now.
     func advance() {
         switch phase {
-        case .awaitingHead:
-            if !requestSent, !sendingHasFailed { sendRequest() }
-            if phase == .awaitingHead { receiveResponse() }
-        case .relaying:
-            if !requestSent, !sendingHasFailed { sendRequest() }
-            if phase == .relaying { relayResponse() }
+        case .awaitingHead, .relaying:
+            // Held once for all that follows, to which they are lent.
+            guard let upstream, let downstream else { return }
+            if !requestSent, !sendingHasFailed { sendRequest(from: downstream, to: upstream) }
+            // Where that was the end, this object may have begun another exchange, which has done what it could.
+            guard self.upstream === upstream, self.downstream === downstream else { return }
+            if phase == .awaitingHead {
+                receiveResponse(from: upstream, to: downstream)
+            } else if phase == .relaying {
+                relayResponse(from: upstream, to: downstream)
+            }
         case .tunnel: relayTunnel()
         case .answering: finishAnswer()
         case .admitting: if isBuffering { buffer() }

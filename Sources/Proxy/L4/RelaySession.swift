@@ -41,10 +41,7 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
             return !place.isWaiting
         }
     }
-    private var up = RawFlow()
-    private var down = RawFlow()
-    /// Whether the endpoint takes no more, while what it said is still on its way down.
-    private var upHasFailed = false
+    private var flows = RelayFlows()
     private var isHandedOn = false
     /// Its own backend, which was not asked because it could not be reached a moment ago.
     private var untried: Cluster?
@@ -207,7 +204,7 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
         let connection = RawConnection(connector, owner: self, resources: worker.resources)
         upstream = connection
         phase = .relaying
-        received.withView { up.begin(with: $0, resources: worker.resources) }
+        received.withView { flows.up.begin(with: $0, resources: worker.resources) }
         received = []
         stillBusy()
         advance()
@@ -246,30 +243,20 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
 
     private func advance() {
         guard phase == .relaying, let downstream, let upstream else { return }
-        let before = (up.octets, down.octets)
-        let rising: RawFlow.Progress = upHasFailed ? .waiting : up.run(from: downstream, to: upstream)
-        let falling = down.run(from: upstream, to: downstream)
+        let before = (flows.up.octets, flows.down.octets)
+        let progress = flows.run(downstream, upstream)
         count(since: before)
-        switch (rising, falling) {
-        case (.ended, .ended): return end(.none)
-        case (.sourceFailed, _): return end(.downstreamTermination)
-        case (_, .sinkFailed): return end(.downstreamTermination)
-        case (_, .sourceFailed): return end(.upstreamRemoteReset)
-        case (.sinkFailed, _): upHasFailed = true
-        case (.waiting, _), (.unfinished, _), (.ended, _): break
+        switch progress {
+        case .waiting: break
+        case .unfinished: worker.loop.again(downstream)
+        case .over(let reason): end(reason)
         }
-        // Its last word may still be on the way to a slow client. There is no more to come when nothing is held here.
-        if upHasFailed, !down.isHolding, !(falling == .unfinished) { return end(.upstreamRemoteReset) }
-        // Who was reset is not read any more while the other side takes nothing: that is to be seen nevertheless.
-        if downstream.hasError, up.isHolding { return end(.downstreamTermination) }
-        if upstream.hasError, down.isHolding, !upHasFailed { upHasFailed = true }
-        if rising == .unfinished || falling == .unfinished { worker.loop.again(downstream) }
     }
 
     private func count(since before: (up: UInt64, down: UInt64)) {
-        guard up.octets != before.up || down.octets != before.down else { return }
-        worker.statistics.increment(.relayBytesReceived, by: up.octets &- before.up)
-        worker.statistics.increment(.relayBytesSent, by: down.octets &- before.down)
+        guard flows.up.octets != before.up || flows.down.octets != before.down else { return }
+        worker.statistics.increment(.relayBytesReceived, by: flows.up.octets &- before.up)
+        worker.statistics.increment(.relayBytesSent, by: flows.down.octets &- before.down)
         stillBusy()
     }
 
@@ -308,12 +295,12 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
             worker.liveState.requestEnded(endpoint.slot)
         }
         connector = nil
-        up.release(worker.resources)
-        down.release(worker.resources)
+        flows.up.release(worker.resources)
+        flows.down.release(worker.resources)
         if wasConnected, let endpoint {
             worker.liveState.requestEnded(endpoint.slot)
             worker.statistics.relayed(
-                received: up.octets, sent: down.octets, route: choice.routeSlot, endpoint: endpoint.slot)
+                received: flows.up.octets, sent: flows.down.octets, route: choice.routeSlot, endpoint: endpoint.slot)
         }
         givePermitBack()
         if reason == .none {
@@ -335,8 +322,8 @@ final class RelaySession: RawConnectionOwner, DownstreamConnection {
         record.reason = reason
         record.start = startedWall
         record.duration = worker.loop.now - origin.acceptedAt
-        record.bodyReceived = up.octets
-        record.bodySent = down.octets
+        record.bodyReceived = flows.up.octets
+        record.bodySent = flows.down.octets
         record.attempts = UInt32(attempts)
         if attempts > 0 { endpoint?.name(in: &record) }
         choice.write(record, origin, to: worker.accessLog)

@@ -6,7 +6,7 @@ import Upstream
 /// Who waits in a ``Breaker``'s line. One of each owner, made once and used again.
 final class WaitingPlace {
     /// Tries again to begin. True: it has left the line.
-    fileprivate let wake: () -> Bool
+    var wake: () -> Bool
     fileprivate(set) var isWaiting = false
     /// Milliseconds of the monotonic clock.
     fileprivate var arrived: UInt32 = 0
@@ -19,7 +19,9 @@ final class WaitingPlace {
     fileprivate var next: WaitingPlace?
     fileprivate unowned(unsafe) var previous: WaitingPlace?
 
-    init(wake: @escaping () -> Bool) { self.wake = wake }
+    init(wake: @escaping () -> Bool = { preconditionFailure("nobody is told that a permit may be free") }) {
+        self.wake = wake
+    }
 }
 
 /// The circuit breaker of one cluster in this worker: permits that all workers share (``ClusterCell``), and the line of those

@@ -3,7 +3,7 @@ import Core
 import Upstream
 
 /// What became of a request's wish for an endpoint.
-enum EndpointChoice {
+enum EndpointChoice: ~Copyable {
     /// A permit is held, and the endpoint has room: ``Endpoint/lease(for:)`` or ``Endpoint/connect(for:alone:preamble:)`` is
     /// to be called at once.
     case endpoint(Endpoint)
@@ -84,14 +84,14 @@ final class Cluster {
         fresh: Endpoint? = nil
     ) -> EndpointChoice {
         guard !endpoints.isEmpty else { return .none }
-        guard breaker.takeRequest(place) else { return wait(place) }
+        guard breaker.takeRequest(place) else { return waits(place) ? .queued : .overflow }
         switch find(wish, tried, fresh) {
         case .found(let endpoint):
             breaker.leave(place)
             return .endpoint(endpoint)
         case .full:
             breaker.putBackRequest()
-            return wait(place)
+            return waits(place) ? .queued : .overflow
         case .none:
             breaker.leave(place)
             breaker.giveRequest()
@@ -99,11 +99,8 @@ final class Cluster {
         }
     }
 
-    /// Joins the line, or stays there.
-    func wait(_ place: WaitingPlace) -> EndpointChoice {
-        if place.isWaiting { return .queued }
-        return breaker.join(place) ? .queued : .overflow
-    }
+    /// Joins the line, or stays there. False: it is full.
+    func waits(_ place: WaitingPlace) -> Bool { place.isWaiting || breaker.join(place) }
 
     private enum Finding {
         case found(Endpoint)

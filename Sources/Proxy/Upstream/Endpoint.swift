@@ -10,13 +10,9 @@ import Upstream
 
 /// One address that serves a cluster, with this worker's connections to it.
 ///
-/// Owned by the ``ClusterRegistry`` and by exchanges under way. Limits: `idleLimit` idle connections of HTTP/1.1;
-/// `waitersLimit` exchanges that wait for one connection of HTTP/2.
+/// Owned by the ``ClusterRegistry`` and by exchanges under way. Limit: `idleLimit` idle connections of HTTP/1.1.
 final class Endpoint: ConnectionOwner {
     static let idleLimit = 512
-    /// As many as a connection of HTTP/2 carries at least, where its peer says nothing less (RFC 9113, section 6.5.2).
-    static let waitersLimit = 100
-
     /// Between two lines in the log about handshakes that fail: each request may try one.
     static let warningPause = TimeAmount.seconds(10)
 
@@ -47,26 +43,16 @@ final class Endpoint: ConnectionOwner {
     /// Idle connections of HTTP/1.1, the most recently used last.
     private var idle: [HTTP1ClientConnection] = []
     /// Connections of HTTP/2, busy or not, the newest last.
-    private var multiplexed: [HTTP2ClientConnection] = []
+    var multiplexed: [HTTP2ClientConnection] = []
     /// Connections that are being made, and who waits for each.
-    private var waiting: [Waiting] = []
+    var waiting = PendingConnections()
     /// What ALPN chose last, where the endpoint may choose.
-    private var negotiated = BackendProtocol.negotiated
+    var negotiated = BackendProtocol.negotiated
     private var resumption: TLSResumption?
     private var nextWarning = Instant(nanoseconds: 0)
-    private let worker: Worker
+    let worker: Worker
     /// How long the endpoint keeps idle connections.
     private var patience = IdlePatience()
-
-    private struct Waiting {
-        let connector: Connector
-        let wanted: BackendProtocol
-        /// Others may join: it will be of HTTP/2, as far as is known.
-        var isShared: Bool
-        /// The connector's end is known: what happens to its permit is not this entry's to say any more.
-        var isSettled = false
-        var owners: [ConnectionOwner]
-    }
 
     init(
         address: SocketAddress, unixPath: String = "", slot: UInt32, identity: UInt64, transport: UpstreamTransport,
@@ -105,7 +91,7 @@ final class Endpoint: ConnectionOwner {
         guard !isSame else { return }
         negotiated = .negotiated
         resumption = nil
-        for place in waiting.indices { waiting[place].isShared = false }
+        waiting.closeToOthers()
         closeIdle()
     }
 
@@ -199,7 +185,7 @@ final class Endpoint: ConnectionOwner {
     /// Where others wait for a connection that will carry several streams.
     private func placeToJoin(_ wanted: BackendProtocol) -> Int? {
         guard speaksHTTP2(wanted) else { return nil }
-        return waiting.firstIndex { $0.isShared && $0.wanted == wanted && $0.owners.count < Self.waitersLimit }
+        return waiting.placeToJoin(wanted)
     }
 
     /// Makes a connection; `owner` is told by `connected` or `connectFailed`, never within this call.
@@ -214,7 +200,7 @@ final class Endpoint: ConnectionOwner {
         let wanted = self.wanted(version)
         let isShared = speaksHTTP2(wanted) && !alone && preamble.isEmpty && call == nil
         if isShared, let place = placeToJoin(wanted) {
-            waiting[place].owners.append(owner)
+            waiting.join(place, owner)
             return
         }
         guard permits.use(orAfter: closeOneIdle) else { throw Errno(EBUSY) }
@@ -226,7 +212,7 @@ final class Endpoint: ConnectionOwner {
             throw error
         }
         if resumption?.isSingleUse == true { resumption = nil }
-        waiting.append(Waiting(connector: connector, wanted: wanted, isShared: isShared, owners: [owner]))
+        waiting.add(connector, wanted, isShared: isShared, for: owner)
     }
 
     private func makeConnector(
@@ -257,84 +243,14 @@ final class Endpoint: ConnectionOwner {
 
     /// `owner` waits no more.
     func cancel(_ owner: ConnectionOwner) {
-        for i in waiting.indices {
-            guard let place = waiting[i].owners.firstIndex(where: { $0 === owner }) else { continue }
-            waiting[i].owners.remove(at: place)
-            if waiting[i].owners.isEmpty, !waiting[i].isSettled {
-                waiting.remove(at: i).connector.cancel()
-                connectionEnded()
-            }
-            return
-        }
+        guard let needless = waiting.leave(owner) else { return }
+        needless.cancel()
+        connectionEnded()
     }
 
     // MARK: connections that were made
 
-    override func established(_ connector: Connector) {
-        worker.statistics.upstreamConnected(endpoint: slot)
-        let wanted = waiting.first { $0.connector === connector }?.wanted ?? transport.backendProtocol
-        switch chosen(by: connector, wanted) {
-        case .http2:
-            let scheme: Scheme = transport.isSecure ? .https : .http
-            let connection = HTTP2ClientConnection(
-                connector, scheme: scheme, pool: self, terms: transport.terms, resources: worker.resources)
-            multiplexed.append(connection)
-            forEach(of: connector) { owner in
-                guard connection.freeLanes > 0 else { return connectAgain(for: owner, wanted) }
-                owner.connected(connection.openStream(owner: owner))
-            }
-            // Made for one client's PROXY header, or under settings that are not in force any more.
-            if !mayBeKept(connection.tls) { connection.retire() }
-        case .http1, .opaque, .negotiated:
-            var isTaken = false
-            forEach(of: connector) { owner in
-                // HTTP/2 was expected, and each of the others needs a connection of its own now.
-                guard !isTaken else { return connectAgain(for: owner, wanted) }
-                isTaken = true
-                owner.connected(
-                    HTTP1ClientConnection(
-                        connector, owner: owner, pool: self, terms: transport.terms, resources: worker.resources))
-            }
-        }
-    }
-
-    /// Those who wait for this connection, one after the other. What is done with one may be another's end: who has
-    /// given up meanwhile is not among them.
-    private func forEach(of connector: Connector, _ body: (ConnectionOwner) -> Void) {
-        guard let index = waiting.firstIndex(where: { $0.connector === connector }) else {
-            preconditionFailure("an unknown connector")
-        }
-        // Nobody joins it any more.
-        waiting[index].isShared = false
-        waiting[index].isSettled = true
-        while let place = waiting.firstIndex(where: { $0.connector === connector }) {
-            guard !waiting[place].owners.isEmpty else {
-                waiting.remove(at: place)
-                return
-            }
-            body(waiting[place].owners.removeFirst())
-        }
-    }
-
-    /// What is spoken on a new connection: what is written, or what the endpoint chose by ALPN. One that does not know
-    /// ALPN is taken at the manifest's word.
-    private func chosen(by connector: Connector, _ wanted: BackendProtocol) -> BackendProtocol {
-        let selected = connector.channel?.session.applicationProtocol ?? .empty
-        switch wanted {
-        case .negotiated:
-            negotiated = selected.equals(ByteView("h2")) ? .http2 : .http1
-            return negotiated
-        case .http1, .http2, .opaque: return wanted
-        }
-    }
-
-    private func connectAgain(for owner: ConnectionOwner, _ wanted: BackendProtocol) {
-        do throws(Errno) {
-            try connect(for: owner, version: wanted == .http2 ? 2 : wanted == .http1 ? 1 : 0)
-        } catch {
-            owner.connectFailed(.refused(error))
-        }
-    }
+    override func established(_ connector: Connector) { serveWaiting(connector) }
 
     override func failed(_ connector: Connector, _ failure: ConnectFailure) {
         if case .tls(let text) = failure, worker.loop.now >= nextWarning {
@@ -345,7 +261,7 @@ final class Endpoint: ConnectionOwner {
         // A ticket that made it fail must not do so for ever.
         resumption = nil
         connectionEnded()
-        forEach(of: connector) { $0.connectFailed(failure) }
+        forEachWaiting(connector) { $0.connectFailed(failure) }
     }
 
     // MARK: the pool
@@ -380,7 +296,7 @@ final class Endpoint: ConnectionOwner {
     }
 
     /// Whether a connection may carry the requests of others, later.
-    private func mayBeKept(_ tls: TLSChannel?) -> Bool {
+    func mayBeKept(_ tls: TLSChannel?) -> Bool {
         !isRetired && !worker.isDraining && !transport.isForOne
             && tls?.session.context === transport.context
     }

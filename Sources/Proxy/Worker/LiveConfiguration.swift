@@ -13,8 +13,8 @@ final class LiveConfiguration {
     /// By index of the snapshot's clusters; filled when a request first needs one, so that taking a snapshot over costs
     /// the same whatever its size.
     private var clusters: [Cluster?]
-    /// Index in the snapshot's sockets, by the supervisor's number.
-    private let socketIndex: [UInt32: UInt32]
+    /// Index in the snapshot's sockets, in the order of the supervisor's numbers: there are few, and every request asks.
+    private let sockets: [(id: UInt32, index: UInt32)]
     /// By identity; made when it is first asked for, which only policies of listeners within TLS do.
     private lazy var listenerIndex = makeListenerIndex()
 
@@ -25,13 +25,13 @@ final class LiveConfiguration {
         self.snapshot = snapshot
         routes = RouteTable(snapshot: snapshot, cache: patterns)
         clusters = Array(repeating: nil, count: Int(snapshot.header.pointee.clusters.count))
-        var index: [UInt32: UInt32] = [:]
+        var sockets: [(id: UInt32, index: UInt32)] = []
         var managesClients = false
         for i in 0..<Int(snapshot.header.pointee.sockets.count) {
             if snapshot[snapshot.header.pointee.sockets, i].pointee.client.hasPolicies { managesClients = true }
-            index[snapshot[snapshot.header.pointee.sockets, i].pointee.id] = UInt32(i)
+            sockets.append((snapshot[snapshot.header.pointee.sockets, i].pointee.id, UInt32(i)))
         }
-        socketIndex = index
+        self.sockets = sockets.sorted { $0.id < $1.id }
         self.managesClients = managesClients
     }
 
@@ -41,7 +41,15 @@ final class LiveConfiguration {
     var revision: UInt64 { snapshot.header.pointee.revision }
 
     /// Where the snapshot keeps a listening socket, or nil when it no longer listens there.
-    func index(ofSocket id: UInt32) -> UInt32? { socketIndex[id] }
+    func index(ofSocket id: UInt32) -> UInt32? {
+        var low = 0
+        var high = sockets.count
+        while low < high {
+            let middle = (low + high) / 2
+            if sockets[middle].id < id { low = middle + 1 } else { high = middle }
+        }
+        return low < sockets.count && sockets[low].id == id ? sockets[low].index : nil
+    }
 
     /// Where the snapshot keeps the listener of this identity, or nil when it is gone.
     func listener(_ identity: UInt64) -> UInt32? { listenerIndex[identity] }

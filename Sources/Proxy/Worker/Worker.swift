@@ -67,7 +67,7 @@ public final class Worker: ConnectionOwner {
     var date = HTTPDate()
     var requestIDs: RequestIDGenerator
     private var listeners: [UInt32: Listener] = [:]
-    private var spareExchanges: [Exchange] = []
+    private var spareExchanges = Spares<Exchange>(limit: keptExchanges)
     private(set) var isDraining = false
     /// Called once when a drain has nothing left to wait for.
     private var drained: (() -> Void)?
@@ -178,12 +178,12 @@ public final class Worker: ConnectionOwner {
     // MARK: connections between exchanges
 
     public override func requestReceived(on connection: ServerStream) {
-        let exchange = spareExchanges.popLast() ?? Exchange(worker: self)
+        let exchange = spareExchanges.take() ?? Exchange(worker: self)
         exchange.begin(on: connection)
     }
 
     public override func refused(on connection: ServerStream, status: UInt16, reason: StaticString) {
-        let exchange = spareExchanges.popLast() ?? Exchange(worker: self)
+        let exchange = spareExchanges.take() ?? Exchange(worker: self)
         exchange.refuse(on: connection, status: status, reason: reason)
     }
 
@@ -200,12 +200,8 @@ public final class Worker: ConnectionOwner {
     public override func prefaceReceived(on connection: HTTP1ServerConnection) -> Bool { takeOver(connection) }
 
     /// An exchange is over and may serve another.
-    func release(_ exchange: Exchange) {
-        if spareExchanges.count < Self.keptExchanges {
-            spareExchanges.append(exchange)
-        } else {
-            loop.clearDeadline(exchange)
-        }
+    func release(_ exchange: consuming Exchange) {
+        if spareExchanges.isFull { loop.clearDeadline(exchange) } else { spareExchanges.put(exchange) }
     }
 
     // MARK: what is worked on

@@ -97,7 +97,8 @@ struct AccessLine: ~Copyable {
 
     /// A quoted value; `"-"` for none, as Envoy writes it.
     private func value(_ text: ByteView, to buffer: inout ByteBuffer) {
-        buffer.append(quoted: text.isEmpty ? ByteView("-") : text, limit: valueLimit)
+        if text.isEmpty { return buffer.append("\"-\"") }
+        buffer.append(quoted: text, limit: valueLimit)
     }
 
     private func spaced(_ text: ByteView, to buffer: inout ByteBuffer) {
@@ -107,19 +108,24 @@ struct AccessLine: ~Copyable {
 
     /// A value that is usually a plain word, and a space: bare when it holds nothing but letters, digits and `-._/:*`.
     private func word(_ text: ByteView, to buffer: inout ByteBuffer) {
-        var plain = text.count <= valueLimit
-        for i in text.indices where plain {
-            let byte = text[i]
-            plain = ASCII.isAlpha(byte) || (byte >= 0x2D && byte <= 0x3A) || byte == 0x5F || byte == 0x2A
-        }
         if text.isEmpty {
             buffer.append(byte: 0x2D)
-        } else if plain {
+        } else if text.count <= valueLimit, Self.isWord(text) {
             buffer.append(text)
         } else {
             value(text, to: &buffer)
         }
         buffer.append(byte: ASCII.space)
+    }
+
+    private static func isWord(_ text: ByteView) -> Bool {
+        for i in text.indices {
+            let byte = text[i]
+            // A bit for each octet of seven bits: those before 0x40, and the others.
+            let half: UInt64 = byte < 0x40 ? 0x07FF_E400_0000_0000 : 0x07FF_FFFE_87FF_FFFE
+            if byte >= 0x80 || half &>> UInt64(byte & 63) & 1 == 0 { return false }
+        }
+        return true
     }
 
     /// ` audit=namespace/name`, where there is one; quoted where there are several.

@@ -47,6 +47,8 @@ extension ByteBuffer {
         let end = min(value.count, start + limit)
         var i = start
         while i + 8 <= end, Self.arePlain(value.word(at: i)) { i += 8 }
+        // What is left is in the last word, which begins before it.
+        if i > start, i < end, i + 8 > end, Self.arePlain(value.word(at: end - 8)) { i = end }
         while i < end, Self.isPlain(value[i]) { i += 1 }
         append(value[start..<i])
         return i - start

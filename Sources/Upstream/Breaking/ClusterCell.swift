@@ -105,6 +105,6 @@ extension LiveState {
     public func cluster(_ slot: UInt32) -> ClusterCell {
         ClusterCell(
             base: clusters.own(slot, worker: 0), stride: clusters.layout.own, workers: clusters.workerCount,
-            worker: workerIndex)
+            worker: worker)
     }
 }

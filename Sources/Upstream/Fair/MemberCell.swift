@@ -98,8 +98,8 @@ public struct MemberCell: @unchecked Sendable {
 
 extension LiveState {
     /// A member's place; 0 stands for all that have none.
-    public func member(_ slot: UInt32) -> MemberCell { MemberCell(members, slot: slot, worker: workerIndex) }
+    public func member(_ slot: UInt32) -> MemberCell { MemberCell(members, slot: slot, worker: worker) }
 
     /// What this worker works on, and what its predecessor did.
-    public var work: WorkMark { WorkMark(members.own(0, worker: workerIndex) + 32) }
+    public var work: WorkMark { WorkMark(members.own(0, worker: worker) + 32) }
 }

@@ -18,9 +18,6 @@ public struct RolloutTally: Equatable, BitwiseCopyable, Sendable {
         latencies.add(other.latencies)
     }
 
-    /// 0 to 1; 0 without requests.
-    public var failureRate: Double { requests == 0 ? 0 : Double(failures) / Double(requests) }
-
     /// What has come since `earlier`, of a counter that may have begun anew at zero in between (its worker died).
     public func since(_ earlier: RolloutTally) -> RolloutTally {
         guard requests >= earlier.requests, failures >= earlier.failures else { return self }

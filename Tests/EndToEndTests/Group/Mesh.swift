@@ -96,6 +96,30 @@ final class Mesh {
         """
     }
 
+    /// A Service of `mesh` with one port.
+    /// - Parameter endpoint: the port of its only endpoint, on 127.0.0.1; nil: it has none.
+    static func service(_ name: String, _ portName: String, _ port: UInt16, endpoint: UInt16?) -> String {
+        let text = """
+            apiVersion: v1
+            kind: Service
+            metadata: {name: \(name), namespace: mesh}
+            spec: {ports: [{name: \(portName), port: \(port)}]}
+            ---
+
+            """
+        guard let endpoint else { return text }
+        return text + """
+            apiVersion: discovery.k8s.io/v1
+            kind: EndpointSlice
+            metadata: {name: \(name), namespace: mesh, labels: {kubernetes.io/service-name: \(name)}}
+            addressType: IPv4
+            ports: [{name: \(portName), port: \(endpoint)}]
+            endpoints: [{addresses: [127.0.0.1]}]
+            ---
+
+            """
+    }
+
     /// A route whose parent is a Service of `mesh`.
     static func route(
         named name: String = "route", kind: String = "HTTPRoute", namespace: String = "mesh",

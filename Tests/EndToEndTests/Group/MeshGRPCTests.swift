@@ -4,26 +4,7 @@ import Testing
 /// Gateway API's conformance tests of meshes with GRPCRoutes; grpcio on both sides, the gateway between.
 @Suite struct MeshGRPCTests {
     private static func service(_ name: String, port: UInt16? = nil) -> String {
-        var text = """
-            apiVersion: v1
-            kind: Service
-            metadata: {name: \(name), namespace: mesh}
-            spec: {ports: [{name: grpc, port: 7070}]}
-            ---
-
-            """
-        guard let port else { return text }
-        text += """
-            apiVersion: discovery.k8s.io/v1
-            kind: EndpointSlice
-            metadata: {name: \(name), namespace: mesh, labels: {kubernetes.io/service-name: \(name)}}
-            addressType: IPv4
-            ports: [{name: grpc, port: \(port)}]
-            endpoints: [{addresses: [127.0.0.1]}]
-            ---
-
-            """
-        return text
+        Mesh.service(name, "grpc", 7070, endpoint: port)
     }
 
     @Test func meshGRPCRouteWeight() throws {

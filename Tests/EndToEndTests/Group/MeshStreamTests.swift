@@ -33,26 +33,7 @@ import Testing
     }
 
     private static func octets(_ name: String, port: UInt16? = nil) -> String {
-        var text = """
-            apiVersion: v1
-            kind: Service
-            metadata: {name: \(name), namespace: mesh}
-            spec: {ports: [{name: tcp, port: 9090}]}
-            ---
-
-            """
-        guard let port else { return text }
-        text += """
-            apiVersion: discovery.k8s.io/v1
-            kind: EndpointSlice
-            metadata: {name: \(name), namespace: mesh, labels: {kubernetes.io/service-name: \(name)}}
-            addressType: IPv4
-            ports: [{name: tcp, port: \(port)}]
-            endpoints: [{addresses: [127.0.0.1]}]
-            ---
-
-            """
-        return text
+        Mesh.service(name, "tcp", 9090, endpoint: port)
     }
 
     /// A backend that greets and hangs up.

@@ -25,6 +25,21 @@ import Upstream
         try RawSocket(connecting: harness.port, from: IPAddress(v4: 127, 0, 1, last))
     }
 
+    /// So many calls of the first caller, each on a connection of its own, as far as they get.
+    private func calls(_ count: Int, of path: String, _ harness: WorkerHarness) throws -> [RawSocket] {
+        let clients = try (0..<count).map { _ in try caller(1, harness) }
+        for client in clients { client.send(Self.request(path)) }
+        harness.settle()
+        return clients
+    }
+
+    /// Whoever connects to the backend now.
+    private func accepted(_ harness: WorkerHarness) throws -> [RawSocket] {
+        var backends: [RawSocket] = []
+        while let backend = try harness.tryAcceptBackend() { backends.append(backend) }
+        return backends
+    }
+
     private static func request(_ path: String) -> String { "GET \(path) HTTP/1.1\r\nHost: a\r\n\r\n" }
     private static let response = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -46,17 +61,14 @@ import Upstream
     @Test func whoHoldsAsMuchAsIsFreeWaitsAndOthersDoNot() throws {
         let harness = try harness()
         harness.worker.fair.callLimit = 4
-        let greedy = try (0..<4).map { _ in try caller(1, harness) }
-        for client in greedy { client.send(Self.request("/greedy")) }
-        harness.settle()
+        let greedy = try calls(4, of: "/greedy", harness)
         // Of four places two, and then as many are free as it holds.
         #expect(harness.worker.fair.calls == 2)
         #expect(harness.worker.fair.waiting == 2)
         #expect(harness.total(.fairWaitingNow) == 2)
         let other = try caller(2, harness)
         other.send(Self.request("/other"))
-        var backends: [RawSocket] = []
-        while let backend = try harness.tryAcceptBackend() { backends.append(backend) }
+        var backends = try accepted(harness)
         let third = try harness.acceptBackend()
         harness.expect(third, toReceive: "GET /other")
         third.send(Self.response)
@@ -163,7 +175,7 @@ import Upstream
         other.send(Self.request("/other"))
         var backends: [RawSocket] = []
         try harness.until("all to arrive") {
-            while let backend = try harness.tryAcceptBackend() { backends.append(backend) }
+            backends += try accepted(harness)
             return backends.count == 13
         }
         // In the order in which the worker connected. A greedy one may have come into the first turn alone, and what a share may
@@ -187,7 +199,7 @@ import Upstream
         for client in going { client.send(Self.request("/going")) }
         var backends: [RawSocket] = []
         try harness.until("all to arrive") {
-            while let backend = try harness.tryAcceptBackend() { backends.append(backend) }
+            backends += try accepted(harness)
             return backends.count == 6
         }
         for backend in backends { harness.expect(backend, toReceive: "GET /going") }
@@ -201,7 +213,7 @@ import Upstream
         var served = 0
         try harness.until("the newcomers' answers") {
             #expect(harness.worker.fair.waiting <= 2)
-            while let backend = try harness.tryAcceptBackend() { backends.append(backend) }
+            backends += try accepted(harness)
             for backend in backends {
                 backend.receive()
                 guard backend.received.contains("GET /new") else { continue }
@@ -235,7 +247,7 @@ import Upstream
             for (number, client) in clients.enumerated() where sent[number] < octets.count {
                 sent[number] += client.send(Array(octets[sent[number]...]))
             }
-            while let backend = try harness.tryAcceptBackend() { backends.append(backend) }
+            backends += try accepted(harness)
             for backend in backends { backend.receive() }
             harness.worker.fair.beginShortage()
             return backends.count == 4 && backends.allSatisfy { $0.received.hasSuffix(body) }
