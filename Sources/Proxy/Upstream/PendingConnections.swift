@@ -20,6 +20,8 @@ struct PendingConnections {
 
     private var entries: [Entry] = []
 
+    var isEmpty: Bool { entries.isEmpty }
+
     mutating func add(
         _ connector: Connector, _ wanted: BackendProtocol, isShared: Bool, for owner: ConnectionOwner
     ) {
