@@ -6,7 +6,6 @@ import Routing
 extension Explainer {
     /// What a connection turns out to carry.
     private enum Spoken {
-        case requests
         case tls(String)
         case octets
 
@@ -21,7 +20,7 @@ extension Explainer {
             explanation.address = plan.sockets[own].address.description
             return explainArrival(asked, own, explanation)
         }
-        guard let (socket, listener) = carrier(of: asked.address) else {
+        guard let (socket, listener) = carrier(of: asked.host) else {
             let known = plan.sockets.map(\.address.description).joined(separator: ", ")
             return explanation.refused(
                 nil, "nothing listens on \(asked.text)" + (known.isEmpty ? "" : "; the listeners are on \(known)"))
@@ -75,10 +74,10 @@ extension Explainer {
                 nil, "HBONE is spoken here: ask with --connect for what its CONNECT names, or with --url")
         case .udp: preconditionFailure("a connection on a socket for datagrams")
         case .tcp where listener.pointee.isOfGroup:
-            return explainByName(spoken(asked, &explanation), asked, listener, explanation)
+            return explainByName(spoken(asked, &explanation), listener, explanation)
         case .tlsPassthrough where listener.pointee.isOfGroup:
             explanation.spoken = "TLS, passed on as it is"
-            return explainByName(.tls(name), asked, listener, explanation)
+            return explainByName(.tls(name), listener, explanation)
         case .tcp:
             explanation.spoken = "octets: whatever comes is passed on"
             return relay(by: "".withView { table.streamRule(for: $0, of: listener) }, "", listener, explanation)
@@ -116,13 +115,8 @@ extension Explainer {
 
     /// On a listener of a group: to the member that the server name says, else by the Gateway's own routes.
     private func explainByName(
-        _ spoken: Spoken, _ asked: ExplainedConnection, _ listener: UnsafePointer<ListenerConfig>,
-        _ begun: Explanation
+        _ spoken: Spoken, _ listener: UnsafePointer<ListenerConfig>, _ begun: Explanation
     ) -> Explanation {
-        if case .requests = spoken {
-            return begun.refused(
-                nil, "requests are served here, each by itself: ask with --url http://NAME:\(asked.port)/")
-        }
         guard case .tls(let name) = spoken, !name.isEmpty else {
             return relay(by: "".withView { table.streamRule(for: $0, of: listener) }, "", listener, begun)
         }
