@@ -25,7 +25,7 @@ struct TestCaller: Sendable {
 }
 
 /// Policies of one place, asked.
-private final class TestPolicies {
+final class TestPolicies {
     let table: TestTable
 
     init(_ policies: [AuthorizationPolicyPlan], trustsAddresses: Bool = false, strict: StrictPlan? = nil) throws {
@@ -37,12 +37,22 @@ private final class TestPolicies {
         table = try TestTable(plan)
     }
 
-    private var config: UnsafePointer<AuthorizationConfig> {
+    var config: UnsafePointer<AuthorizationConfig> {
         let listener = table.snapshot[table.snapshot.header.pointee.listeners, 0]
         return table.snapshot[listener.pointee.authorization, 0]
     }
 
     func ask(_ caller: TestCaller, _ request: TestRequest?, isDryRun: Bool = false) -> AuthorizationVerdict {
+        with(caller, request) { call, head, bytes in
+            isDryRun
+                ? table.table.rehearse(config, call, head, bytes) : table.table.authorize(config, call, head, bytes)
+        }
+    }
+
+    /// Lends a call as the policies are asked about it.
+    func with<R>(
+        _ caller: TestCaller, _ request: TestRequest?, _ body: (AuthorizedCall, borrowing RequestHead, ByteView) -> R
+    ) -> R {
         caller.principal.withView { principal in
             caller.namespace.withView { namespace in
                 caller.account.withView { account in
@@ -56,19 +66,14 @@ private final class TestPolicies {
                         call.client = caller.client.withView { IPAddress($0)! }
                         call.destination = caller.destination.flatMap { $0.withView { IPAddress($0) } }
                         call.port = caller.port
-                        func decide(_ head: borrowing RequestHead, _ bytes: ByteView) -> AuthorizationVerdict {
-                            isDryRun
-                                ? table.table.rehearse(config, call, head, bytes)
-                                : table.table.authorize(config, call, head, bytes)
-                        }
-                        guard let request else { return decide(RequestHead(), .empty) }
+                        guard let request else { return body(call, RequestHead(), .empty) }
                         return request.with { head, bytes, host, path in
                             call.isHTTP = true
                             call.method = head.methodRange.of(bytes)
                             call.host = host
                             call.authority = host
                             call.path = path
-                            return decide(head, bytes)
+                            return body(call, head, bytes)
                         }
                     }
                 }
@@ -77,7 +82,7 @@ private final class TestPolicies {
     }
 }
 
-private func policy(
+func policy(
     _ action: AuthorizationPolicyPlan.Action, dryRun: Bool = false, _ rules: AuthorizationRulePlan...
 ) -> AuthorizationPolicyPlan {
     var plan = AuthorizationPolicyPlan(name: "shop/p", action: action)
@@ -86,7 +91,7 @@ private func policy(
     return plan
 }
 
-private func rule(
+func rule(
     from: [[TestPredicate]] = [], to: [[TestPredicate]] = [], when: [TestPredicate] = []
 ) -> AuthorizationRulePlan {
     var rule = AuthorizationRulePlan()
@@ -96,7 +101,7 @@ private func rule(
     return rule
 }
 
-private func text(_ attribute: TestPredicate.Attribute, _ values: String..., not: Bool = false, name: String = "")
+func text(_ attribute: TestPredicate.Attribute, _ values: String..., not: Bool = false, name: String = "")
     -> TestPredicate
 {
     TestPredicate(attribute, name: name, isNegated: not, values.map { TestValue(pattern: $0) })

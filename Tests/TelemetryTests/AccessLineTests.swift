@@ -61,6 +61,20 @@ struct AccessLineTests {
         #expect(text.hasSuffix(#" - 127.0.0.1:5555 http - - - 0 "-" "/a" "-""# + "\n"))
     }
 
+    /// A place that is there only where an AUDIT policy has matched.
+    @Test func audits() {
+        func edit(_ names: ByteView) -> (inout AccessRecord) -> Void {
+            {
+                $0.detail = "audited"
+                $0.audits = names
+            }
+        }
+        #expect(line(.text, edit("shop/a")).hasSuffix(#" "/a" "audited" audit=shop/a"# + "\n"))
+        #expect(line(.text, edit("shop/a,shop/b")).hasSuffix(#" "audited" audit="shop/a,shop/b""# + "\n"))
+        #expect(line(.text, edit(.empty)).hasSuffix(#" "/a" "audited""# + "\n"))
+        #expect(line(.json, edit("shop/a")).hasSuffix(#","x_forwarded_for":null,"audit":"shop/a"}"# + "\n"))
+    }
+
     @Test(arguments: [(1, 0, "HTTP/1.0"), (1, 1, "HTTP/1.1"), (2, 1, "HTTP/2")] as [(UInt8, UInt8, String)])
     func versions(major: UInt8, minor: UInt8, name: String) {
         func edit(_ record: inout AccessRecord) {
@@ -132,6 +146,8 @@ struct AccessLineTests {
                     $0.userAgent = view
                     $0.referer = view
                     $0.forwardedFor = view
+                    $0.detail = view
+                    $0.audits = view
                     $0.bodySent = .max
                     $0.bodyReceived = .max
                     $0.duration = .nanoseconds(.max)

@@ -104,7 +104,10 @@ extension Exchange {
         record.reason = reason
         record.peer = clientAddress
         record.attempts = attempts
-        record.detail = detail.view
+        if !detail.isEmpty {
+            record.detail = detail.view
+            record.audits = audits.view
+        }
         let bytes = downstream.headBytes
         // A head that was refused has no offsets to be trusted.
         if let message = downstream.request, !bytes.isEmpty {
@@ -198,7 +201,10 @@ extension Exchange {
         streamDeadline = .distantFuture
         isDeadlineClients = false
         ownStreamIdle = .none
-        if !detail.isEmpty { detail.release() }
+        if !detail.isEmpty {
+            detail.release()
+            audits.release()
+        }
         halfClosedDeadline = .distantFuture
         worker.release(self)
         whileActive = nil

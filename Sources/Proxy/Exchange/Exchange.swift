@@ -164,6 +164,8 @@ final class Exchange: ConnectionOwner {
     var reason = ReasonCode.none
     /// More words on the reason, for the access log; the text of some answers.
     var detail = ByteBuffer()
+    /// The AUDIT policies that it matched; only where ``detail`` says something, too.
+    var audits = ByteBuffer()
 
     // Deadlines, all of them watched by the one timer of this object.
     var lastProgress = Instant(nanoseconds: 0)

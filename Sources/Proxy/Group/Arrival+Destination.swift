@@ -139,14 +139,12 @@ extension Arrival {
         var name = ByteView.empty
         var kind = RelayChoice.Kind.tcp
         if case .tls(let serverName) = spoken { (name, kind) = (serverName, .tls) }
-        var words = ByteBuffer()
-        if worker.permitsConnection(
-            authorization, origin, port: port, serverName: name, nil, configuration, words: &words)
-        {
-            return true
-        }
-        worker.relays.refuse(self, RelayChoice(kind, serverName: name), .unauthorized, words.view)
-        return false
+        var said = PolicyWords()
+        let isPermitted = worker.permitsConnection(
+            authorization, origin, port: port, serverName: name, nil, configuration, words: &said)
+        words = RelayWords(said)
+        if !isPermitted { worker.relays.refuse(self, RelayChoice(kind, serverName: name), .unauthorized) }
+        return isPermitted
     }
 
     /// Relays by a rule, or refuses where there is none.
@@ -164,6 +162,8 @@ extension Arrival {
     }
 
     func refuseCall(_ reason: ReasonCode, _ choice: RelayChoice) {
+        var choice = choice
+        if choice.words.detail.isEmpty { choice.words = words }
         worker.relays.tell(choice, origin, reason)
         abort()
     }

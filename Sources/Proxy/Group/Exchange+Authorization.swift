@@ -18,7 +18,7 @@ extension Exchange {
         guard let downstream else { preconditionFailure("a request of nobody") }
         // It was asked where all is known of the connection, the handshake's server name too, and counted there.
         if downstream.origin.wasPermitted { return true }
-        var words = ByteBuffer()
+        var words = PolicyWords()
         let client = clientAddress.ip
         let path = path(message, bytes)
         let isPermitted = worker.withCaller(downstream.origin, downstream.tls, configuration) { known in
@@ -38,7 +38,8 @@ extension Exchange {
                 return worker.permits(authorization, call, message.head, bytes, configuration, words: &words)
             }
         }
-        if !words.isEmpty { swap(&detail, &words) }
+        if !words.detail.isEmpty { swap(&detail, &words.detail) }
+        if !words.audits.isEmpty { swap(&audits, &words.audits) }
         if !isPermitted { answer(403, .unauthorized, "RBAC: access denied") }
         return isPermitted
     }

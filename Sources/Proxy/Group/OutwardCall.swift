@@ -98,16 +98,17 @@ extension Arrival: DynamicHosts.Waiter {
         guard !name.isEmpty else { return false }
         let choice = worker.relays.choose(.tls, name, of: listener, in: configuration.snapshot).choice
         guard choice.leadsToNamedHost(in: configuration.snapshot) else { return false }
-        var words = ByteBuffer()
+        var said = PolicyWords()
         let isPermitted = worker.permitsConnection(
             listener.pointee.authorization, origin, port: listener.pointee.port, serverName: name, nil, configuration,
-            words: &words)
+            words: &said)
+        words = RelayWords(said)
         if isPermitted {
             resolve(
                 OutwardCall(
                     choice: choice, revision: configuration.revision, host: name.array, port: listener.pointee.port))
         } else {
-            worker.relays.refuse(self, choice, .unauthorized, words.view)
+            worker.relays.refuse(self, choice, .unauthorized)
         }
         return true
     }

@@ -16,15 +16,15 @@ extension Relays {
         guard rule != MemberPortConfig.none else {
             return refuse(opened, RelayChoice(.tls, serverName: serverName), .noRoute)
         }
-        let choice = choose(.tls, serverName, by: rule, in: snapshot)
+        var choice = choose(.tls, serverName, by: rule, in: snapshot)
         guard choice.cluster != BackendConfig.invalid else { return refuse(opened, choice, .noCluster) }
         let port = configuration.routes.memberPort(call)
-        var words = ByteBuffer()
-        guard
-            worker.permitsConnection(
-                port.pointee.authorization, opened.origin, port: port.pointee.number, serverName: serverName,
-                opened.channel, configuration, words: &words)
-        else { return refuse(opened, choice, .unauthorized, words.view) }
+        var words = PolicyWords()
+        let isPermitted = worker.permitsConnection(
+            port.pointee.authorization, opened.origin, port: port.pointee.number, serverName: serverName,
+            opened.channel, configuration, words: &words)
+        choice.words = RelayWords(words)
+        guard isPermitted else { return refuse(opened, choice, .unauthorized) }
         let session = RelaySession(
             choice, to: configuration.cluster(choice.cluster, of: worker), origin: opened.origin,
             received: opened.octets, worker: worker)
@@ -43,10 +43,8 @@ extension Relays {
     }
 
     /// As ``refuse(_:_:_:_:)`` of a connection whose TLS has ended here.
-    func refuse(
-        _ opened: OpenedArrival, _ choice: RelayChoice, _ reason: ReasonCode, _ detail: ByteView = .empty
-    ) {
-        tell(choice, opened.origin, reason, detail)
+    func refuse(_ opened: OpenedArrival, _ choice: RelayChoice, _ reason: ReasonCode) {
+        tell(choice, opened.origin, reason)
         opened.abort()
     }
 }

@@ -11,14 +11,15 @@ extension Worker {
     /// Asks the policies of a place. False: the call is refused, and `words` has why.
     /// - Parameters:
     ///   - head: of a request; any other where the call is none. `bytes`: what its offsets count from.
-    ///   - words: gets what a log should say, of dry runs too.
+    ///   - words: gets what a log should say, of dry runs and audits too.
     func permits(
         _ authorization: Table<AuthorizationConfig>, _ call: AuthorizedCall, _ head: borrowing RequestHead,
-        _ bytes: ByteView, _ configuration: LiveConfiguration, words: inout ByteBuffer
+        _ bytes: ByteView, _ configuration: LiveConfiguration, words: inout PolicyWords
     ) -> Bool {
         let routes = configuration.routes
         let snapshot = configuration.snapshot
         let config = snapshot[authorization, 0]
+        if config.pointee.hasAudit { audit(config, call, head, bytes, configuration, to: &words) }
         let verdict = routes.authorize(config, call, head, bytes)
         if verdict.cause == .unverified {
             statistics.increment(.unverifiedCallers)
@@ -26,19 +27,40 @@ extension Worker {
             count(verdict, in: snapshot, isDryRun: false)
         }
         if !verdict.isAllowed {
-            words.clear()
-            write(verdict, config, in: snapshot, to: &words)
+            words.detail.clear()
+            routes.describe(verdict, config, to: &words.detail)
             return false
         }
         guard config.pointee.hasDryRun else { return true }
         let rehearsed = routes.rehearse(config, call, head, bytes)
         count(rehearsed, in: snapshot, isDryRun: true)
         if !rehearsed.isAllowed {
-            words.clear()
-            words.append("dry run: would be ")
-            write(rehearsed, config, in: snapshot, to: &words)
+            words.detail.clear()
+            words.detail.append("dry run: would be ")
+            routes.describe(rehearsed, config, to: &words.detail)
         }
         return true
+    }
+
+    /// Counts the call, and has it told of, for each AUDIT policy that it matches.
+    private func audit(
+        _ config: UnsafePointer<AuthorizationConfig>, _ call: AuthorizedCall, _ head: borrowing RequestHead,
+        _ bytes: ByteView, _ configuration: LiveConfiguration, to words: inout PolicyWords
+    ) {
+        let routes = configuration.routes
+        routes.audit(config, call, head, bytes) { number, rule in
+            let snapshot = configuration.snapshot
+            let policy = snapshot[snapshot.header.pointee.authorizationPolicies, Int(number)]
+            liveState.authorizations.count(.audited, policy.pointee.identity, now: loop.now)
+            if words.audits.isEmpty {
+                words.detail.append("audited by AuthorizationPolicy ")
+            } else {
+                words.audits.append(byte: ASCII.comma)
+                words.detail.append(", ")
+            }
+            words.audits.append(snapshot.text(policy.pointee.name))
+            routes.describe(number, rule, to: &words.detail)
+        }
     }
 
     private func count(_ verdict: AuthorizationVerdict, in snapshot: Snapshot, isDryRun: Bool) {
@@ -53,51 +75,6 @@ extension Worker {
             case (false, true): .dryRunDenied
             }
         liveState.authorizations.count(outcome, policy.pointee.identity, now: loop.now)
-    }
-
-    // MARK: words
-
-    private func write(
-        _ verdict: AuthorizationVerdict, _ config: UnsafePointer<AuthorizationConfig>, in snapshot: Snapshot,
-        to words: inout ByteBuffer
-    ) {
-        if verdict.cause == .unverified {
-            words.append("refused: the caller showed no certificate, which PeerAuthentication ")
-            words.append(snapshot.text(config.pointee.strictPolicy))
-            write(config.pointee.strictPosition, in: snapshot, to: &words)
-            return words.append(" asks for")
-        }
-        guard verdict.policy != AuthorizationVerdict.none else { return }
-        let policy = snapshot[snapshot.header.pointee.authorizationPolicies, Int(verdict.policy)]
-        words.append(verdict.cause == .rule ? "denied by" : "denied: no rule holds of")
-        words.append(" AuthorizationPolicy ")
-        words.append(snapshot.text(policy.pointee.name))
-        let position =
-            verdict.rule == AuthorizationVerdict.none
-            ? policy.pointee.position : snapshot[policy.pointee.rules, Int(verdict.rule)].pointee.position
-        write(position, in: snapshot, to: &words)
-        guard verdict.cause == .noRule else { return }
-        var others = 0
-        for index in 0..<Int(config.pointee.policies.count) {
-            let number = snapshot[config.pointee.policies, index].pointee
-            let other = snapshot[snapshot.header.pointee.authorizationPolicies, Int(number)]
-            if other.pointee.action == .allow, !other.pointee.isDryRun, number != verdict.policy { others += 1 }
-        }
-        guard others > 0 else { return }
-        words.append(", nor of ")
-        words.append(decimal: UInt64(others))
-        words.append(" more that allow")
-    }
-
-    /// ` (FILE:LINE)`, where it is known.
-    private func write(_ position: SourcePosition, in snapshot: Snapshot, to words: inout ByteBuffer) {
-        let files = snapshot.header.pointee.files
-        guard position.line > 0, position.file < files.count else { return }
-        words.append(" (")
-        words.append(snapshot.text(snapshot[files, Int(position.file)].pointee))
-        words.append(byte: ASCII.colon)
-        words.append(decimal: UInt64(position.line))
-        words.append(")")
     }
 
     // MARK: who calls
@@ -141,16 +118,17 @@ extension Worker {
         return body(call)
     }
 
-    /// Asks for a connection that is not looked into. False: it is refused, and `words` has why.
+    /// Asks for a connection that is not looked into. False: it is refused, and `words` has why. What its record is to say
+    /// is there in any case.
     /// - Parameters:
     ///   - port: of the member, or of the listener.
     ///   - tls: the caller's, when this gateway has answered its handshake.
     func permitsConnection(
         _ authorization: Table<AuthorizationConfig>, _ origin: ConnectionOrigin, port: UInt16, serverName: ByteView,
-        _ tls: TLSChannel?, _ configuration: LiveConfiguration, words: inout ByteBuffer
+        _ tls: TLSChannel?, _ configuration: LiveConfiguration, words: inout PolicyWords
     ) -> Bool {
         if authorization.isEmpty { return true }
-        var text = ByteBuffer()
+        var text = PolicyWords()
         let isPermitted = withCaller(origin, tls, configuration) { known in
             var call = known
             call.port = port

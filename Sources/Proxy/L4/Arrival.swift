@@ -35,6 +35,8 @@ final class Arrival: EventSource, DownstreamConnection, Awaited {
     var input = ByteBuffer()
     /// Octets below which looking for the ClientHello again is no use.
     var helloOctets = 1
+    /// What policies had to say of it.
+    var words = RelayWords()
     /// What waits for the address of a host; nil: nothing does.
     var outward: OutwardCall?
     /// What epoll has told so far: whoever takes over has to know it, since it is not said again.

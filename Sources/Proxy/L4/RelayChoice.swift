@@ -18,6 +18,8 @@ struct RelayChoice {
     private var rule: [UInt8] = []
     private var backend: [UInt8] = []
     private var serverName: [UInt8] = []
+    /// What policies had to say of it.
+    var words = RelayWords()
 
     /// Nothing leads from here anywhere.
     init(_ kind: Kind, serverName: ByteView) {
@@ -67,9 +69,22 @@ struct RelayChoice {
                         record.rule = rule
                         record.backend = backend
                         record.host = name
-                        log.append(record)
+                        Self.append(record, words, to: log)
                     }
                 }
+            }
+        }
+    }
+
+    /// Unless the record says more itself, it says what the policies said.
+    private static func append(_ record: AccessRecord, _ words: RelayWords, to log: AccessLog) {
+        if words.detail.isEmpty { return log.append(record) }
+        words.detail.withView { detail in
+            words.audits.withView { audits in
+                var record = record
+                if record.detail.isEmpty { record.detail = detail }
+                record.audits = audits
+                log.append(record)
             }
         }
     }

@@ -78,17 +78,18 @@ final class Relays: Timed {
         _ kind: RelayChoice.Kind, _ serverName: ByteView, _ arrival: Arrival,
         _ listener: UnsafePointer<ListenerConfig>?, _ configuration: LiveConfiguration
     ) {
-        let (choice, hasRule) = choose(kind, serverName, of: listener, in: configuration.snapshot)
+        var (choice, hasRule) = choose(kind, serverName, of: listener, in: configuration.snapshot)
         guard choice.cluster != BackendConfig.invalid else {
             return refuse(arrival, choice, hasRule ? .noCluster : .noRoute)
         }
-        var words = ByteBuffer()
-        if let listener,
-            !worker.permitsConnection(
+        // A call to a group has been asked about where it was known whom it is for.
+        if let listener, !arrival.isCall {
+            var words = PolicyWords()
+            let isPermitted = worker.permitsConnection(
                 listener.pointee.authorization, arrival.origin, port: listener.pointee.port, serverName: serverName,
                 nil, configuration, words: &words)
-        {
-            return refuse(arrival, choice, .unauthorized, words.view)
+            choice.words = RelayWords(words)
+            guard isPermitted else { return refuse(arrival, choice, .unauthorized) }
         }
         begin(
             choice, arrival, listener, configuration, to: configuration.cluster(choice.cluster, of: worker))
@@ -132,6 +133,8 @@ final class Relays: Timed {
         _ configuration: LiveConfiguration, to cluster: Cluster, only endpoint: SocketAddress? = nil,
         mayBeHandedOn: Bool = true
     ) {
+        var choice = choice
+        if choice.words.detail.isEmpty { choice.words = arrival.words }
         var origin = arrival.origin
         let managed = listener.flatMap { worker.managedListener($0.pointee.identity, configuration) }
         if let managed, !worker.counts(managed.listener, &origin) { return refuse(arrival, choice, .overload) }
@@ -168,19 +171,19 @@ final class Relays: Timed {
         _ handshake: TLSHandshake, _ listener: UnsafePointer<ListenerConfig>, _ configuration: LiveConfiguration
     ) {
         handshake.channel.session.serverName.withView { name in
-            let (choice, hasRule) = choose(.tls, name, of: listener, in: configuration.snapshot)
+            var (choice, hasRule) = choose(.tls, name, of: listener, in: configuration.snapshot)
             guard choice.cluster != BackendConfig.invalid else {
                 tell(choice, handshake.origin, hasRule ? .noCluster : .noRoute)
                 handshake.cancel()
                 return worker.registry.forget(handshake)
             }
-            var words = ByteBuffer()
-            guard
-                worker.permitsConnection(
-                    listener.pointee.authorization, handshake.origin, port: listener.pointee.port, serverName: name,
-                    handshake.channel, configuration, words: &words)
-            else {
-                tell(choice, handshake.origin, .unauthorized, words.view)
+            var words = PolicyWords()
+            let isPermitted = worker.permitsConnection(
+                listener.pointee.authorization, handshake.origin, port: listener.pointee.port, serverName: name,
+                handshake.channel, configuration, words: &words)
+            choice.words = RelayWords(words)
+            guard isPermitted else {
+                tell(choice, handshake.origin, .unauthorized)
                 handshake.cancel()
                 return worker.registry.forget(handshake)
             }
@@ -233,6 +236,8 @@ final class Relays: Timed {
     func refuse(
         _ arrival: Arrival, _ choice: RelayChoice, _ reason: ReasonCode, _ detail: ByteView = .empty
     ) {
+        var choice = choice
+        if choice.words.detail.isEmpty { choice.words = arrival.words }
         tell(choice, arrival.origin, reason, detail)
         switch reason {
         case .noRoute where arrival.origin.tunnel == nil: arrival.close()

@@ -155,7 +155,7 @@ final class DynamicHosts {
 extension IPAddress {
     /// On this machine or its links: 127.0.0.0/8, ::1, 169.254.0.0/16 and fe80::/10 (RFC 6890), the unspecified addresses,
     /// which reach this machine too, and groups.
-    var isLocalTarget: Bool {
+    public var isLocalTarget: Bool {
         if isLoopback || isAny { return true }
         if isV4 { return v4 >> 16 == 0xA9FE || v4 >> 24 == 0 || v4 >> 28 >= 0xE }
         return high >> 54 == 0x3FA || high >> 56 == 0xFF

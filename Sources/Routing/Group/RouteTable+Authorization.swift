@@ -59,7 +59,7 @@ extension RouteTable {
     }
 
     /// The first rule that holds.
-    private func firstRule(
+    func firstRule(
         of policy: UnsafePointer<AuthorizationPolicyConfig>, _ asked: AskedCall, _ head: borrowing RequestHead
     ) -> UInt32? {
         let isAllow = policy.pointee.action == .allow
@@ -77,7 +77,7 @@ extension RouteTable {
         return nil
     }
 
-    private func someHold(
+    func someHold(
         _ terms: Table<AuthorizationTermConfig>, _ asked: AskedCall, _ head: borrowing RequestHead, isAllow: Bool
     ) -> Bool {
         if terms.isEmpty { return true }
@@ -88,7 +88,7 @@ extension RouteTable {
         return false
     }
 
-    private func allHold(
+    func allHold(
         _ predicates: Table<AuthorizationPredicateConfig>, _ asked: AskedCall, _ head: borrowing RequestHead,
         isAllow: Bool
     ) -> Bool {
@@ -97,7 +97,7 @@ extension RouteTable {
         return true
     }
 
-    private func holds(
+    func holds(
         _ predicate: UnsafePointer<AuthorizationPredicateConfig>, _ asked: AskedCall, _ head: borrowing RequestHead,
         isAllow: Bool
     ) -> Bool {
@@ -249,7 +249,7 @@ extension RouteTable {
 }
 
 /// A call while it is asked about.
-private struct AskedCall {
+struct AskedCall {
     let call: AuthorizedCall
     let bytes: ByteView
     let trustsAddresses: Bool

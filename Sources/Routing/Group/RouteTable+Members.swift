@@ -55,7 +55,7 @@ extension RouteTable {
         find(host, in: socket.pointee.hosts)
     }
 
-    private func find(_ name: ByteView, in index: HostIndex) -> UInt32 {
+    func find(_ name: ByteView, in index: HostIndex) -> UInt32 {
         var key = HostKey(name, suffixes: hostSuffixes)
         var matches = HostMatches(index)
         return matches.next(&key, in: snapshot)

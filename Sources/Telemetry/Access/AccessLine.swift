@@ -9,7 +9,7 @@ struct AccessLine: ~Copyable {
     private var clock = Timestamp()
 
     /// Values of a record that a peer or a manifest chose the length of.
-    private static let values = 13
+    private static let values = 15
     /// Everything else of a line: keys, numbers, addresses, quotes, cut marks.
     private static let frame = 1024
 
@@ -17,6 +17,9 @@ struct AccessLine: ~Copyable {
         self.format = format
         self.valueLimit = valueLimit
     }
+
+    /// Of the names of policies, which nobody sends: so that a line on a pipe keeps within what is written at once.
+    private var auditsLimit: Int { valueLimit / 2 }
 
     var longestLine: Int { Self.longestLine(valueLimit: valueLimit) }
     static func longestLine(valueLimit: Int) -> Int { frame + values * valueLimit }
@@ -83,7 +86,12 @@ struct AccessLine: ~Copyable {
         buffer.append(decimal: UInt64(record.attempts))
         spaced(record.referer, to: &buffer)
         spaced(record.path, to: &buffer)
-        spaced(record.detail, to: &buffer)
+        if record.detail.isEmpty {
+            buffer.append(" \"-\"")
+        } else {
+            spaced(record.detail, to: &buffer)
+            audits(record.audits, to: &buffer)
+        }
         buffer.append(byte: ASCII.lf)
     }
 
@@ -112,6 +120,17 @@ struct AccessLine: ~Copyable {
             value(text, to: &buffer)
         }
         buffer.append(byte: ASCII.space)
+    }
+
+    /// ` audit=namespace/name`, where there is one; quoted where there are several.
+    private func audits(_ names: ByteView, to buffer: inout ByteBuffer) {
+        guard !names.isEmpty else { return }
+        buffer.append(" audit=")
+        if names.firstIndex(of: ASCII.comma) == nil, names.count <= auditsLimit {
+            buffer.append(names)
+        } else {
+            buffer.append(quoted: names, limit: auditsLimit)
+        }
     }
 
     private func address(_ address: SocketAddress?, to buffer: inout ByteBuffer) {
@@ -178,6 +197,10 @@ struct AccessLine: ~Copyable {
         json("user_agent", record.userAgent, to: &buffer)
         json("referer", record.referer, to: &buffer)
         json("x_forwarded_for", record.forwardedFor, to: &buffer)
+        if !record.audits.isEmpty {
+            buffer.append(",\"audit\":")
+            buffer.append(json: record.audits, limit: auditsLimit)
+        }
         buffer.append("}\n")
     }
 

@@ -47,6 +47,8 @@ public struct AccessRecord {
     public var attempts: UInt32 = 0
     /// More words on `reason`: which timeout has passed, say, and where it was written.
     public var detail: ByteView = .empty
+    /// `namespace/name` of the AUDIT policies that it matched, with commas between; told only beside a ``detail``.
+    public var audits: ByteView = .empty
     public var requestID: ByteView = .empty
     public var userAgent: ByteView = .empty
     public var referer: ByteView = .empty

@@ -298,7 +298,7 @@ public struct MetricFamily: Sendable {
             "1: one worker alone serves this service, because workers died of it."),
         MetricFamily(
             "sluice_authorization_calls_total", .counter, ["policy", "outcome"], .authorizations,
-            "Calls that an AuthorizationPolicy decided, by policy (namespace/name): allowed, denied, dry_run_allowed, dry_run_denied (would have been)."
+            "Calls that an AuthorizationPolicy decided or audited, by policy (namespace/name): allowed, denied, dry_run_allowed, dry_run_denied (would have been), audited."
         ),
         MetricFamily(
             "sluice_authorization_unverified_total", .counter, [], .counter(.unverifiedCallers),

@@ -13,6 +13,8 @@ public struct AuthorizationCounts: @unchecked Sendable {
         case denied
         /// A policy of a dry run would have done the same.
         case dryRunAllowed, dryRunDenied
+        /// A rule of an AUDIT policy held, whatever became of the call.
+        case audited
 
         /// As the metrics have it.
         public var text: String {
@@ -21,6 +23,7 @@ public struct AuthorizationCounts: @unchecked Sendable {
             case .denied: "denied"
             case .dryRunAllowed: "dry_run_allowed"
             case .dryRunDenied: "dry_run_denied"
+            case .audited: "audited"
             }
         }
     }

@@ -31,7 +31,11 @@ public struct StrictPlan: Equatable, Sendable {
 
 /// One AuthorizationPolicy.
 public struct AuthorizationPolicyPlan: Equatable, Sendable {
-    public enum Action: UInt8, BitwiseCopyable, Sendable { case allow, deny }
+    public enum Action: UInt8, BitwiseCopyable, Sendable {
+        case allow, deny
+        /// Calls that a rule holds for are counted and told of; nothing is decided.
+        case audit
+    }
 
     /// `namespace/name`.
     public var name: String

@@ -9,6 +9,8 @@ public struct AuthorizationConfig: BitwiseCopyable, Sendable {
     public var hasAllow: Bool
     public var hasDryRunAllow: Bool
     public var hasDryRun: Bool
+    /// Some policy only looks on (AUDIT).
+    public var hasAudit: Bool
     public var trustsAddresses: Bool
     public var isStrict: Bool
     /// Who says so, and where.
@@ -79,9 +81,9 @@ extension SnapshotWriter {
             policies: block.append(contentsOf: plan.policies.map { UInt32($0) }),
             hasAllow: named.contains { $0.action == .allow && !$0.isDryRun },
             hasDryRunAllow: named.contains { $0.action == .allow && $0.isDryRun },
-            hasDryRun: named.contains { $0.isDryRun }, trustsAddresses: plan.trustsAddresses,
-            isStrict: plan.strict != nil, strictPolicy: text(plan.strict?.policy ?? ""),
-            strictPosition: plan.strict?.position ?? SourcePosition())
+            hasDryRun: named.contains { $0.isDryRun }, hasAudit: named.contains { $0.action == .audit },
+            trustsAddresses: plan.trustsAddresses, isStrict: plan.strict != nil,
+            strictPolicy: text(plan.strict?.policy ?? ""), strictPosition: plan.strict?.position ?? SourcePosition())
         return block.append(contentsOf: [config])
     }
 

@@ -14,34 +14,30 @@ struct AuthorizationReading {
 
     /// A policy, and what is wrong with it.
     struct Result {
-        /// Nil: it neither allows nor denies (AUDIT).
-        var plan: AuthorizationPolicyPlan?
+        var plan: AuthorizationPolicyPlan
         var problems: [String] = []
     }
 
     static func read(_ resource: LoadedResource, findings: inout FindingLog) -> Result {
         let spec = resource.node[.spec]
         let written = spec[Key.action].string ?? "ALLOW"
-        var reading = AuthorizationReading(resource, written == "ALLOW" ? .allow : .deny, findings)
-        var result = Result()
-        switch written {
-        case "AUDIT":
-            reading.findings.warning(
-                resource, spec[Key.action], "AUDIT is left alone; every call is in the access log")
-        case "CUSTOM":
+        let action: AuthorizationPolicyPlan.Action =
+            switch written {
+            case "ALLOW": .allow
+            case "AUDIT": .audit
+            default: .deny
+            }
+        var reading = AuthorizationReading(resource, action, findings)
+        if written == "CUSTOM" {
             reading.tell(
                 spec[Key.action],
                 "CUSTOM is not supported by Sluice, which asks no external provider; what the rules match is denied")
-            result.plan = reading.policy(spec)
-        default:
-            if spec[Key.provider].exists {
-                reading.findings.warning(resource, spec[Key.provider], "provider has no meaning beside \(written)")
-            }
-            result.plan = reading.policy(spec)
+        } else if spec[Key.provider].exists {
+            reading.findings.warning(resource, spec[Key.provider], "provider has no meaning beside \(written)")
         }
+        let plan = reading.policy(spec)
         findings = reading.findings
-        result.problems = reading.problems
-        return result
+        return Result(plan: plan, problems: reading.problems)
     }
 
     private init(_ resource: LoadedResource, _ action: AuthorizationPolicyPlan.Action, _ findings: FindingLog) {
@@ -61,10 +57,11 @@ struct AuthorizationReading {
             rule.neverHolds = isBroken && action == .allow
             plan.rules.append(rule)
         }
-        if plan.rules.isEmpty, action == .deny {
+        if plan.rules.isEmpty, action != .allow {
+            let verb = action == .deny ? (others: "denies", all: "deny") : (others: "audits", all: "audit")
             tell(
                 spec[.rules].exists ? spec[.rules] : resource.node[.kind],
-                "a policy without rules denies nothing; write an empty rule {} to deny every call")
+                "a policy without rules \(verb.others) nothing; write an empty rule {} to \(verb.all) every call")
         }
         return plan
     }
@@ -73,7 +70,10 @@ struct AuthorizationReading {
     private mutating func isDryRun() -> Bool {
         guard let annotation = AnnotationText("istio.io/dry-run", of: resource) else { return false }
         switch annotation.text {
-        case "1", "t", "T", "true", "TRUE", "True": return true
+        case "1", "t", "T", "true", "TRUE", "True":
+            guard action == .audit else { return true }
+            findings.warning(resource, annotation.node, "AUDIT decides nothing, so there is nothing to rehearse")
+            return false
         case "0", "f", "F", "false", "FALSE", "False": return false
         default:
             tell(annotation.node, "'\(annotation.text)' is neither true nor false; the policy is obeyed")
@@ -88,7 +88,12 @@ struct AuthorizationReading {
 
     private mutating func refuse(_ node: WrittenNode, _ message: String) {
         isBroken = true
-        let effect = action == .allow ? "the rule allows nothing" : "the rule denies as if this were not there"
+        let effect =
+            switch action {
+            case .allow: "the rule allows nothing"
+            case .deny: "the rule denies as if this were not there"
+            case .audit: "the rule audits as if this were not there"
+            }
         tell(node, "\(message); \(effect)")
     }
 

@@ -12,8 +12,8 @@ struct AuthorizationTable {
         var number: Int
         var resource: LoadedResource
         var target: WorkloadTarget
-        /// Among ``GatewayPlan/authorizationPolicies``; nil: it decides nothing (AUDIT).
-        var place: Int?
+        /// Among ``GatewayPlan/authorizationPolicies``.
+        var place: Int
         var problems: [String]
     }
     private let index: ResourceIndex
@@ -34,8 +34,8 @@ struct AuthorizationTable {
             policies.append(
                 Policy(
                     number: number, resource: resource, target: WorkloadTarget(resource.node[.spec]),
-                    place: read.plan == nil ? nil : plans.count, problems: read.problems))
-            if let plan = read.plan { plans.append(plan) }
+                    place: plans.count, problems: read.problems))
+            plans.append(read.plan)
         }
     }
 
@@ -124,7 +124,7 @@ struct AuthorizationTable {
 
     private mutating func add(_ policy: Policy, to plan: inout AuthorizationPlan) {
         used.insert(policy.number)
-        if let place = policy.place { plan.policies.append(place) }
+        plan.policies.append(policy.place)
     }
 
     // MARK: what is told
