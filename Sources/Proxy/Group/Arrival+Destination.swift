@@ -166,7 +166,7 @@ extension Arrival {
 
     func refuseCall(_ reason: ReasonCode, _ choice: RelayChoice) {
         var choice = choice
-        choice.words = words
+        if choice.words.detail.isEmpty { choice.words = words }
         worker.relays.tell(choice, origin, reason)
         abort()
     }

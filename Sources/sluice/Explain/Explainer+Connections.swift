@@ -6,7 +6,6 @@ import Routing
 extension Explainer {
     /// What a connection turns out to carry.
     private enum Spoken {
-        case requests
         case tls(String)
         case octets
 
@@ -21,7 +20,7 @@ extension Explainer {
             explanation.address = plan.sockets[own].address.description
             return explainArrival(asked, own, explanation)
         }
-        guard let (socket, listener) = carrier(of: asked.address) else {
+        guard let (socket, listener) = carrier(of: asked.host) else {
             let known = plan.sockets.map(\.address.description).joined(separator: ", ")
             return explanation.refused(
                 nil, "nothing listens on \(asked.text)" + (known.isEmpty ? "" : "; the listeners are on \(known)"))
@@ -75,10 +74,11 @@ extension Explainer {
                 nil, "HBONE is spoken here: ask with --connect for what its CONNECT names, or with --url")
         case .udp: preconditionFailure("a connection on a socket for datagrams")
         case .tcp where listener.pointee.isOfGroup:
-            return explainByName(spoken(asked, &explanation), asked, listener, explanation)
+            return explainByName(spoken(asked, &explanation), listener, explanation)
         case .tlsPassthrough where listener.pointee.isOfGroup:
             explanation.spoken = "TLS, passed on as it is"
-            return explainByName(.tls(name), asked, listener, explanation)
+            return explainByName(.tls(name), listener, explanation)
+        case .tlsTerminate where listener.pointee.isOfGroup: return explainOpened(name, listener, explanation)
         case .tcp:
             explanation.spoken = "octets: whatever comes is passed on"
             return relay(by: "".withView { table.streamRule(for: $0, of: listener) }, "", listener, explanation)
@@ -116,25 +116,63 @@ extension Explainer {
 
     /// On a listener of a group: to the member that the server name says, else by the Gateway's own routes.
     private func explainByName(
-        _ spoken: Spoken, _ asked: ExplainedConnection, _ listener: UnsafePointer<ListenerConfig>,
-        _ begun: Explanation
+        _ spoken: Spoken, _ listener: UnsafePointer<ListenerConfig>, _ begun: Explanation
     ) -> Explanation {
-        if case .requests = spoken {
-            return begun.refused(
-                nil, "requests are served here, each by itself: ask with --url http://NAME:\(asked.port)/")
-        }
         guard case .tls(let name) = spoken, !name.isEmpty else {
             return relay(by: "".withView { table.streamRule(for: $0, of: listener) }, "", listener, begun)
         }
         return caller.namespace.withView { namespace in
             name.withView { host in
-                let wish = PortWish.request(port: nil, listener: listener.pointee.port, isSecure: true)
+                let wish = PortWish.passedOn(listener: listener.pointee.port)
                 let lookup = table.lookUp(host: host, wish, from: namespace, in: listener.pointee.group)
                 switch lookup {
                 case .member(let call): return explainMember(call, spoken, namespace, nil, listener, begun)
                 case .noPort, .ambiguous:
                     return begun.refused(nil, "reset: " + refusal(lookup, name, in: listener.pointee.group))
-                case .outside: return relay(by: table.streamRule(for: host, of: listener), name, listener, begun)
+                case .outside:
+                    guard table.streamRule(for: host, of: listener) == nil else {
+                        return relay(by: table.streamRule(for: host, of: listener), name, listener, begun)
+                    }
+                    // As if it had been on its way to the host that it names, on the port that was dialled.
+                    let named = ExplainedConnection(serverName: name, port: listener.pointee.port)
+                    return explainOutside(named, spoken, listener, begun)
+                }
+            }
+        }
+    }
+
+    /// What is inside of TLS that a group's listener ends.
+    private func explainOpened(
+        _ name: String, _ listener: UnsafePointer<ListenerConfig>, _ begun: Explanation
+    ) -> Explanation {
+        var explanation = begun
+        explanation.spoken = "TLS, answered here"
+        let requests =
+            "requests inside are served each by itself: ask with --url https://\(name):\(listener.pointee.port)/"
+        return caller.namespace.withView { namespace in
+            name.withView { host in
+                let group = listener.pointee.group
+                let wish = PortWish.request(port: nil, listener: listener.pointee.port, isSecure: true)
+                let lookup = host.isEmpty ? .outside : table.lookUp(host: host, wish, from: namespace, in: group)
+                switch lookup {
+                case .member(let call):
+                    explanation.member = member(call, from: namespace)
+                    switch table.memberPort(call).pointee.memberProtocol {
+                    case .http:
+                        explanation.outlet = requests
+                        return explanation
+                    case .tls:
+                        return explanation.refused(
+                            nil, "closed: the port wants TLS of the caller's own, which has ended here")
+                    case .undeclared: explanation.notes.append(requests)
+                    case .tcp: break
+                    }
+                    explanation.spoken = "TLS, answered here; what is inside is passed on"
+                    return explainMember(call, .tls(name), namespace, nil, listener, explanation)
+                case .noPort, .ambiguous: return explanation.refused(nil, "closed: " + refusal(lookup, name, in: group))
+                case .outside:
+                    explanation.notes.append(requests)
+                    return relay(by: table.streamRule(for: host, of: listener), name, listener, explanation)
                 }
             }
         }
