@@ -90,6 +90,8 @@ public final class ConnectionResources {
     public let pipes = PipePool()
     /// ``TunnelStream``s that are open.
     public internal(set) var tunnelsNow = 0
+    /// Connections that were made last, where one may come back (``RecentDials``); nil: none can.
+    public var recentDials: RecentDials?
     let http2 = HTTP2Library()
     /// HTTP/2 connections that have something to send when the turn is over.
     private var senders: [HTTP2Connection] = []

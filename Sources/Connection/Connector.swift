@@ -73,6 +73,7 @@ public final class Connector: EventSource {
         let connected = try unixPath.isEmpty ? Socket.connect(peer, options) : Socket.connect(path: unixPath)
         if isOfOurUser, Socket.peerUser(connected.raw) != geteuid() { throw Errno(EACCES) }
         fd = connected.release()
+        if let dials = resources.recentDials, unixPath.isEmpty { dials.note(fd, to: peer) }
         super.init()
         resources.loop.add(fd, self)
         resources.loop.setDeadline(self, resources.loop.now + timeout)

@@ -150,6 +150,17 @@ public enum Socket {
         }
     }
 
+    /// Whom it is connected to (getpeername(2)); nil: nobody.
+    public static func peerAddress(_ fd: CInt) -> SocketAddress? {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        return withUnsafeMutablePointer(to: &storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                getpeername(fd, address, &length) == 0 ? read(address) : nil
+            }
+        }
+    }
+
     /// The next waiting connection and where it comes from; `wouldBlock` as nil.
     public static func accept(_ listener: CInt) throws(Errno) -> (fd: CInt, peer: SocketAddress)? {
         var storage = sockaddr_storage()

@@ -32,7 +32,9 @@ arguments.add_argument("--path", default="/")
 arguments.add_argument("--count", type=int, default=1)
 arguments.add_argument("--field", action="append", default=[], help="NAME=VALUE of the CONNECT")
 arguments.add_argument("--raw", help="octets in place of a request")
+arguments.add_argument("--octets", help="any octets in place of a request, in hexadecimal")
 options = arguments.parse_args()
+sent = bytes.fromhex(options.octets) if options.octets else options.raw.encode() if options.raw else None
 
 host, _, port = options.target.rpartition(":")
 try:
@@ -61,8 +63,8 @@ def connect():
 
 
 def request():
-    if options.raw:
-        return options.raw.encode()
+    if sent:
+        return sent
     return f"GET {options.path} HTTP/1.1\r\nHost: {options.host or options.authority}\r\n\r\n".encode()
 
 
@@ -93,7 +95,7 @@ class Calls:
         if stream in self.ended:
             return True
         octets = self.octets.get(stream, b"")
-        if options.raw:
+        if sent and not sent.startswith(b"GET "):
             return len(octets) > 0
         head, found, body = octets.partition(b"\r\n\r\n")
         if not found:
@@ -116,7 +118,7 @@ def one(calls, tell=True):
         link.send(stream, request())
         calls.wait(lambda: calls.answered(stream))
         if tell:
-            for line in calls.octets.get(stream, b"").decode("utf-8", "backslashreplace").split("\r\n"):
+            for line in calls.octets.get(stream, b"").decode("utf-8", "backslashreplace").replace("\r", "").split("\n"):
                 if line:
                     say("line", line)
     return stream

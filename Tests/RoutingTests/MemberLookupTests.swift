@@ -67,9 +67,10 @@ import Testing
 
     @Test(
         arguments: [
-            (nil, 9999, false, "a/m:80"), (nil, 9999, true, "a/m:443"), (8080, 9999, false, "a/m:8080"),
+            (nil, 9999, false, "a/m:80"), (nil, 9999, true, "a/m:80"), (8080, 9999, false, "a/m:8080"),
             (81, 9999, false, "no port of a/m"), (9999, 9999, false, "a/m:80"), (8080, 8080, false, "a/m:8080"),
-            (nil, 8080, false, "a/m:80"),
+            (nil, 8080, false, "a/m:80"), (nil, 8080, true, "a/m:8080"), (nil, 9, true, "a/m:9"),
+            (443, 9999, true, "a/m:443"), (443, 443, true, "a/m:443"),
         ] as [(UInt16?, UInt16, Bool, String)])
     func portsOfRequests(_ port: UInt16?, _ listener: UInt16, _ isSecure: Bool, _ wanted: String) throws {
         let table = try Self.table([
@@ -89,6 +90,20 @@ import Testing
             let table = try Self.table([Self.member("m", "a", ports: ports)])
             #expect(Self.look("m", wish, in: table) == wanted)
         }
+    }
+
+    /// TLS that ended at the listener is for no port that wants the caller's own; TLS that goes on is for the first that does.
+    @Test(
+        arguments: [
+            ([(80, .http), (443, .tls)], "a/m:80", "a/m:443"), ([(443, .http), (8443, .tls)], "a/m:443", "a/m:443"),
+            ([(80, .http), (8443, .tls)], "a/m:80", "a/m:8443"), ([(9, .tcp), (8443, .tls)], "a/m:9", "a/m:8443"),
+            ([(5, .tls), (9, .tcp)], "a/m:9", "a/m:5"), ([(80, .http), (6, .undeclared)], "a/m:80", "a/m:6"),
+            ([(7, .tls), (6, .undeclared)], "a/m:6", "a/m:7"), ([(5, .tls)], "a/m:5", "a/m:5"),
+        ] as [([(UInt16, MemberProtocol)], String, String)])
+    func portsWithinTLS(_ ports: [(UInt16, MemberProtocol)], _ ended: String, _ passedOn: String) throws {
+        let table = try Self.table([Self.member("m", "a", ports: ports)])
+        #expect(Self.look("m", .request(port: nil, listener: 7, isSecure: true), in: table) == ended)
+        #expect(Self.look("m", .passedOn(listener: 7), in: table) == passedOn)
     }
 
     @Test func addresses() throws {

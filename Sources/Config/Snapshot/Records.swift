@@ -103,6 +103,9 @@ public struct HostIndex: BitwiseCopyable, Sendable {
     public var anyHost: UInt32
     /// Bit n: some wildcard has n labels after its star (bit 63: 63 or more). Only those are probed.
     public var wildcardDepths: UInt64
+
+    /// No host has anything.
+    public var isEmpty: Bool { anyHost == Self.none && buckets.isEmpty }
 }
 
 public struct HostBucket: BitwiseCopyable, Sendable {

@@ -135,7 +135,8 @@ final class ListenerState {
     var tls: ServerTLSPlan? {
         guard protocolKind?.terminatesTLS ?? false, !certificates.isEmpty else { return nil }
         var plan = ServerTLSPlan(certificates: certificates.map(\.plan))
-        if protocolKind == .tlsTerminate { plan.parameters.alpn = [] }
+        // Inside of a group's there is HTTP, too: of those members that speak it.
+        if protocolKind == .tlsTerminate, !isOfGroup { plan.parameters.alpn = [] }
         if let written = clientTraffic?.tls {
             let alpn = plan.parameters.alpn
             plan.parameters = written.parameters

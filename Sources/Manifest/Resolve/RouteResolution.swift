@@ -88,6 +88,11 @@ struct RouteResolution {
         var touches: [BackendTLSPolicyTable.Touch] = []
         /// Its number among the plans, when it serves somewhere.
         var number: Int?
+
+        /// What its matches ask, for ``RuleOverlap``.
+        func signatures(_ kind: RouteKind) -> [UInt64] {
+            kind.hasMatches ? rules.flatMap { $0.matches.map(RuleOverlap.signature) } : []
+        }
     }
 
     private mutating func resolve(_ number: Int, _ resource: LoadedResource, findings: inout FindingLog) {
@@ -127,7 +132,8 @@ struct RouteResolution {
         }
 
         var status: [RouteParentStatus] = []
-        status.reserveCapacity(parents.count)
+        status.reserveCapacity(parents.count + services.count)
+        let statusPlaces = Self.places(parents.map(\.reference) + services.map(\.reference))
         for (position, parent) in parents.enumerated() {
             if let refusal = parent.refusal { findings.unresolved(resource, parent.node, refusal.message) }
             for (listener, hostnames) in parent.listeners {
@@ -141,11 +147,9 @@ struct RouteResolution {
                 listener.attach(route: plan, hostnames: hostnames, isCounted: !isRefused)
                 self.hostnames.add(hostnames, of: kind, on: listener)
                 if !isRefused {
-                    let place = RuleOverlap.Place(route: UInt32(number), parent: UInt32(position))
-                    let signatures =
-                        kind.hasMatches
-                        ? versions[chosen].rules.flatMap { $0.matches.map(RuleOverlap.signature) } : []
-                    overlap.add(signatures, listener: listener, hostnames: hostnames, place: place)
+                    let place = RuleOverlap.Place(route: UInt32(number), parent: statusPlaces[position])
+                    overlap.add(
+                        versions[chosen].signatures(kind), listener: listener, hostnames: hostnames, place: place)
                 }
             }
             var wanted = versions.first?.setting ?? RouteSetting(common: BackendSetting(use: BackendSetting.Use(kind)))
@@ -158,7 +162,7 @@ struct RouteResolution {
                     reference: parent.reference, identity: identity(of: parent),
                     conditions: versions[judged].verdict.conditions(refusal: parent.refusal)))
         }
-        for parent in services {
+        for (position, parent) in services.enumerated() {
             if let refusal = parent.refusal { findings.unresolved(resource, parent.node, refusal.message) }
             for port in parent.ports {
                 let chosen = version(setting(of: route, resource, to: parent.member, port: port))
@@ -168,6 +172,12 @@ struct RouteResolution {
                         versions[chosen].touches, through: ancestor(of: parent), rules.index, findings: &findings)
                 }
                 parent.attach(plan, kind, of: resource, port: port)
+                if let member = parent.member, !versions[chosen].verdict.isRefused {
+                    overlap.add(
+                        versions[chosen].signatures(kind), member: member, port: port,
+                        consumers: parent.consumers(of: resource),
+                        place: RuleOverlap.Place(route: UInt32(number), parent: statusPlaces[parents.count + position]))
+                }
             }
             let wanted = setting(of: route, resource, to: parent.member, port: parent.ports.first)
             status.append(
@@ -175,7 +185,11 @@ struct RouteResolution {
                     reference: parent.reference, identity: parent.identity,
                     conditions: versions[version(wanted)].verdict.conditions(refusal: parent.refusal)))
         }
-        if !services.isEmpty { status.sort { $0.reference.order < $1.reference.order } }
+        if !services.isEmpty {
+            var sorted = status
+            for (index, place) in statusPlaces.enumerated() { sorted[Int(place)] = status[index] }
+            status = sorted
+        }
         statuses[number] = status
         guard !backendTraffic.isEmpty || !security.isEmpty else { return }
         var places = parents.map { parent in
@@ -197,6 +211,14 @@ struct RouteResolution {
         let names = route.rules.map(\.name)
         backendTraffic.note(resource, rules: names, at: places, findings: &findings)
         security.note(resource, rules: names, at: places, findings: &findings)
+    }
+
+    /// Where the status for each parent stands: in the order of the parentRefs, those of defaults last.
+    private static func places(_ references: [RouteParentStatus.Reference]) -> [UInt32] {
+        let order = references.indices.sorted { (references[$0].order, $0) < (references[$1].order, $1) }
+        var places = [UInt32](repeating: 0, count: order.count)
+        for (place, index) in order.enumerated() { places[index] = UInt32(place) }
+        return places
     }
 
     /// The number of the version's plan, which is made when the route first serves somewhere.

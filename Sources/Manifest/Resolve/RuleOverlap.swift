@@ -1,11 +1,12 @@
 import Config
 
-/// Finds matches that two routes have in common on one listener and hostname: there the older route wins always, and the
-/// authors of both should know.
+/// Finds matches that two routes have in common on one listener and hostname, or for one port of a Service: there the older
+/// route wins always, and the authors of both should know.
 struct RuleOverlap {
     /// One parent of one route.
     struct Place: Hashable {
         var route: UInt32
+        /// Its place among the route's statuses.
         var parent: UInt32
     }
     private var seen: [UInt64: Place] = [:]
@@ -39,7 +40,20 @@ struct RuleOverlap {
     }
 
     mutating func add(_ signatures: [UInt64], listener: ListenerState, hostnames: [String], place: Place) {
-        let identity = UInt64(UInt(bitPattern: ObjectIdentifier(listener)))
+        add(signatures, UInt64(UInt(bitPattern: ObjectIdentifier(listener))), hostnames, place)
+    }
+
+    /// Of a route whose parent is a Service, where hostnames do not count.
+    /// - Parameter consumers: the namespace whose calls it serves; empty: everybody's. Those of one never stand beside those of
+    ///   another.
+    mutating func add(_ signatures: [UInt64], member: MemberState, port: Int, consumers: String, place: Place) {
+        var hasher = SpecHash()
+        hasher.add(UInt64(UInt(bitPattern: ObjectIdentifier(member))), consumers)
+        hasher.add(UInt64(port))
+        add(signatures, hasher.value, [""], place)
+    }
+
+    private mutating func add(_ signatures: [UInt64], _ identity: UInt64, _ hostnames: [String], _ place: Place) {
         for hostname in hostnames {
             var hasher = SpecHash()
             hasher.add(identity, hostname)

@@ -68,9 +68,8 @@ extension Arrival {
         let group = listener.pointee.group
         if let destination = origin.destination { return configuration.lookUp(destination, for: origin, in: group) }
         guard case .tls(let name) = spoken, !name.isEmpty else { return .outside }
-        let wish = PortWish.request(port: nil, listener: listener.pointee.port, isSecure: true)
         return configuration.withNamespace(of: origin) {
-            configuration.routes.lookUp(host: name, wish, from: $0, in: group)
+            configuration.routes.lookUp(host: name, .passedOn(listener: listener.pointee.port), from: $0, in: group)
         }
     }
 
@@ -116,13 +115,12 @@ extension Arrival {
         case .member(let call):
             let rule = configuration.withNamespace(of: origin) { configuration.routes.streamRule(of: call, from: $0) }
             relay(spoken, by: rule, of: call, configuration)
-        case .noPort, .ambiguous: refuseCall(.noRoute)
-        case .outside where origin.destination == nil:
-            // The routes of the Gateway that it came to itself.
+        case .noPort, .ambiguous: refuseCall(.noRoute, spoken)
+        case .outside where origin.destination == nil && serverName(of: spoken).isEmpty:
+            // It names nobody: the Gateway's route for all connections, if there is one.
             handOver()
-            let name = serverName(of: spoken)
-            worker.relays.begin(kind(of: spoken), name, self, listener, configuration)
-        case .outside: goOutside(spoken, listener, configuration.group(of: listener), configuration)
+            worker.relays.begin(kind(of: spoken), .empty, self, listener, configuration)
+        case .outside: goOutside(spoken, listener, configuration)
         }
     }
 
@@ -159,18 +157,18 @@ extension Arrival {
     }
 
     /// Nothing leads from here to where the caller wants: it sees a reset.
-    func refuseCall(_ reason: ReasonCode) {
-        worker.statistics.relayEnded(reason: reason)
+    func refuseCall(_ reason: ReasonCode, _ spoken: Spoken = .octets) {
+        refuseCall(reason, RelayChoice(kind(of: spoken), serverName: serverName(of: spoken)))
+    }
+
+    func refuseCall(_ reason: ReasonCode, _ choice: RelayChoice) {
+        var choice = choice
+        if choice.words.detail.isEmpty { choice.words = words }
+        worker.relays.tell(choice, origin, reason)
         abort()
     }
 
-    /// The group that it calls somebody of, or leaves.
-    func calledGroup(_ configuration: LiveConfiguration) -> UInt32? {
-        guard let (_, socket) = currentPlace else { return nil }
-        return calledListener(configuration, socket)?.pointee.group
-    }
-
-    private var currentPlace: (LiveConfiguration, UnsafePointer<SocketConfig>)? {
+    var currentPlace: (LiveConfiguration, UnsafePointer<SocketConfig>)? {
         guard let configuration = worker.configuration, let index = configuration.index(ofSocket: origin.socketID)
         else { return nil }
         return (configuration, configuration.snapshot[configuration.snapshot.header.pointee.sockets, Int(index)])

@@ -42,7 +42,8 @@ extension Exchange {
             if worker.isOwnListener(address) {
                 return answer(403, .noRoute, "the destination is this gateway itself")
             }
-            isWritten = worker.relays.rule(.empty, in: listener.pointee.streamHosts, snapshot) != nil
+            // What comes inside may name a host that a route has.
+            isWritten = !listener.pointee.streamHosts.isEmpty || !listener.pointee.hosts.isEmpty
         case .authority(let host, _):
             isWritten = host.withView {
                 worker.relays.rule($0, in: listener.pointee.streamHosts, snapshot) != nil

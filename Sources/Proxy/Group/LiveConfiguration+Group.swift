@@ -32,6 +32,39 @@ extension LiveConfiguration {
         }
     }
 
+    /// Whom a server name means within TLS that a group's listener ends.
+    func lookUp(
+        serverName: ByteView, within listener: UnsafePointer<ListenerConfig>, for origin: ConnectionOrigin
+    ) -> CallLookup {
+        guard !serverName.isEmpty else { return .outside }
+        let wish = PortWish.request(port: nil, listener: listener.pointee.port, isSecure: true)
+        return withNamespace(of: origin) {
+            routes.lookUp(host: serverName, wish, from: $0, in: listener.pointee.group)
+        }
+    }
+
+    /// Whether HTTP may be spoken within TLS that a group's listener ends, for a server name: to a member that does not say
+    /// otherwise, or to a host outside that routes of requests name and no other do. The caller may not be known yet.
+    func mayBeHTTP(_ serverName: ByteView, within listener: UnsafePointer<ListenerConfig>, on relays: Relays) -> Bool {
+        guard !serverName.isEmpty else { return false }
+        let wish = PortWish.request(port: nil, listener: listener.pointee.port, isSecure: true)
+        switch routes.lookUp(host: serverName, wish, from: .empty, in: listener.pointee.group) {
+        case .member(let call):
+            let spoken = routes.memberPort(call).pointee.memberProtocol
+            return spoken == .http || spoken == .undeclared
+        case .outside: return isOfRequests(serverName, listener, relays)
+        case .noPort, .ambiguous: return false
+        }
+    }
+
+    /// A host outside that routes of requests have, and none of connections.
+    func isOfRequests(
+        _ host: ByteView, _ listener: UnsafePointer<ListenerConfig>, _ relays: Relays
+    ) -> Bool {
+        relays.rule(host, in: listener.pointee.streamHosts, snapshot) == nil
+            && relays.rule(host, in: listener.pointee.hosts, snapshot) != nil
+    }
+
     /// Whether `sluice.dev/egress: allow` lets callers out to this machine and its links, too
     /// (`sluice.dev/allow-local-targets`).
     func allowsLocalTargets(_ group: UnsafePointer<GroupConfig>) -> Bool {

@@ -20,73 +20,97 @@ struct OutwardCall {
 /// `sluice.dev/egress`.
 extension Arrival: DynamicHosts.Waiter {
     func goOutside(
-        _ spoken: Spoken, _ listener: UnsafePointer<ListenerConfig>, _ group: UnsafePointer<GroupConfig>,
-        _ configuration: LiveConfiguration
+        _ spoken: Spoken, _ listener: UnsafePointer<ListenerConfig>, _ configuration: LiveConfiguration
     ) {
-        guard let destination = origin.destination else { preconditionFailure("a call to nowhere") }
-        switch (spoken, destination) {
+        switch (spoken, origin.destination) {
         case (.tls(let name), .authority(let host, _)):
             // Through a host that is allowed nobody reaches another one that the handshake names.
             guard name.isEmpty || host.withView({ HostName.isSame($0, name) }) else {
-                return deny(name, group, configuration)
+                return deny(name, spoken, listener)
             }
-            host.withView { goOutside(spoken, to: $0, listener, group, configuration) }
-        case (.tls(let name), .address): goOutside(spoken, to: name, listener, group, configuration)
+            host.withView { goOutside(spoken, to: $0, listener, configuration) }
+        case (.tls(let name), .address), (.tls(let name), nil):
+            goOutside(spoken, to: name, listener, configuration)
         case (.octets, .authority(let host, _)), (.http, .authority(let host, _)):
-            host.withView { goOutside(spoken, to: $0, listener, group, configuration) }
-        case (.octets, .address), (.http, .address): goOutside(spoken, to: .empty, listener, group, configuration)
+            host.withView { goOutside(spoken, to: $0, listener, configuration) }
+        case (.octets, .address), (.http, .address), (.octets, nil), (.http, nil):
+            goOutside(spoken, to: .empty, listener, configuration)
         }
     }
 
     /// - Parameter name: the host that is wanted, by whatever told it; empty: only an address is known.
     private func goOutside(
         _ spoken: Spoken, to name: ByteView, _ listener: UnsafePointer<ListenerConfig>,
-        _ group: UnsafePointer<GroupConfig>, _ configuration: LiveConfiguration
+        _ configuration: LiveConfiguration
     ) {
-        if let rule = worker.relays.rule(name, in: listener.pointee.streamHosts, configuration.snapshot) {
-            return relayOutside(spoken, to: name, by: rule, configuration)
+        switch configuration.routes.wayOut(to: name, by: listener) {
+        case .asWritten(let rule): relayOutside(spoken, to: name, by: rule, listener, configuration)
+        case .asAsked:
+            let local = configuration.allowsLocalTargets(configuration.group(of: listener))
+            relayAsAsked(spoken, to: name, listener, local: local, configuration)
+        case .denied: deny(name, spoken, listener)
         }
-        guard group.pointee.egress == .allow else { return deny(name, group, configuration) }
-        relayAsAsked(spoken, local: configuration.allowsLocalTargets(group), configuration)
     }
 
     /// By a rule of the Gateway's own routes.
     private func relayOutside(
-        _ spoken: Spoken, to name: ByteView, by rule: UInt32, _ configuration: LiveConfiguration
+        _ spoken: Spoken, to name: ByteView, by rule: UInt32, _ listener: UnsafePointer<ListenerConfig>,
+        _ configuration: LiveConfiguration
     ) {
-        let snapshot = configuration.snapshot
-        let choice = worker.relays.choose(kind(of: spoken), serverName(of: spoken), by: rule, in: snapshot)
-        if choice.cluster != BackendConfig.invalid {
-            let config = snapshot[snapshot.header.pointee.clusters, Int(choice.cluster)]
-            if !config.pointee.dynamicResolver.isEmpty {
-                guard !name.isEmpty else { return refuseCall(.dnsFailure) }
-                return resolve(
-                    OutwardCall(choice: choice, revision: configuration.revision, host: name.array, port: port))
-            }
+        let choice = worker.relays.choose(
+            kind(of: spoken), serverName(of: spoken), by: rule, in: configuration.snapshot)
+        if choice.leadsToNamedHost(in: configuration.snapshot) {
+            guard !name.isEmpty else { return refuseCall(.dnsFailure, choice) }
+            return resolve(
+                OutwardCall(
+                    choice: choice, revision: configuration.revision, host: name.array, port: port(over: listener)))
         }
         handOver()
-        worker.relays.begin(choice, self, configuration)
+        worker.relays.begin(choice, self, on: ownListener(listener), configuration)
     }
 
     /// `sluice.dev/egress: allow`: to the address that was dialled, or to one of the host that was named.
     /// - Parameter local: targets on this machine and its links may be reached.
-    private func relayAsAsked(_ spoken: Spoken, local: Bool, _ configuration: LiveConfiguration) {
-        guard let destination = origin.destination else { preconditionFailure("a call to nowhere") }
+    private func relayAsAsked(
+        _ spoken: Spoken, to name: ByteView, _ listener: UnsafePointer<ListenerConfig>, local: Bool,
+        _ configuration: LiveConfiguration
+    ) {
         let choice = RelayChoice(kind(of: spoken), serverName: serverName(of: spoken))
-        switch destination {
-        case .address(let address):
-            guard allows(address, local: local) else { return refuseCall(.noRoute) }
-            var text = ByteBuffer()
-            address.ip.write(to: &text)
-            let cluster = worker.clusters.cluster(
-                ClusterConfig.asAsked, host: text.view, port: address.port, addresses: [address.ip], in: configuration)
-            handOver()
-            worker.relays.begin(choice, self, configuration, to: cluster)
-        case .authority(let host, let port):
+        guard case .address(let address) = origin.destination else {
+            return resolve(
+                OutwardCall(
+                    choice: choice, revision: configuration.revision, host: name.array, port: port(over: listener),
+                    allowsLocal: local))
+        }
+        guard allows(address, local: local) else { return refuseCall(.noRoute, choice) }
+        var text = ByteBuffer()
+        address.ip.write(to: &text)
+        let cluster = worker.clusters.cluster(
+            ClusterConfig.asAsked, host: text.view, port: address.port, addresses: [address.ip], in: configuration)
+        handOver()
+        worker.relays.begin(choice, self, on: nil, configuration, to: cluster)
+    }
+
+    /// TLS that an ordinary listener passes on, by a route to a Backend of type DynamicResolver. False: no such route has it.
+    func followsServerName(
+        _ name: ByteView, _ listener: UnsafePointer<ListenerConfig>, _ configuration: LiveConfiguration
+    ) -> Bool {
+        guard !name.isEmpty else { return false }
+        let choice = worker.relays.choose(.tls, name, of: listener, in: configuration.snapshot).choice
+        guard choice.leadsToNamedHost(in: configuration.snapshot) else { return false }
+        var said = PolicyWords()
+        let isPermitted = worker.permitsConnection(
+            listener.pointee.authorization, origin, port: listener.pointee.port, serverName: name, nil, configuration,
+            words: &said)
+        words = RelayWords(said)
+        if isPermitted {
             resolve(
                 OutwardCall(
-                    choice: choice, revision: configuration.revision, host: host, port: port, allowsLocal: local))
+                    choice: choice, revision: configuration.revision, host: name.array, port: listener.pointee.port))
+        } else {
+            worker.relays.refuse(self, choice, .unauthorized)
         }
+        return true
     }
 
     func kind(of spoken: Spoken) -> RelayChoice.Kind {
@@ -97,16 +121,24 @@ extension Arrival: DynamicHosts.Waiter {
         if case .tls(let name) = spoken { name } else { .empty }
     }
 
-    private var port: UInt16 { origin.destination?.port ?? 0 }
+    /// A server name has no port: it is the one that was dialled, here where nobody says another.
+    private func port(over listener: UnsafePointer<ListenerConfig>) -> UInt16 {
+        origin.destination?.port ?? listener.pointee.port
+    }
+
+    /// The listener whose limits a connection counts under; nil: they were those of the one that it came in.
+    private func ownListener(_ listener: UnsafePointer<ListenerConfig>) -> UnsafePointer<ListenerConfig>? {
+        origin.destination == nil ? listener : nil
+    }
 
     /// This host is not to be reached: the caller sees a reset, the log and the counters who it was.
-    private func deny(_ name: ByteView, _ group: UnsafePointer<GroupConfig>, _ configuration: LiveConfiguration) {
+    private func deny(_ name: ByteView, _ spoken: Spoken, _ listener: UnsafePointer<ListenerConfig>) {
         if name.isEmpty, let destination = origin.destination {
             worker.egressDenials.note(destination, origin)
         } else {
-            worker.egressDenials.note(name, port: port, origin)
+            worker.egressDenials.note(name, port: port(over: listener), origin)
         }
-        refuseCall(.noRoute)
+        refuseCall(.noRoute, spoken)
     }
 
     // MARK: looking the host up
@@ -124,31 +156,41 @@ extension Arrival: DynamicHosts.Waiter {
         outward = nil
         switch outcome {
         case .waiting: preconditionFailure("a host that is waited for has no answer yet")
-        case .failed, .forbidden: refuseCall(.dnsFailure)
-        case .overloaded: refuseCall(.overload)
+        case .failed, .forbidden: refuseCall(.dnsFailure, call.choice)
+        case .overloaded: refuseCall(.overload, call.choice)
         case .addresses(let all):
             var config = ClusterConfig.asAsked
             var allowsLocal = call.allowsLocal
             let snapshot = configuration.snapshot
             // The answer may come under another configuration, in which the number means another cluster.
             if call.choice.cluster != BackendConfig.invalid {
-                guard call.revision == configuration.revision else { return refuseCall(.dnsFailure) }
+                guard call.revision == configuration.revision else { return refuseCall(.dnsFailure, call.choice) }
                 config = snapshot[snapshot.header.pointee.clusters, Int(call.choice.cluster)].pointee
                 allowsLocal = snapshot[config.dynamicResolver, 0].pointee.allowsLocalTargets
             }
+            guard let listener = listener(of: call, configuration) else { return refuseCall(.noRoute, call.choice) }
             // Nobody reaches a member past its policies by a name that somebody outside has given it.
-            guard let group = calledGroup(configuration) else { return refuseCall(.noRoute) }
             let allowed = all.filter {
                 allows(SocketAddress(ip: $0, port: call.port), local: allowsLocal)
-                    && !configuration.routes.isMember($0, of: group)
+                    && !(listener.pointee.isOfGroup
+                        && configuration.routes.isMember($0, of: listener.pointee.group))
             }
-            guard !allowed.isEmpty else { return refuseCall(.dnsFailure) }
+            guard !allowed.isEmpty else { return refuseCall(.dnsFailure, call.choice) }
             let cluster = call.host.withView {
                 worker.clusters.cluster(config, host: $0, port: call.port, addresses: allowed, in: configuration)
             }
             handOver()
-            worker.relays.begin(call.choice, self, configuration, to: cluster)
+            worker.relays.begin(call.choice, self, on: ownListener(listener), configuration, to: cluster)
         }
+    }
+
+    /// Who took it: a group's listener, or the ordinary one that its server name chose.
+    private func listener(
+        of call: OutwardCall, _ configuration: LiveConfiguration
+    ) -> UnsafePointer<ListenerConfig>? {
+        guard let (_, socket) = currentPlace else { return nil }
+        if isCall { return calledListener(configuration, socket) }
+        return call.host.withView { worker.relays.listener($0, on: socket, in: configuration.snapshot) }
     }
 
     /// Connections do not go round in circles, nor to the gateway's own neighbours.
@@ -157,8 +199,9 @@ extension Arrival: DynamicHosts.Waiter {
     }
 
     func resolvingTookTooLong() {
+        let choice = outward?.choice ?? RelayChoice(.tcp, serverName: .empty)
         stopResolving()
-        refuseCall(.dnsFailure)
+        refuseCall(.dnsFailure, choice)
     }
 
     func stopResolving() {

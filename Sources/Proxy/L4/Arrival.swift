@@ -225,7 +225,14 @@ final class Arrival: EventSource, DownstreamConnection, Awaited {
         _ configuration: LiveConfiguration, _ socket: UnsafePointer<SocketConfig>, serverName: ByteView
     ) {
         let listener = worker.relays.listener(serverName, on: socket, in: configuration.snapshot)
-        if let listener, listener.pointee.isOfGroup, begins(byNameOn: listener, serverName: serverName) { return }
+        if let listener {
+            if listener.pointee.isOfGroup, begins(byNameOn: listener, serverName: serverName) { return }
+            if listener.pointee.listenerProtocol == .tlsPassthrough,
+                followsServerName(serverName, listener, configuration)
+            {
+                return
+            }
+        }
         handOver()
         switch socket.pointee.listenerProtocol {
         case .http: worker.beginHTTP(self)

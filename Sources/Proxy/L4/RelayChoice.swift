@@ -45,6 +45,12 @@ struct RelayChoice {
         self.serverName = serverName.array
     }
 
+    /// Its backend is whichever host the connection names (Backend of type DynamicResolver).
+    func leadsToNamedHost(in snapshot: Snapshot) -> Bool {
+        cluster != BackendConfig.invalid
+            && !snapshot[snapshot.header.pointee.clusters, Int(cluster)].pointee.dynamicResolver.isEmpty
+    }
+
     /// Completes the record of a connection that went this way, and appends it.
     func write(_ record: consuming AccessRecord, _ origin: ConnectionOrigin, to log: AccessLog) {
         var record = record

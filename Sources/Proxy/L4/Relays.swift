@@ -8,7 +8,7 @@ import Upstream
 
 /// Begins relays below HTTP. Their connections belong to the ``DownstreamRegistry`` as all others do.
 final class Relays: Timed {
-    private let worker: Worker
+    let worker: Worker
     /// Sessions that ended just now, which may still be in the middle of a call. No deadline passes within one.
     private var justEnded: [RelaySession] = []
     private let hostSuffixes = UnsafeMutablePointer<HostKey.Suffix>.allocate(capacity: SnapshotLimits.hostLabels)
@@ -96,10 +96,6 @@ final class Relays: Timed {
     }
 
     /// As above, by a rule of a group's member; ``MemberPortConfig/none``: there is none.
-    ///
-    /// The central gateway is not told whose octets they are: it would go by what it reads in them, which is the client's. So
-    /// they are handed on only where the address that is named can be meant for nothing else: the member has one port, and it
-    /// is declared to take octets, or TLS.
     func begin(
         _ kind: RelayChoice.Kind, _ serverName: ByteView, _ arrival: Arrival, rule: UInt32,
         of call: MemberCall, _ configuration: LiveConfiguration
@@ -109,29 +105,27 @@ final class Relays: Timed {
         }
         let choice = choose(kind, serverName, by: rule, in: configuration.snapshot)
         guard choice.cluster != BackendConfig.invalid else { return refuse(arrival, choice, .noCluster) }
-        let isPlain: Bool =
-            switch configuration.routes.memberPort(call).pointee.memberProtocol {
-            case .tcp, .tls: configuration.routes.member(call).pointee.ports.count == 1
-            case .undeclared, .http: false
-            }
         begin(
             choice, arrival, nil, configuration, to: configuration.cluster(choice.cluster, of: worker),
-            only: call.endpoint, mayBeHandedOn: isPlain)
+            only: call.endpoint, mayBeHandedOn: mayBeHandedOn(call, configuration))
     }
 
-    /// As above, when the choice is made.
-    /// - Parameter cluster: nil: the choice's own.
+    /// As above, when the choice is made and permitted.
+    /// - Parameters:
+    ///   - listener: whose limits count for it; nil: those of the connection that it came in did.
+    ///   - cluster: nil: the choice's own.
     func begin(
-        _ choice: RelayChoice, _ arrival: Arrival, _ configuration: LiveConfiguration, to cluster: Cluster? = nil
+        _ choice: RelayChoice, _ arrival: Arrival, on listener: UnsafePointer<ListenerConfig>?,
+        _ configuration: LiveConfiguration, to cluster: Cluster? = nil
     ) {
-        // Such a connection goes to where its client said. Nobody else would know that.
-        if let cluster {
-            return begin(choice, arrival, nil, configuration, to: cluster, mayBeHandedOn: false)
+        guard cluster != nil || choice.cluster != BackendConfig.invalid else {
+            return refuse(arrival, choice, .noCluster)
         }
-        guard choice.cluster != BackendConfig.invalid else { return refuse(arrival, choice, .noCluster) }
+        // One that goes to where its client said is not handed on: nobody else would know where that is.
         begin(
-            choice, arrival, nil, configuration, to: configuration.cluster(choice.cluster, of: worker),
-            mayBeHandedOn: false)
+            choice, arrival, listener, configuration,
+            to: cluster ?? configuration.cluster(choice.cluster, of: worker),
+            mayBeHandedOn: cluster == nil && listener != nil)
     }
 
     private func begin(
@@ -159,6 +153,16 @@ final class Relays: Timed {
             resources: worker.resources)
         worker.registry.replace(arrival, with: session)
         session.begin(with: downstream)
+    }
+
+    /// The central gateway is not told whose octets they are: it would go by what it reads in them, which is the client's. So
+    /// they are handed on only where the address that is named can be meant for nothing else: the member has one port, and it
+    /// is declared to take octets, or TLS.
+    func mayBeHandedOn(_ call: MemberCall, _ configuration: LiveConfiguration) -> Bool {
+        switch configuration.routes.memberPort(call).pointee.memberProtocol {
+        case .tcp, .tls: configuration.routes.member(call).pointee.ports.count == 1
+        case .undeclared, .http: false
+        }
     }
 
     /// Relays what is inside of a TLS connection that a listener of ours has answered (TLSRoute, `tls.mode: Terminate`).
@@ -211,7 +215,7 @@ final class Relays: Timed {
     ///
     /// There is no place for a mark in octets. So that two gateways that name each other do not pass a connection to and
     /// fro, one that comes from a central gateway stays here.
-    private func central(
+    func central(
         of choice: RelayChoice, _ listener: UnsafePointer<ListenerConfig>?, from origin: ConnectionOrigin,
         _ configuration: LiveConfiguration
     ) -> Cluster? {
@@ -230,11 +234,11 @@ final class Relays: Timed {
     /// TCPRouteRule.backendRefs: connections must be rejected); where nothing is known of it, its end does. Inside of a
     /// tunnel an end would look as if the far side had said all that it had to say.
     func refuse(
-        _ arrival: Arrival, _ choice: RelayChoice, _ reason: ReasonCode, _ detail: ByteView = .empty
+        _ arrival: Arrival, _ choice: RelayChoice, _ reason: ReasonCode
     ) {
         var choice = choice
         if choice.words.detail.isEmpty { choice.words = arrival.words }
-        tell(choice, arrival.origin, reason, detail)
+        tell(choice, arrival.origin, reason)
         switch reason {
         case .noRoute where arrival.origin.tunnel == nil: arrival.close()
         default: arrival.abort()
@@ -242,16 +246,13 @@ final class Relays: Timed {
     }
 
     /// Counts and records a connection that led nowhere.
-    private func tell(
-        _ choice: RelayChoice, _ origin: ConnectionOrigin, _ reason: ReasonCode, _ detail: ByteView = .empty
-    ) {
+    func tell(_ choice: RelayChoice, _ origin: ConnectionOrigin, _ reason: ReasonCode) {
         worker.statistics.relayEnded(reason: reason)
         guard worker.accessLog.isOn else { return }
         var record = AccessRecord()
         record.start = worker.loop.wallNow
         record.duration = worker.loop.now - origin.acceptedAt
         record.reason = reason
-        record.detail = detail
         choice.write(record, origin, to: worker.accessLog)
     }
 

@@ -24,6 +24,11 @@ extension Worker {
             }
         }
         origin.destination = dialled(fd.raw, peer, socket)
+        if hasComeBack(peer, origin.destination, socket) {
+            Socket.resetOnClose(fd.raw)
+            if origin.countedIn != 0 { liveState.connectionEnded(listener: origin.countedIn) }
+            return
+        }
         // A PROXY header that is still to come may name another caller.
         if socket.pointee.proxyProtocol == .off || origin.destination != nil,
             !countsCaller(on: socket, &origin, configuration)

@@ -22,8 +22,11 @@ final class TLSContexts {
         var content: UInt64
         var listener: UInt64
         var resumes: Bool
+        /// ALPN is answered. Where a group's listener ends TLS the server name says what is spoken inside.
+        var speaksHTTP: Bool
 
-        init(_ listener: UnsafePointer<ListenerConfig>, in snapshot: Snapshot) {
+        init(_ listener: UnsafePointer<ListenerConfig>, speaksHTTP: Bool, in snapshot: Snapshot) {
+            self.speaksHTTP = speaksHTTP
             content = snapshot[listener.pointee.tls, 0].pointee.identity
             self.listener = listener.pointee.identity
             resumes =
@@ -59,7 +62,11 @@ final class TLSContexts {
             let snapshot = configuration.snapshot
             let socket = snapshot[snapshot.header.pointee.sockets, Int(index)]
             guard let listener = worker.relays.listener(name ?? .empty, on: socket, in: snapshot) else { return nil }
-            return worker.tlsContexts.server(listener, in: snapshot)
+            guard listener.pointee.listenerProtocol == .tlsTerminate, listener.pointee.isOfGroup else {
+                return worker.tlsContexts.server(listener, in: snapshot)
+            }
+            let mayBeHTTP = configuration.mayBeHTTP(name ?? .empty, within: listener, on: worker.relays)
+            return worker.tlsContexts.server(listener, speaksHTTP: mayBeHTTP, in: snapshot)
         }
         fronts[id] = front
         return front
@@ -68,10 +75,12 @@ final class TLSContexts {
     /// Which listener chose this context.
     func listener(of context: TLSContext) -> Listener? { listeners[ObjectIdentifier(context)] }
 
-    private func server(_ listener: UnsafePointer<ListenerConfig>, in snapshot: Snapshot) -> TLSContext? {
+    private func server(
+        _ listener: UnsafePointer<ListenerConfig>, speaksHTTP: Bool = true, in snapshot: Snapshot
+    ) -> TLSContext? {
         guard !listener.pointee.tls.isEmpty else { return nil }
         let config = snapshot[listener.pointee.tls, 0].pointee
-        let key = ServerKey(listener, in: snapshot)
+        let key = ServerKey(listener, speaksHTTP: speaksHTTP, in: snapshot)
         if let known = servers[key] { return known }
         do throws(TLSSettingsError) {
             var settings = ServerTLSSettings(
@@ -79,10 +88,11 @@ final class TLSContexts {
                     snapshot.keyPair(snapshot[config.certificates, $0].pointee)
                 })
             settings.parameters = snapshot.parameters(config.parameters)
+            if !speaksHTTP { settings.parameters.alpn = [] }
             settings.clientValidation =
                 config.clientValidation.isEmpty
                 ? nil : snapshot.validation(snapshot[config.clientValidation, 0].pointee, worker.patterns)
-            settings.ticketScope = String(listener.pointee.identity, radix: 16)
+            settings.ticketScope = String(listener.pointee.identity, radix: 16) + (speaksHTTP ? "" : " octets")
             if key.resumes { settings.ticketKeys = { [unowned(unsafe) self] in currentTicketKeys() } }
             settings.now = { [unowned(unsafe) worker] in worker.loop.wallNow / 1_000_000_000 }
             let context = try TLSContext(server: settings)
@@ -130,7 +140,9 @@ final class TLSContexts {
         for i in 0..<Int(listenerTable.count) {
             let listener = snapshot[listenerTable, i]
             guard !listener.pointee.tls.isEmpty else { continue }
-            named.insert(ServerKey(listener, in: snapshot))
+            named.insert(ServerKey(listener, speaksHTTP: true, in: snapshot))
+            guard listener.pointee.listenerProtocol == .tlsTerminate, listener.pointee.isOfGroup else { continue }
+            named.insert(ServerKey(listener, speaksHTTP: false, in: snapshot))
         }
         for key in Array(servers.keys) where !named.contains(key) {
             // A handshake under way asks at its end whose context it has; the next change comes by here again.

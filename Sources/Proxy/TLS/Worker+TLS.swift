@@ -35,35 +35,56 @@ extension Worker {
             }
         }
         let spoken = current?.pointee.listenerProtocol ?? listener.listenerProtocol
-        if spoken == .tlsTerminate { return relay(handshake) }
+        if spoken == .tlsTerminate {
+            guard let configuration, let current, current.pointee.isOfGroup else { return relay(handshake) }
+            return open(handshake, current, configuration)
+        }
         if spoken == .hbone, !channel.session.applicationProtocol.equals("h2") {
             // There is no HBONE by HTTP/1.1; who offers no ALPN at all speaks something else.
             handshake.cancel()
             return registry.forget(handshake)
         }
+        guard let taken = takeCounted(handshake, listener.identity, current) else { return }
+        var origin = taken.origin
+        if spoken == .hbone { origin.terms = hboneTerms(origin.terms) }
+        serveRequests(handshake, taken.fd, origin)
+    }
+
+    /// Counts a connection whose handshake is over, with its listener's and its caller's, and takes it over.
+    /// - Returns: nil: there is no room for it, and it is closed.
+    private func takeCounted(
+        _ handshake: TLSHandshake, _ identity: UInt64, _ current: UnsafePointer<ListenerConfig>?
+    ) -> (fd: CInt, origin: ConnectionOrigin)? {
         var counted = handshake.origin
-        let managed = configuration.flatMap { managedListener(listener.identity, $0) }
+        let managed = configuration.flatMap { managedListener(identity, $0) }
         if let managed, !counts(managed.listener, &counted) {
             handshake.cancel()
-            return registry.forget(handshake)
+            registry.forget(handshake)
+            return nil
         }
-        if let current, current.pointee.isOfGroup, let caller = Self.caller(of: channel) { counted.caller = caller }
+        if let current, current.pointee.isOfGroup, let caller = Self.caller(of: handshake.channel) {
+            counted.caller = caller
+        }
         if let configuration, let current, !countsCaller(current, &counted, configuration) {
             if counted.countedIn != handshake.origin.countedIn {
                 liveState.connectionEnded(listener: counted.countedIn)
             }
             handshake.cancel()
-            return registry.forget(handshake)
+            registry.forget(handshake)
+            return nil
         }
-        let fd: CInt
-        var origin: ConnectionOrigin
-        (fd, origin) = handshake.take(listenerIdentity: listener.identity)
+        var (fd, origin) = handshake.take(listenerIdentity: identity)
         origin.terms = nil
         origin.countedIn = counted.countedIn
         origin.callerKey = counted.callerKey
         if let managed, let configuration { settle(&origin, fd, under: managed.number, configuration) }
         origin.caller = counted.caller
-        if spoken == .hbone { origin.terms = hboneTerms(origin.terms) }
+        return (fd, origin)
+    }
+
+    /// HTTP, in the version that ALPN chose.
+    private func serveRequests(_ handshake: TLSHandshake, _ fd: CInt, _ origin: ConnectionOrigin) {
+        let channel = handshake.channel
         if channel.session.applicationProtocol.equals(ByteView("h2")) {
             let connection = HTTP2ServerConnection(
                 taking: fd, tls: channel, received: ByteBuffer(), origin: origin, acceptor: self, resources: resources)
@@ -78,6 +99,60 @@ extension Worker {
             connection.ready(.anyTransfer)
             if isDraining { connection.drain() }
         }
+    }
+
+    /// What is inside of TLS that a group's listener ends goes to the member that the server name means, as its port
+    /// declares; else to where a route of the Gateway leads.
+    private func open(
+        _ handshake: TLSHandshake, _ listener: UnsafePointer<ListenerConfig>, _ configuration: LiveConfiguration
+    ) {
+        let session = handshake.channel.session
+        var caller = handshake.origin
+        caller.caller = Self.caller(of: handshake.channel) ?? caller.caller
+        let isHTTP: Bool
+        switch session.serverName.withView({ configuration.lookUp(serverName: $0, within: listener, for: caller) }) {
+        case .member(let call):
+            switch configuration.routes.memberPort(call).pointee.memberProtocol {
+            case .http: isHTTP = true
+            case .undeclared where !session.applicationProtocol.isEmpty: isHTTP = true
+            case .undeclared, .tcp: isHTTP = false
+            // Its endpoints want TLS of the caller's own, which has ended here.
+            case .tls: return refuse(handshake)
+            }
+            let identity = listener.pointee.identity
+            guard let (fd, origin) = takeCounted(handshake, identity, listener) else { return }
+            if isHTTP { return serveRequests(handshake, fd, origin) }
+            let opened = OpenedArrival(handshake, fd, origin, worker: self)
+            if configuration.routes.memberPort(call).pointee.memberProtocol == .tcp {
+                opened.relay()
+            } else {
+                opened.sniff()
+            }
+        case .noPort, .ambiguous: refuse(handshake)
+        case .outside:
+            let name = session.serverName
+            if name.withView({ relays.rule($0, in: listener.pointee.streamHosts, configuration.snapshot) }) != nil {
+                return relays.begin(handshake, listener, configuration)
+            }
+            if name.withView({ configuration.isOfRequests($0, listener, relays) }) {
+                let identity = listener.pointee.identity
+                guard let (fd, origin) = takeCounted(handshake, identity, listener) else { return }
+                return serveRequests(handshake, fd, origin)
+            }
+            if !name.isEmpty {
+                name.withView { egressDenials.note($0, port: listener.pointee.port, caller) }
+            }
+            refuse(handshake)
+        }
+    }
+
+    /// Nothing leads from here to whom the server name means.
+    private func refuse(_ handshake: TLSHandshake) {
+        handshake.channel.session.serverName.withView {
+            relays.tell(RelayChoice(.tls, serverName: $0), handshake.origin, .noRoute)
+        }
+        handshake.cancel()
+        registry.forget(handshake)
     }
 
     /// What is inside is no HTTP: octets, for a TLSRoute's endpoint.

@@ -42,6 +42,8 @@ public final class Worker: ConnectionOwner {
     private(set) lazy var tlsContexts = TLSContexts(worker: self, ticketKeys: ticketKeys)
     /// Of connections of HBONE that no policy speaks of.
     var spareHBONETerms: ConnectionTerms?
+    /// Not before then the log is told again that rules of interception are wrong.
+    var nextWordOnRules = Instant(nanoseconds: 0)
     private(set) lazy var tunnels = TunnelPool(worker: self)
     private(set) lazy var dynamicHosts = DynamicHosts(worker: self, servers: dnsServers)
     private let dnsServers: String?

@@ -36,6 +36,9 @@ public enum CallLookup: BitwiseCopyable, Sendable {
 public enum PortWish: BitwiseCopyable, Sendable {
     /// The one that is dialled: CONNECT says it, as does an address.
     case exactly(UInt16)
-    /// What a request says (its Host's port, if any), which came by a listener's port.
+    /// What a request says (its Host's port, if any), which came by a listener's port; `isSecure`: within TLS that ended there,
+    /// so that it is for no port that wants the caller's own.
     case request(port: UInt16?, listener: UInt16, isSecure: Bool)
+    /// What a handshake says that is passed on as it is: nothing, but that it is TLS.
+    case passedOn(listener: UInt16)
 }

@@ -27,6 +27,7 @@ extension RouteTable {
                 switch wish {
                 case .exactly(let port): port
                 case .request(let port, _, let isSecure): port ?? (isSecure ? 443 : 80)
+                case .passedOn(let listener): listener
                 }
             return lookUp(address: SocketAddress(ip: address, port: port), in: group)
         }
@@ -70,6 +71,7 @@ extension RouteTable {
 
     /// A request's Host says the port. Where it says none, the scheme does (RFC 9110, section 4.2); where the Service has no
     /// such port, or the Host's is merely the listener's own, that of the listener; and at last its first port for requests.
+    /// For TLS that goes on it is the first port that wants it.
     private func port(_ wish: PortWish, of member: UnsafePointer<MemberConfig>) -> UInt32? {
         switch wish {
         case .exactly(let number): return port(number, of: member)
@@ -78,9 +80,22 @@ extension RouteTable {
                 if let found = port(written, of: member) { return found }
                 guard written == listener else { return nil }
             }
-            return port(isSecure ? 443 : 80, of: member) ?? port(listener, of: member) ?? port(for: .http, of: member)
+            if isSecure {
+                return openPort(443, of: member) ?? openPort(listener, of: member) ?? port(for: .http, of: member)
+                    ?? port(for: .undeclared, of: member) ?? port(for: .tcp, of: member) ?? 0
+            }
+            return port(80, of: member) ?? port(listener, of: member) ?? port(for: .http, of: member)
                 ?? port(for: .undeclared, of: member) ?? 0
+        case .passedOn(let listener):
+            return port(443, of: member) ?? port(listener, of: member) ?? port(for: .tls, of: member)
+                ?? port(for: .undeclared, of: member) ?? port(for: .tcp, of: member) ?? 0
         }
+    }
+
+    /// As below, unless the port says that its callers begin TLS themselves.
+    private func openPort(_ number: UInt16, of member: UnsafePointer<MemberConfig>) -> UInt32? {
+        guard let found = port(number, of: member) else { return nil }
+        return snapshot.records(member.pointee.ports)[Int(found)].memberProtocol == .tls ? nil : found
     }
 
     private func port(_ number: UInt16, of member: UnsafePointer<MemberConfig>) -> UInt32? {

@@ -255,6 +255,9 @@ public struct MetricFamily: Sendable {
             "sluice_intercepted_connections_total", .counter, [], .counter(.interceptedConnections),
             "Connections that were going elsewhere and were brought here (`sluice.dev/transparent`)."),
         MetricFamily(
+            "sluice_intercepted_own_connections_total", .counter, [], .counter(.ownConnectionsIntercepted),
+            "Of those, the gateway's own, which the kernel's rules should have left alone; they are refused."),
+        MetricFamily(
             "sluice_egress_denied_total", .counter, ["host", "caller"], .egressDenials,
             "Calls to hosts outside of a group that no route names (`sluice.dev/egress: deny`), by host and by caller (namespace/name, or address). Past 63 pairs of a worker: other."
         ),

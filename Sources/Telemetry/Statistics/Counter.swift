@@ -81,6 +81,7 @@ public enum Counter: Int, BitwiseCopyable, Sendable, CaseIterable {
     // Groups of services.
     case tunnels  // CONNECT requests that were answered with a tunnel.
     case interceptedConnections  // That were going somewhere else.
+    case ownConnectionsIntercepted  // Refused: the gateway's own, which came back.
     case egressDenied  // Calls to hosts outside that no route names.
     // The way out.
     case requestsHandedOn  // To the central gateway.

@@ -113,7 +113,9 @@ extension Explainer {
             }
         return .init(
             name: snapshot.text(record.qualifiedName).string, port: Int(port.number), spoken: spoken,
-            routes: routes(of: call, from: namespace), share: Self.words(record.fairShare),
+            routes: routes(of: call, from: namespace),
+            share: Self.words(record.fairShare)
+                + words(perCaller: table.group(call.group).pointee.connectionsPerCaller),
             isOneEndpoint: call.endpoint != nil, place: reading.place(record.position))
     }
 
@@ -145,6 +147,10 @@ extension Explainer {
         if share.maxMemory > 0 { quotas.append("\(octets(share.maxMemory)) buffered") }
         return "weight \(share.weight)"
             + (quotas.isEmpty ? ", no quota" : ", at most \(quotas.joined(separator: " and "))")
+    }
+
+    private func words(perCaller limit: UInt32) -> String {
+        limit == 0 ? "" : "; at most \(limit) connections of one caller to the gateway"
     }
 
     private static func octets(_ number: UInt64) -> String {

@@ -4,10 +4,12 @@ import Routing
 
 /// Which socket and listener a call comes to.
 extension Explainer {
-    /// The listener of a group that takes calls which are brought to it, on their way to this address (nil: to a name): the
-    /// group that has the address, else the first; of a caller with a certificate the listener that asks for one, of an address
-    /// one to which connections are redirected.
-    func carrier(of address: IPAddress?) -> (socket: Int, listener: UInt32)? {
+    /// The listener of a group that takes calls which are brought to it, on their way to this name or address: the group that
+    /// has it, else the first; of a caller with a certificate the listener that asks for one, of an address one to which
+    /// connections are redirected.
+    /// - Parameter host: an IPv6 address without brackets.
+    func carrier(of host: String) -> (socket: Int, listener: UInt32)? {
+        let address = IPAddress(host)
         var found: (rank: Int, socket: Int, listener: UInt32)?
         var number: UInt32 = 0
         for (index, socket) in plan.sockets.enumerated() {
@@ -15,7 +17,7 @@ extension Explainer {
                 defer { number += 1 }
                 guard let group = listener.group else { continue }
                 var rank = 0
-                if let address, table.isMember(address, of: UInt32(group)) { rank += 8 }
+                if isMember(host, address, of: UInt32(group)) { rank += 8 }
                 if caller.isVerified, listener.listenerProtocol == .hbone { rank += 4 }
                 if address != nil, listener.interception != .none { rank += 2 }
                 if listener.listenerProtocol.isHTTP || listener.listenerProtocol == .hbone { rank += 1 }
@@ -23,6 +25,15 @@ extension Explainer {
             }
         }
         return found.map { ($0.socket, $0.listener) }
+    }
+
+    private func isMember(_ host: String, _ address: IPAddress?, of group: UInt32) -> Bool {
+        if let address { return table.isMember(address, of: group) }
+        let lookup = caller.namespace.withView { namespace in
+            host.withView { table.lookUp(host: $0, .exactly(0), from: namespace, in: group) }
+        }
+        if case .outside = lookup { return false }
+        return true
     }
 
     /// The listener of a group that would take a request; nil: an ordinary one has its host.
@@ -36,7 +47,7 @@ extension Explainer {
     /// Why the request does not get to the routes of this socket, with its answer if there is one; nil: it does.
     static func mismatch(_ request: ExplainedRequest, _ socket: SocketPlan) -> (status: UInt16?, text: String)? {
         guard let first = socket.listeners.first?.listenerProtocol, first != .hbone else { return nil }
-        let instead = "; ask with --connect \(request.host):\(socket.address.port)"
+        let instead = "; ask with --connect localhost:\(socket.address.port)"
         guard first.beginsWithTLS else {
             if !first.isHTTP, socket.listeners.first?.group == nil {
                 return (nil, "\(socket.address) passes on whatever comes; its TCPRoute says where" + instead)
@@ -48,7 +59,7 @@ extension Explainer {
         guard let named = listener(for: request.host, of: socket) else {
             return (nil, "no listener of \(socket.address) has this server name: the handshake is refused")
         }
-        guard named.listenerProtocol.isHTTP else {
+        guard named.listenerProtocol.isHTTP || named.listenerProtocol == .tlsTerminate && named.group != nil else {
             return (
                 nil,
                 "listener '\(named.name)' passes on what comes for this server name; its TLSRoute says where" + instead

@@ -135,7 +135,7 @@ final class Explainer {
         let chosen =
             near.first { plan.sockets[$0].address.ip == address } ?? near.first { plan.sockets[$0].address.ip.isAny }
             ?? near.first
-        if chosen == nil, let (ofGroup, _) = carrier(of: address) {
+        if chosen == nil, let (ofGroup, _) = carrier(of: request.bareHost) {
             explanation.address = plan.sockets[ofGroup].address.description
             explanation.notes.append(
                 "nothing listens on port \(port); taken for a call that is brought to a group's gateway")

@@ -32,6 +32,9 @@ import Testing
             #expect(value("no-such-port") == "ConnectionResetError", "\(mode) \(family)\n\(outcome.output)")
             #expect(value("outside-http") == "HTTP/1.1 403", "\(mode) \(family)\n\(outcome.output)")
             #expect(value("outside-octets") == "ConnectionResetError", "\(mode) \(family)\n\(outcome.output)")
+            // TLS follows the route that its server name has, whichever address was dialled.
+            #expect(value("outside-wild-tls") == "passed on", "\(mode) \(family)\n\(outcome.output)")
+            #expect(mode != "redirect" || value("elsewhere-tls") == "ConnectionResetError", "\(outcome.output)")
             // Who dials the gateway gets the gateway, once.
             #expect(value("gateway-itself") == "HTTP/1.1 200 web", "\(mode) \(family)\n\(outcome.output)")
         }
@@ -56,8 +59,36 @@ import Testing
             #expect(outcome.value("\(family)-elsewhere-octets") == "greeting", "\(outcome.output)")
             #expect(outcome.value("\(family)-elsewhere-http") == "HTTP/1.1 200 web", "\(outcome.output)")
             #expect(outcome.value("\(family)-declared-tcp") == "hello", "\(outcome.output)")
+            #expect(outcome.value("\(family)-elsewhere-tls") == "passed on", "\(outcome.output)")
+            #expect(outcome.value("\(family)-outside-wild-tls") == "passed on", "\(outcome.output)")
         }
         #expect(!outcome.values("metric").contains { $0.hasPrefix("sluice_egress_denied_total") }, "\(outcome.output)")
+    }
+
+    /// Rules that spare somebody else bring the gateway's own connections back to it: once, and not until descriptors run out.
+    @Test func redirectedWithTheWrongUser() throws {
+        let outcome = try Self.outcome("redirect", egress: "wrong")
+        for family in ["v4", "v6"] {
+            #expect(
+                outcome.values("\(family)-elsewhere-octets") == [
+                    "ConnectionResetError", "ConnectionResetError", "ConnectionResetError",
+                ], "\(outcome.output)")
+            for name in ["elsewhere-http", "http"] {
+                let answers = outcome.values("\(family)-\(name)")
+                #expect(answers.count == 3 && answers.allSatisfy { $0 == "HTTP/1.1 503" }, "\(outcome.output)")
+            }
+        }
+        func count(_ name: String) -> Int? {
+            let line = outcome.values("metric").first { $0.hasPrefix(name + " ") }
+            return line.flatMap { Int($0.split(separator: " ")[1]) }
+        }
+        // 18 calls, of which requests are tried again a few times.
+        let own = try #require(count("sluice_intercepted_own_connections_total"))
+        let all = try #require(count("sluice_intercepted_connections_total"))
+        #expect(own >= 18 && all - own >= 18 && all <= 150, "\(outcome.output)")
+        let lines = outcome.values("log").filter { $0.contains("own connections are intercepted") }
+        #expect(!lines.isEmpty && lines.count < 10, "\(outcome.output)")
+        #expect(lines.allSatisfy { $0.contains("destination=") && $0.contains("uid=65534") }, "\(lines)")
     }
 
     @Test func transparent() throws { Self.check(try Self.outcome("tproxy"), "tproxy") }

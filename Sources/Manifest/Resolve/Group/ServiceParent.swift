@@ -18,11 +18,17 @@ struct ServiceParent {
     /// in the route's namespace (GEP-1294, "Namespace boundaries").
     func attach(_ plan: Int, _ kind: RouteKind, of route: LoadedResource, port: Int) {
         guard let member else { preconditionFailure("a route without the member it serves") }
-        if route.name.namespace == name.namespace {
+        let consumers = consumers(of: route)
+        if consumers.isEmpty {
             member.ports[port].routes.add(plan, kind)
         } else {
-            member.ports[port].consumers[route.name.namespace, default: .init()].add(plan, kind)
+            member.ports[port].consumers[consumers, default: .init()].add(plan, kind)
         }
+    }
+
+    /// The namespace of the callers whom a route serves here; empty: all of them.
+    func consumers(of route: LoadedResource) -> String {
+        route.name.namespace == name.namespace ? "" : route.name.namespace
     }
 
     /// Equal for the same reference in the next set.

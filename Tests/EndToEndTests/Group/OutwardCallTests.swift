@@ -1,0 +1,147 @@
+import Core
+import Support
+import Testing
+
+/// Every way in which a connection comes, with everything that can be on it, to everybody who may be meant: one table.
+@Suite struct OutwardCallTests {
+    typealias Content = OutwardSite.Content
+    typealias Target = OutwardSite.Target
+
+    /// Who answers where the connection says itself where it goes.
+    private static func wanted(_ content: Content, _ target: Target, egress: String, denied: String) -> String {
+        switch target {
+        case .exact: "fixed \(content.rawValue)"
+        case .wild: "there \(content.rawValue)"
+        case .unwritten: egress == "allow" ? "there \(content.rawValue)" : denied
+        }
+    }
+
+    private static func wantedOnAddress(_ content: Content, _ target: Target, egress: String) -> String {
+        // Octets name nobody: the address alone is known.
+        if content == .octets { return egress == "allow" ? "there octets" : "end" }
+        return wanted(content, target, egress: egress, denied: content == .http ? "403" : "end")
+    }
+
+    @Test(arguments: ["deny", "allow"]) func byName(_ egress: String) throws {
+        let site = try OutwardSite(egress: egress)
+        for target in Target.allCases {
+            let name = target.rawValue
+            for port in [site.ports.http, site.ports.tcp] {
+                let answer = try OutwardSite.answer(
+                    Client(port: port), to: .http, target == .exact ? name : "\(name):\(site.there.port)")
+                #expect(answer == Self.wanted(.http, target, egress: egress, denied: "403"), "\(name) \(port)")
+            }
+            // A server name has no port: it is the listener's.
+            for port in [site.ports.tcp, site.ports.tls] {
+                let answer = try OutwardSite.answer(Client(port: port), to: .tls, name)
+                #expect(answer == Self.wanted(.tls, target, egress: egress, denied: "end"), "\(name) \(port)")
+            }
+            #expect(try OutwardSite.answer(Client(port: site.ports.tcp), to: .octets, name) == "end")
+        }
+        let denied = try site.gateway.admin("/metrics").text.split(separator: "\n").filter {
+            $0.hasPrefix("sluice_egress_denied_total{")
+        }
+        let told = denied.contains { $0.contains("host=\"none.example\"") && $0.hasSuffix(" 4") }
+        #expect(egress == "allow" ? denied.isEmpty : told, "\(denied)")
+    }
+
+    @Test(arguments: ["deny", "allow"]) func throughTunnels(_ egress: String) throws {
+        let site = try OutwardSite(egress: egress)
+        let port = site.there.port
+        for content in Content.allCases {
+            for target in Target.allCases {
+                let name = target.rawValue
+                let named = try site.answer(through: "\(name):\(port)", to: content, name)
+                #expect(
+                    named == Self.wanted(content, target, egress: egress, denied: "CONNECT 403"), "\(content) \(name)")
+                let dialled = try site.answer(through: "127.0.0.6:\(port)", to: content, name)
+                #expect(dialled == Self.wantedOnAddress(content, target, egress: egress), "\(content) \(name)")
+            }
+        }
+        // Nobody reaches another host through one that is allowed.
+        #expect(try site.answer(through: "exact.example:\(port)", to: .tls, "a.wild.example") == "end")
+        #expect(try site.answer(through: "exact.example:\(port)", to: .http, "a.wild.example") == "421")
+        // Nor the gateway itself.
+        #expect(try site.answer(through: "127.0.0.1:\(site.ports.tcp)", to: .octets, "") == "CONNECT 403")
+    }
+
+    @Test(arguments: ["deny", "allow"]) func throughHBONE(_ egress: String) throws {
+        let mesh = try MeshFolder()
+        try mesh.workload("waypoint")
+        let port = try Ports.free()
+        let site = try OutwardSite(
+            egress: egress, listeners: "  - {name: mesh, protocol: HBONE, port: \(port)}",
+            annotations: mesh.annotations("waypoint").split(separator: ", ").map { "    \($0)" }
+                .joined(separator: "\n"))
+        let till = try mesh.workload("till")
+        for content in Content.allCases {
+            for target in Target.allCases {
+                for authority in [target.rawValue, "127.0.0.6"] {
+                    let octets = OutwardSite.octets(content, target.rawValue)
+                    let hex = octets.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+                    let outcome = try Clients.run(
+                        "hbone_client",
+                        ["call", "--target", "127.0.0.1:\(port)", "--authority", "\(authority):\(site.there.port)"]
+                            + ["--octets", hex] + till)
+                    let status = outcome.value("connect") ?? ""
+                    let wanted =
+                        authority == "127.0.0.6"
+                        ? Self.wantedOnAddress(content, target, egress: egress)
+                        : Self.wanted(content, target, egress: egress, denied: "CONNECT 403")
+                    let lines = outcome.values("line")
+                    let answer =
+                        status != "200"
+                        ? "CONNECT \(status)" : content != .http ? lines.first ?? "end" : Self.http(lines)
+                    #expect(answer == wanted, "\(content) \(target) \(authority)\n\(outcome.output)")
+                }
+            }
+        }
+    }
+
+    /// The body of an answer that is 200, else the status.
+    private static func http(_ lines: [String]) -> String {
+        guard let first = lines.first?.split(separator: " "), first.count > 1 else { return "end" }
+        return first[1] == "200" ? lines.last ?? "" : String(first[1])
+    }
+
+    /// An ordinary listener that passes TLS on follows such a route, too; where it is let, and no further.
+    @Test(arguments: [true, false]) func anOrdinaryListenerFollowsTheServerName(_ allowsLocal: Bool) throws {
+        let dns = try FakeDNS()
+        defer { dns.stop() }
+        dns.set("a.wild.example", .init(addresses: [IPAddress(v4: 127, 0, 0, 6)], life: 60))
+        let port = try Ports.free()
+        let there = try Backend("there", host: 6, port: port) { _, connection, _ in
+            _ = try connection.read(1)
+            try connection.send("there\n")
+            _ = try? connection.readToEnd()
+        }
+        let gateway = try Gateway(
+            """
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: Gateway
+            metadata: {name: front}
+            spec:
+              gatewayClassName: sluice
+              addresses: [{type: IPAddress, value: 127.0.0.1}]
+              listeners: [{name: hello, protocol: TLS, port: \(port), tls: {mode: Passthrough}}]
+            ---
+            apiVersion: gateway.envoyproxy.io/v1alpha1
+            kind: Backend
+            metadata: {name: any, annotations: {sluice.dev/allow-local-targets: "\(allowsLocal)"}}
+            spec: {type: DynamicResolver}
+            ---
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: TLSRoute
+            metadata: {name: wild}
+            spec:
+              parentRefs: [{name: front}]
+              hostnames: ["*.wild.example"]
+              rules: [{backendRefs: [{group: gateway.envoyproxy.io, kind: Backend, name: any}]}]
+
+            """, options: ["--dns-server", "127.0.0.1:\(dns.port)"])
+        let answer = try OutwardSite.answer(Client(port: port), to: .tls, "a.wild.example")
+        #expect(answer == (allowsLocal ? "there" : "end"), "\(gateway.output)")
+        #expect(try OutwardSite.answer(Client(port: port), to: .tls, "unknown.wild.example") == "end")
+        #expect(there.accepted == (allowsLocal ? 1 : 0))
+    }
+}
