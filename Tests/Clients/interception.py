@@ -140,6 +140,15 @@ spec:
 CLIENT = """
 import socket, ssl, sys
 what, host, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
+hello = b""
+if what == "tls":
+    # Made before, so that it comes at once.
+    outgoing = ssl.MemoryBIO()
+    session = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=sys.argv[4])
+    try:
+        session.do_handshake()
+    except ssl.SSLWantReadError:
+        hello = outgoing.read()
 try:
     with socket.create_connection((host, port), timeout=10) as s:
         if what == "first":
@@ -148,13 +157,6 @@ try:
             s.sendall(b"hello\\n"); got = s.recv(100); s.shutdown(socket.SHUT_WR); got += s.recv(100)
         elif what == "tls":
             # Whoever is there sends the ClientHello back, which is no answer to one.
-            outgoing = ssl.MemoryBIO()
-            session = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=sys.argv[4])
-            try:
-                session.do_handshake()
-            except ssl.SSLWantReadError:
-                pass
-            hello = outgoing.read()
             s.sendall(hello); got = s.recv(len(hello), socket.MSG_WAITALL)
             got = b"passed on" if got == hello else b"end" if not got else b"other"
         else:
@@ -172,11 +174,9 @@ except Exception as error:
 
 def main():
     run("ip", "link", "set", "lo", "up")
-    for family, length in (("v4", "32"), ("v6", "128")):
-        run("ip", "addr", "add", f"{POD[family]}/{length}", "dev", "lo")
-        run("ip", "addr", "add", f"{WILD[family]}/{length}", "dev", "lo")
-        if MODE == "redirect":
-            run("ip", "addr", "add", f"{ELSEWHERE[family]}/{length}", "dev", "lo")
+    for family, length in (("v4", ["32"]), ("v6", ["128", "nodad"])):
+        for address in [POD, WILD] + ([ELSEWHERE] if MODE == "redirect" else []):
+            run("ip", "addr", "add", f"{address[family]}/{length[0]}", "dev", "lo", *length[1:])
     inside = []
     if MODE == "redirect":
         # Somewhere to send what is meant for others; the rules take it before it is sent.
@@ -184,7 +184,14 @@ def main():
         run("ip", "link", "set", "away", "up")
         run("ip", "link", "set", "nobody", "up")
         run("ip", "route", "add", "default", "dev", "away", "src", POD["v4"])
-        run("ip", "-6", "route", "add", "default", "dev", "away", "src", POD["v6"])
+        # The address may take a moment until it can be used.
+        route = ["ip", "-6", "route", "add", "default", "dev", "away", "src", POD["v6"]]
+        for _ in range(200):
+            if subprocess.run(route, stderr=subprocess.DEVNULL).returncode == 0:
+                break
+            time.sleep(0.05)
+        else:
+            run(*route)
     else:
         client = start("unshare", "--net", "sleep", "300")
         # Until the child has a namespace of its own.

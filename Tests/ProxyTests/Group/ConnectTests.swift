@@ -51,7 +51,6 @@ import Testing
         Refused(authority: "web.shop", status: "400"), Refused(authority: "web.shop:81", status: "404"),
         Refused(authority: "web.shop:", status: "400"), Refused(authority: "user@web.shop:80", status: "400"),
         Refused(authority: "10.96.0.1:443", status: "404"), Refused(authority: "denied.example:443", status: "403"),
-        Refused(authority: "192.0.2.1:443", status: "403"), Refused(authority: "[2001:db8::1]:443", status: "403"),
         Refused(authority: String(repeating: "a.", count: 130) + "example:443", status: "400"),
         Refused(authority: String(repeating: "a", count: 20_000) + ":443", status: "414"),
     ])
@@ -62,6 +61,28 @@ import Testing
             try harness.status(of: "CONNECT \(refused.authority) HTTP/1.1\r\nHost: x\r\n\r\n") == refused.status)
         harness.settle()
         #expect(try harness.tryAcceptBackend() == nil)
+    }
+
+    /// What comes inside may name a host that a route has; where there is no route, nothing can.
+    @Test(arguments: ["192.0.2.1:443", "[2001:db8::1]:443"])
+    func anAddressIsJudgedByWhatComesInside(_ authority: String) throws {
+        let harness = try WorkerHarness(backends: 2)
+        try harness.publishGroup()
+        let denied = try harness.connect(through: authority)
+        denied.send("*1\r\n$4\r\nPING\r\n")
+        harness.expectEnd(denied)
+        let request = try harness.connect(through: authority)
+        request.send("GET / HTTP/1.1\r\nHost: denied.example\r\n\r\n")
+        harness.expect(request, toReceive: "HTTP/1.1 403 ")
+        #expect(try harness.tryAcceptBackend(0) == nil && harness.tryAcceptBackend(1) == nil)
+        let allowed = try harness.connect(through: authority)
+        allowed.send("GET / HTTP/1.1\r\nHost: out.example\r\n\r\n")
+        harness.expect(try harness.acceptBackend(1), toReceive: "\r\n\r\n")
+        for client in [request, allowed] { client.resetsWhenGone() }
+
+        let without = try WorkerHarness()
+        try without.publishGroup { $0.sockets[0].listeners[0].attachments = [] }
+        #expect(try without.status(of: "CONNECT \(authority) HTTP/1.1\r\nHost: x\r\n\r\n") == "403")
     }
 
     @Test func theGatewayItselfIsNoDestination() throws {
