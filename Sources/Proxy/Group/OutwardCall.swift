@@ -43,13 +43,13 @@ extension Arrival: DynamicHosts.Waiter {
         _ spoken: Spoken, to name: ByteView, _ listener: UnsafePointer<ListenerConfig>,
         _ configuration: LiveConfiguration
     ) {
-        if let rule = worker.relays.rule(name, in: listener.pointee.streamHosts, configuration.snapshot) {
-            return relayOutside(spoken, to: name, by: rule, listener, configuration)
+        switch configuration.routes.wayOut(to: name, by: listener) {
+        case .asWritten(let rule): relayOutside(spoken, to: name, by: rule, listener, configuration)
+        case .asAsked:
+            let local = configuration.allowsLocalTargets(configuration.group(of: listener))
+            relayAsAsked(spoken, to: name, listener, local: local, configuration)
+        case .denied: deny(name, spoken, listener)
         }
-        let group = configuration.group(of: listener)
-        guard group.pointee.egress == .allow else { return deny(name, spoken, listener) }
-        relayAsAsked(
-            spoken, to: name, listener, local: configuration.allowsLocalTargets(group), configuration)
     }
 
     /// By a rule of the Gateway's own routes.

@@ -17,6 +17,11 @@ extension RouteTable {
         return group(listener.pointee.group).pointee.egress == .allow ? .asAsked : .denied
     }
 
+    /// Whether a group's listener has routes of requests to a host outside.
+    public func hasRequests(for name: ByteView, of listener: UnsafePointer<ListenerConfig>) -> Bool {
+        find(name, in: listener.pointee.hosts) != HostIndex.none
+    }
+
     /// The rule of a listener for connections to a host or with a server name: the most specific one; nil: there is none.
     public func streamRule(for name: ByteView, of listener: UnsafePointer<ListenerConfig>) -> UInt32? {
         // The hosts of a group's listener are those of its requests.

@@ -32,14 +32,6 @@ struct ExplainedConnection {
         self.isOctets = isOctets
     }
 
-    /// TLS that names its server, on its way to it.
-    init(serverName: String, port: UInt16) {
-        host = serverName
-        self.port = port
-        self.serverName = serverName
-        isOctets = false
-    }
-
     /// The address that is dialled; nil: a name.
     var address: IPAddress? { IPAddress(host) }
     var text: String { (host.contains(":") ? "[\(host)]" : host) + ":\(port)" }

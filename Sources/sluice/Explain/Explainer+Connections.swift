@@ -5,7 +5,7 @@ import Routing
 /// Connections below HTTP: to a listener, or brought to a group's gateway on their way elsewhere.
 extension Explainer {
     /// What a connection turns out to carry.
-    private enum Spoken {
+    enum Spoken {
         case tls(String)
         case octets
 
@@ -78,10 +78,12 @@ extension Explainer {
         case .tlsPassthrough where listener.pointee.isOfGroup:
             explanation.spoken = "TLS, passed on as it is"
             return explainByName(.tls(name), listener, explanation)
-        case .tlsTerminate where listener.pointee.isOfGroup: return explainOpened(name, listener, explanation)
         case .tcp:
             explanation.spoken = "octets: whatever comes is passed on"
             return relay(by: "".withView { table.streamRule(for: $0, of: listener) }, "", listener, explanation)
+        case .tlsTerminate where listener.pointee.isOfGroup:
+            explanation.spoken = "TLS, answered here"
+            return explainOpened(name, asked, listener, explanation)
         case .tlsPassthrough, .tlsTerminate:
             let isAnswered = listener.pointee.listenerProtocol == .tlsTerminate
             explanation.spoken =
@@ -97,7 +99,7 @@ extension Explainer {
     }
 
     /// By the routes of a Gateway.
-    private func relay(
+    func relay(
         by rule: UInt32?, _ serverName: String, _ listener: UnsafePointer<ListenerConfig>, _ begun: Explanation
     ) -> Explanation {
         var explanation = begun
@@ -110,72 +112,6 @@ extension Explainer {
         explanation.rule = reading.rule(rule)
         addFallback(&explanation, ofListener: true)
         return explanation
-    }
-
-    // MARK: by name
-
-    /// On a listener of a group: to the member that the server name says, else by the Gateway's own routes.
-    private func explainByName(
-        _ spoken: Spoken, _ listener: UnsafePointer<ListenerConfig>, _ begun: Explanation
-    ) -> Explanation {
-        guard case .tls(let name) = spoken, !name.isEmpty else {
-            return relay(by: "".withView { table.streamRule(for: $0, of: listener) }, "", listener, begun)
-        }
-        return caller.namespace.withView { namespace in
-            name.withView { host in
-                let wish = PortWish.passedOn(listener: listener.pointee.port)
-                let lookup = table.lookUp(host: host, wish, from: namespace, in: listener.pointee.group)
-                switch lookup {
-                case .member(let call): return explainMember(call, spoken, namespace, nil, listener, begun)
-                case .noPort, .ambiguous:
-                    return begun.refused(nil, "reset: " + refusal(lookup, name, in: listener.pointee.group))
-                case .outside:
-                    guard table.streamRule(for: host, of: listener) == nil else {
-                        return relay(by: table.streamRule(for: host, of: listener), name, listener, begun)
-                    }
-                    // As if it had been on its way to the host that it names, on the port that was dialled.
-                    let named = ExplainedConnection(serverName: name, port: listener.pointee.port)
-                    return explainOutside(named, spoken, listener, begun)
-                }
-            }
-        }
-    }
-
-    /// What is inside of TLS that a group's listener ends.
-    private func explainOpened(
-        _ name: String, _ listener: UnsafePointer<ListenerConfig>, _ begun: Explanation
-    ) -> Explanation {
-        var explanation = begun
-        explanation.spoken = "TLS, answered here"
-        let requests =
-            "requests inside are served each by itself: ask with --url https://\(name):\(listener.pointee.port)/"
-        return caller.namespace.withView { namespace in
-            name.withView { host in
-                let group = listener.pointee.group
-                let wish = PortWish.request(port: nil, listener: listener.pointee.port, isSecure: true)
-                let lookup = host.isEmpty ? .outside : table.lookUp(host: host, wish, from: namespace, in: group)
-                switch lookup {
-                case .member(let call):
-                    explanation.member = member(call, from: namespace)
-                    switch table.memberPort(call).pointee.memberProtocol {
-                    case .http:
-                        explanation.outlet = requests
-                        return explanation
-                    case .tls:
-                        return explanation.refused(
-                            nil, "closed: the port wants TLS of the caller's own, which has ended here")
-                    case .undeclared: explanation.notes.append(requests)
-                    case .tcp: break
-                    }
-                    explanation.spoken = "TLS, answered here; what is inside is passed on"
-                    return explainMember(call, .tls(name), namespace, nil, listener, explanation)
-                case .noPort, .ambiguous: return explanation.refused(nil, "closed: " + refusal(lookup, name, in: group))
-                case .outside:
-                    explanation.notes.append(requests)
-                    return relay(by: table.streamRule(for: host, of: listener), name, listener, explanation)
-                }
-            }
-        }
     }
 
     // MARK: brought to the gateway
@@ -208,11 +144,7 @@ extension Explainer {
                 case .http:
                     let name = snapshot.text(table.member(call).pointee.name).string
                     let space = snapshot.text(table.member(call).pointee.namespace).string
-                    explanation.spoken = "requests, as the port declares"
-                    explanation.outlet =
-                        "the routes of the service, request by request: ask with --url http://\(name).\(space):"
-                        + "\(table.memberPort(call).pointee.number)/"
-                    return explanation
+                    return ofRequests("http://\(name).\(space):\(table.memberPort(call).pointee.number)/", explanation)
                 case .tcp:
                     explanation.spoken = "octets, as the port declares"
                     spoken = .octets
@@ -240,7 +172,7 @@ extension Explainer {
         return .octets
     }
 
-    private func explainMember(
+    func explainMember(
         _ call: MemberCall, _ spoken: Spoken, _ namespace: ByteView, _ destination: IPAddress?,
         _ listener: UnsafePointer<ListenerConfig>, _ begun: Explanation
     ) -> Explanation {
@@ -261,72 +193,5 @@ extension Explainer {
         let isPlain = port.pointee.memberProtocol == .tcp || port.pointee.memberProtocol == .tls
         if isPlain, table.member(call).pointee.ports.count == 1 { addFallback(&explanation, ofListener: false) }
         return explanation
-    }
-
-    // MARK: outside
-
-    private func explainOutside(
-        _ asked: ExplainedConnection, _ spoken: Spoken, _ listener: UnsafePointer<ListenerConfig>,
-        _ begun: Explanation
-    ) -> Explanation {
-        var explanation = begun
-        guard
-            permits(
-                listener.pointee.authorization, port: listener.pointee.port, on: listener, destination: asked.address,
-                serverName: spoken.serverName, &explanation)
-        else { return explanation.refused(nil, "reset: access denied") }
-        var name = asked.address == nil ? asked.host : ""
-        if case .tls(let serverName) = spoken, !serverName.isEmpty {
-            guard name.isEmpty || Self.isSame(name, serverName) else {
-                explanation.egress = "denied: the server name '\(serverName)' is not the host that is called"
-                return explanation.refused(nil, "reset: through one host nobody reaches another one")
-            }
-            name = serverName
-        }
-        switch name.withView({ table.wayOut(to: $0, by: listener) }) {
-        case .asWritten(let rule):
-            explanation.egress = "as written: a route of the Gateway has it"
-            let written = reading.rule(rule)
-            if name.isEmpty, written.backends.contains(where: { $0.endpoints == [SnapshotReading.ownHost] }) {
-                return explanation.refused(
-                    nil, "reset: the backend looks up the host that is called, and none is named")
-            }
-            explanation.rule = written
-        case .asAsked:
-            explanation.egress = "as asked (sluice.dev/egress: allow): no service of the group, no route of the Gateway"
-            if let address = asked.address, address.isLocalTarget, !allowsLocalTargets(listener) {
-                return explanation.refused(
-                    nil, "reset: an address of this machine or its links (sluice.dev/allow-local-targets)")
-            }
-            explanation.outlet = asked.text
-        case .denied:
-            explanation.egress = "denied: no route of the Gateway has it, and sluice.dev/egress lets nothing else out"
-            let host = name.isEmpty ? asked.text : name
-            return explanation.refused(
-                nil,
-                "reset (CONNECT: 403): \(host) is no service of the group, and no route of the Gateway lets it be reached"
-            )
-        }
-        return explanation
-    }
-
-    private func allowsLocalTargets(_ listener: UnsafePointer<ListenerConfig>) -> Bool {
-        let group = plan.groups[Int(listener.pointee.group)]
-        guard let route = group.egressRoute, let backend = plan.routes[route].rules.first?.backends.first,
-            case .cluster(let number) = backend.target
-        else { return false }
-        return plan.clusters[number].dynamicResolver?.allowsLocalTargets ?? false
-    }
-
-    /// Whatever their case, and with or without a dot at the end.
-    private static func isSame(_ a: String, _ b: String) -> Bool {
-        func bare(_ name: String) -> String { name.count > 1 && name.hasSuffix(".") ? String(name.dropLast()) : name }
-        return bare(a.lowercased()) == bare(b.lowercased())
-    }
-
-    /// The listener's central gateways are for what comes to the listener itself.
-    private func addFallback(_ explanation: inout Explanation, ofListener: Bool) {
-        if !ofListener { explanation.listener?.fallback = [] }
-        addFallback(&explanation, mark: false)
     }
 }

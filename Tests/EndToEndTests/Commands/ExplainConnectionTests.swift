@@ -102,6 +102,10 @@ import Testing
                 ]
             ),
             (
+                ["--connect", "localhost:15096", "--sni", "other.example"], "deny", 1,
+                ["egress     denied: no route of the Gateway has it", "answer     reset: other.example is no service"]
+            ),
+            (
                 ["--connect", "10.96.1.1:5432"], "deny", 1,
                 ["service    mesh/db, port 5432 (tcp)", "answer     reset: access denied\n"]
             ),
