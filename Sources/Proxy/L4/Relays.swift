@@ -113,14 +113,9 @@ final class Relays: Timed {
             case .tcp, .tls: configuration.routes.member(call).pointee.ports.count == 1
             case .undeclared, .http: false
             }
-        let member = configuration.routes.member(call)
-        let authority = TunnelCall.authority(
-            name: configuration.snapshot.text(member.pointee.name),
-            namespace: configuration.snapshot.text(member.pointee.namespace),
-            port: configuration.routes.memberPort(call).pointee.number)
         begin(
             choice, arrival, nil, configuration, to: configuration.cluster(choice.cluster, of: worker),
-            only: call.endpoint, for: authority, by: listener, isPlain ? .anyhow : .throughTunnels)
+            only: call.endpoint, for: call, by: listener, isPlain ? .anyhow : .throughTunnels)
     }
 
     /// As above, when the choice is made.
@@ -140,7 +135,8 @@ final class Relays: Timed {
     private func begin(
         _ choice: RelayChoice, _ arrival: Arrival, _ listener: UnsafePointer<ListenerConfig>?,
         _ configuration: LiveConfiguration, to cluster: Cluster, only endpoint: SocketAddress? = nil,
-        for member: [UInt8]? = nil, by groupListener: UnsafePointer<ListenerConfig>? = nil, _ handingOn: HandingOn = .anyhow
+        for call: MemberCall? = nil, by groupListener: UnsafePointer<ListenerConfig>? = nil,
+        _ handingOn: HandingOn = .anyhow
     ) {
         var origin = arrival.origin
         let managed = listener.flatMap { worker.managedListener($0.pointee.identity, configuration) }
@@ -152,7 +148,7 @@ final class Relays: Timed {
             choice, to: cluster, origin: origin, received: octets.view, worker: worker)
         session.only = endpoint
         if endpoint == nil {
-            nameCentral(session, choice, listener ?? groupListener, member, configuration, handingOn)
+            nameCentral(session, choice, listener ?? groupListener, call, configuration, handingOn)
         }
         if let managed { session.apply(configuration.snapshot[managed.listener.pointee.client, 0].pointee.connection) }
         let downstream = RawConnection(
@@ -221,10 +217,10 @@ final class Relays: Timed {
     /// There is no place for a mark in octets. So that two gateways that name each other do not pass a connection to and
     /// fro, one that comes from a central gateway stays here. The CONNECT of a tunnel has a place for it, and for whom it is.
     /// - Parameters:
-    ///   - member: whom it is for; nil: nobody of a group, so the backend's Service.
+    ///   - call: whom it is for; nil: nobody of a group, so the backend's Service.
     private func nameCentral(
         _ session: RelaySession, _ choice: RelayChoice, _ listener: UnsafePointer<ListenerConfig>?,
-        _ member: [UInt8]?, _ configuration: LiveConfiguration, _ handingOn: HandingOn
+        _ call: MemberCall?, _ configuration: LiveConfiguration, _ handingOn: HandingOn
     ) {
         let origin = session.origin
         guard handingOn != .never, choice.cluster != BackendConfig.invalid, origin.tunnel?.told?.isHandedOn != true
@@ -236,10 +232,11 @@ final class Relays: Timed {
         guard !fallback.isEmpty else { return }
         let config = snapshot[snapshot.header.pointee.clusters, Int(fallback.opaque)]
         let isTunnelled = !config.pointee.tunnel.isEmpty
-        guard isTunnelled || handingOn == .anyhow && (member == nil || !own.pointee.fallback.isEmpty) else { return }
+        guard isTunnelled || handingOn == .anyhow && (call == nil || !own.pointee.fallback.isEmpty) else { return }
         let central = configuration.cluster(fallback.opaque, of: worker)
         if isTunnelled {
-            session.authority = member ?? snapshot.text(own.pointee.authority).array
+            session.authority =
+                call.map { configuration.authority(of: $0) } ?? snapshot.text(own.pointee.authority).array
             if session.authority.isEmpty { return }
         } else {
             let peer = origin.peer.ip

@@ -42,9 +42,8 @@ public final class Worker: ConnectionOwner {
     private(set) lazy var tlsContexts = TLSContexts(worker: self, ticketKeys: ticketKeys)
     /// Of connections of HBONE that no policy speaks of.
     var spareHBONETerms: ConnectionTerms?
-    private(set) lazy var tunnels = TunnelPool(resources: resources, log: log, patience: limits.connect) { [unowned self] in
-        tunnelLimit
-    }
+    private(set) lazy var tunnels = TunnelPool(
+        resources: resources, log: log, patience: limits.connect, limit: { [unowned self] in tunnelLimit })
     private(set) lazy var dynamicHosts = DynamicHosts(worker: self, servers: dnsServers)
     private let dnsServers: String?
     private let ticketKeys: TicketKeyRing
