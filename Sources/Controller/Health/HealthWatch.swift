@@ -66,7 +66,8 @@ final class HealthWatch {
         logs = CheckLogs(log: log)
         random = SeededRandom(seed: SystemCalls.randomSeed())
         resources = ConnectionResources(loop: loop)
-        tunnels = .forProbes(resources, log, limit: Self.probesAtOnce)
+        // One that has ended may not have been taken down yet.
+        tunnels = .forProbes(resources, log, limit: 2 * Self.probesAtOnce)
     }
 
     func cell(_ slot: UInt32) -> EndpointCell { liveState.endpoint(slot) }

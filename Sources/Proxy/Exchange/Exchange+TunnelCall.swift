@@ -22,12 +22,7 @@ extension Exchange {
     /// Whom the request is for: the member, as any gateway finds it; else where its connection was going, or its host, for
     /// which the other gateway has the rules; else the backend.
     private func tunnelAuthority(_ message: RequestMessage, _ bytes: ByteView) -> [UInt8] {
-        if let call, let configuration {
-            let member = configuration.routes.member(call)
-            return TunnelCall.authority(
-                name: snapshot.text(member.pointee.name), namespace: snapshot.text(member.pointee.namespace),
-                port: configuration.routes.memberPort(call).pointee.number)
-        }
+        if let call, let configuration { return configuration.authority(of: call) }
         if let destination = downstream?.origin.destination { return destination.authority }
         let host = message.head.host.of(bytes)
         if !host.isEmpty {

@@ -29,8 +29,7 @@ extension Relays {
         let session = RelaySession(
             choice, to: configuration.cluster(choice.cluster, of: worker), origin: opened.origin,
             received: opened.octets, worker: worker)
-        nameCentral(
-            session, choice, listener, authority(of: call, configuration), configuration, handingOn(of: call, configuration))
+        nameCentral(session, choice, listener, call, configuration, handingOn(of: call, configuration))
         if let managed = worker.managedListener(opened.origin.listenerIdentity, configuration) {
             session.apply(snapshot[managed.listener.pointee.client, 0].pointee.connection)
         }

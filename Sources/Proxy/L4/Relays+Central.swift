@@ -23,24 +23,15 @@ extension Relays {
         }
     }
 
-    /// By which a CONNECT names it.
-    func authority(of call: MemberCall, _ configuration: LiveConfiguration) -> [UInt8] {
-        let member = configuration.routes.member(call)
-        return TunnelCall.authority(
-            name: configuration.snapshot.text(member.pointee.name),
-            namespace: configuration.snapshot.text(member.pointee.namespace),
-            port: configuration.routes.memberPort(call).pointee.number)
-    }
-
     /// Names the central gateway, where a connection may be handed on to it (`sluice.dev/fallback-gateway`).
     ///
     /// There is no place for a mark in octets. So that two gateways that name each other do not pass a connection to and
     /// fro, one that comes from a central gateway stays here. The CONNECT of a tunnel has a place for it, and for whom it is.
     /// - Parameters:
-    ///   - member: whom it is for; nil: nobody of a group, so the backend's Service.
+    ///   - call: whom it is for; nil: nobody of a group, so the backend's Service.
     func nameCentral(
         _ session: RelaySession, _ choice: RelayChoice, _ listener: UnsafePointer<ListenerConfig>?,
-        _ member: [UInt8]?, _ configuration: LiveConfiguration, _ handingOn: HandingOn
+        _ call: MemberCall?, _ configuration: LiveConfiguration, _ handingOn: HandingOn
     ) {
         let origin = session.origin
         guard handingOn != .never, choice.cluster != BackendConfig.invalid, origin.tunnel?.told?.isHandedOn != true
@@ -52,10 +43,11 @@ extension Relays {
         guard !fallback.isEmpty else { return }
         let config = snapshot[snapshot.header.pointee.clusters, Int(fallback.opaque)]
         let isTunnelled = !config.pointee.tunnel.isEmpty
-        guard isTunnelled || handingOn == .anyhow && (member == nil || !own.pointee.fallback.isEmpty) else { return }
+        guard isTunnelled || handingOn == .anyhow && (call == nil || !own.pointee.fallback.isEmpty) else { return }
         let central = configuration.cluster(fallback.opaque, of: worker)
         if isTunnelled {
-            session.authority = member ?? snapshot.text(own.pointee.authority).array
+            session.authority =
+                call.map { configuration.authority(of: $0) } ?? snapshot.text(own.pointee.authority).array
             if session.authority.isEmpty { return }
         } else {
             let peer = origin.peer.ip

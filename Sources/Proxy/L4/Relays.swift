@@ -107,7 +107,7 @@ final class Relays: Timed {
         guard choice.cluster != BackendConfig.invalid else { return refuse(arrival, choice, .noCluster) }
         begin(
             choice, arrival, nil, configuration, to: configuration.cluster(choice.cluster, of: worker),
-            only: call.endpoint, for: authority(of: call, configuration), by: listener, handingOn(of: call, configuration))
+            only: call.endpoint, for: call, by: listener, handingOn(of: call, configuration))
     }
 
     /// As above, when the choice is made and permitted.
@@ -131,7 +131,8 @@ final class Relays: Timed {
     private func begin(
         _ choice: RelayChoice, _ arrival: Arrival, _ listener: UnsafePointer<ListenerConfig>?,
         _ configuration: LiveConfiguration, to cluster: Cluster, only endpoint: SocketAddress? = nil,
-        for member: [UInt8]? = nil, by groupListener: UnsafePointer<ListenerConfig>? = nil, _ handingOn: HandingOn = .anyhow
+        for call: MemberCall? = nil, by groupListener: UnsafePointer<ListenerConfig>? = nil,
+        _ handingOn: HandingOn = .anyhow
     ) {
         var choice = choice
         if choice.words.detail.isEmpty { choice.words = arrival.words }
@@ -145,7 +146,7 @@ final class Relays: Timed {
             choice, to: cluster, origin: origin, received: octets.view, worker: worker)
         session.only = endpoint
         if endpoint == nil {
-            nameCentral(session, choice, listener ?? groupListener, member, configuration, handingOn)
+            nameCentral(session, choice, listener ?? groupListener, call, configuration, handingOn)
         }
         if let managed { session.apply(configuration.snapshot[managed.listener.pointee.client, 0].pointee.connection) }
         let downstream = RawConnection(

@@ -1,4 +1,5 @@
 import Core
+import Routing
 
 /// What a CONNECT says of the one call that its tunnel is for. Of a tunnel that carries the requests of many clients nothing of
 /// this can be said.
@@ -13,15 +14,18 @@ struct TunnelCall {
     var baggage: [UInt8] = []
     /// It could not be served by the gateway that hands it on.
     var isHandedOn = false
+}
 
-    /// The members' name and port, as any gateway finds them.
-    static func authority(name: ByteView, namespace: ByteView, port: UInt16) -> [UInt8] {
+extension LiveConfiguration {
+    /// The name and port by which any gateway finds a member.
+    func authority(of call: MemberCall) -> [UInt8] {
+        let member = routes.member(call)
         var out = ByteBuffer()
-        out.append(name)
+        out.append(snapshot.text(member.pointee.name))
         out.append(byte: ASCII.dot)
-        out.append(namespace)
+        out.append(snapshot.text(member.pointee.namespace))
         out.append(byte: ASCII.colon)
-        out.append(decimal: UInt64(port))
+        out.append(decimal: UInt64(routes.memberPort(call).pointee.number))
         return out.view.array
     }
 }

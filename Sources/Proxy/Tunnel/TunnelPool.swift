@@ -41,7 +41,7 @@ public final class TunnelPool: Timed {
     }
 
     /// For health checks: what is told here is told by them.
-    /// - Parameter limit: probes at once.
+    /// - Parameter limit: tunnels at once.
     public static func forProbes(_ resources: ConnectionResources, _ log: Log, limit: Int) -> TunnelPool {
         TunnelPool(resources: resources, log: log, patience: TunnelLimits.probePatience, isForProbes: true) { limit }
     }

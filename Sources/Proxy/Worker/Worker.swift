@@ -44,9 +44,8 @@ public final class Worker: ConnectionOwner {
     var spareHBONETerms: ConnectionTerms?
     /// Not before then the log is told again that rules of interception are wrong.
     var nextWordOnRules = Instant(nanoseconds: 0)
-    private(set) lazy var tunnels = TunnelPool(resources: resources, log: log, patience: limits.connect) { [unowned self] in
-        tunnelLimit
-    }
+    private(set) lazy var tunnels = TunnelPool(
+        resources: resources, log: log, patience: limits.connect, limit: { [unowned self] in tunnelLimit })
     private(set) lazy var dynamicHosts = DynamicHosts(worker: self, servers: dnsServers)
     private let dnsServers: String?
     private let ticketKeys: TicketKeyRing
