@@ -348,6 +348,7 @@ import Upstream
                 while !client.discard() { harness.loop.turn(limit: 1) }
             }
             for _ in 0..<300 { exchange() }
+            harness.passSweep()
             let before = allocation_count()
             for _ in 0..<1000 { exchange() }
             return Int(allocation_count() - before)
