@@ -12,8 +12,8 @@ public final class HTTP1ClientConnection: ClientStream {
     private var wire: HTTP1Wire
     /// The library's memory for TLS was given back: nothing has come for a while.
     private var isQuiet = true
-    /// Who keeps the connection between exchanges.
-    /// Lives at least as long as its connections: an endpoint that no configuration names any more goes with the last of them.
+    /// Who keeps the connection between exchanges. It lives at least as long as its connections: an endpoint that no
+    /// configuration names any more goes with the last of them.
     private let pool: ConnectionOwner
     private let terms: UpstreamTerms
     private let madeAt: Instant

@@ -90,10 +90,17 @@ final class DownstreamRegistry {
         return closed
     }
 
-    /// Asks connections to end: idle ones close now, busy ones after their response.
-    /// - Parameter socket: those of one listening socket; nil: all.
-    func drain(socket: UInt32?) {
-        for connection in connections where socket == nil || connection.origin.socketID == socket { connection.drain() }
+    /// Asks connections to end: busy ones after their response, idle ones soon.
+    func drain() {
+        for connection in connections { connection.drain() }
+    }
+
+    /// Ends those of one listening socket, for which nobody answers any more: idle ones now, so that their clients go to whoever
+    /// has the address next, busy ones after their response.
+    func retire(socket: UInt32) {
+        for connection in connections where connection.origin.socketID == socket {
+            if !connection.isIdle || !connection.makeWay() { connection.drain() }
+        }
     }
 
     /// Breaks off every exchange under way: its client sees a reset, its record says that the gateway did it.

@@ -186,6 +186,8 @@ extension Worker {
         registry.replace(connection, with: successor)
         statistics.increment(.http2Connections)
         successor.ready(.anyTransfer)
+        // It was asked to end when it was idle.
+        if connection.closesAfterResponse { successor.drain() }
         return true
     }
 }

@@ -133,7 +133,7 @@ public final class Worker: ConnectionOwner {
 
     private func retire(_ listener: Listener) {
         listener.stopAccepting()
-        registry.drain(socket: listener.id)
+        registry.retire(socket: listener.id)
     }
 
     /// The listening socket at this address, or at its port on every address; nil: there is none.
@@ -232,12 +232,13 @@ public final class Worker: ConnectionOwner {
 
     // MARK: draining
 
-    /// Accepts nothing more; idle connections close, busy ones after their response. `done` is called when none is left.
+    /// Accepts nothing more; busy connections close after their response, idle ones after ``ConnectionLimits/drainGrace``.
+    /// `done` is called when none is left.
     func drain(done: @escaping () -> Void) {
         for listener in listeners.values { listener.finishAccepting() }
         isDraining = true
         drained = done
-        registry.drain(socket: nil)
+        registry.drain()
         clusters.closeIdle()
         tunnels.retire()
         datagrams.drain()

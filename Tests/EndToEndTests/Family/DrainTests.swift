@@ -60,6 +60,26 @@ import Testing
         #expect(try gateway.program.waitForEnd() == .exited(code: 0))
     }
 
+    /// HTTP/2 by prior knowledge that begins just then is told to go, too.
+    @Test func aConnectionThatBeginsHTTP2InADrainDoesNotHoldItUp() throws {
+        let backend = try Backend()
+        let port = try Ports.free()
+        let gateway = try Gateway(
+            ["gateway.yaml": Manifests.simple(ports: [port], backend: backend.port)],
+            options: ["--drain-timeout", "1h"])
+        let client = try Client(port: port)
+        // Another one's answer: the worker has accepted this one before.
+        #expect(try Client(port: port).request().status == 200)
+        gateway.program.signal(SIGTERM)
+        try Wait.until("the port to be closed") { Ports.isClosed(port) }
+        // Preface, SETTINGS, and HEADERS of stream 1: GET http://a/ (RFC 9113, section 3.4; RFC 7541, appendix A).
+        try client.send(
+            Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + [0, 0, 0, 4, 0, 0, 0, 0, 0]
+                + [0, 0, 6, 1, 5, 0, 0, 0, 1, 0x82, 0x86, 0x84, 0x41, 1, 0x61])
+        #expect(try gateway.program.waitForEnd() == .exited(code: 0))
+        #expect(gateway.output.contains("\"GET / HTTP/2\"") || gateway.output.contains("GET \"/\" HTTP/2 200"))
+    }
+
     @Test func whatIsLeftAtTheTimeoutIsCut() throws {
         let gate = Gate()
         let backend = try slowBackend(gate)

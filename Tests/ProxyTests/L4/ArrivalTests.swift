@@ -85,7 +85,7 @@ import Testing
         let client = try harness.connect()
         client.send("PROXY TCP4")
         harness.until("its arrival") { harness.total(.arrivalsNow) == 1 }
-        harness.worker.registry.drain(socket: nil)
+        harness.worker.registry.drain()
         #expect(harness.total(.arrivalsNow) == 1, "a drain lets it go on")
         harness.worker.registry.cut()
         harness.expectEnd(client)
