@@ -235,6 +235,7 @@ public final class Worker: ConnectionOwner {
     /// Accepts nothing more; idle connections close, busy ones after their response. `done` is called when none is left.
     func drain(done: @escaping () -> Void) {
         for listener in listeners.values { listener.finishAccepting() }
+        isolations.drain()
         isDraining = true
         drained = done
         registry.drain(socket: nil)
