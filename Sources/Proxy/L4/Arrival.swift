@@ -226,7 +226,7 @@ final class Arrival: EventSource, DownstreamConnection, Awaited {
     ) {
         let listener = worker.relays.listener(serverName, on: socket, in: configuration.snapshot)
         if let listener {
-            if listener.pointee.isOfGroup, begins(byNameOn: listener, serverName: serverName) { return }
+            if listener.pointee.isOfGroup, begins(byNameOn: listener, serverName: serverName, configuration) { return }
             if listener.pointee.listenerProtocol == .tlsPassthrough,
                 followsServerName(serverName, listener, configuration)
             {

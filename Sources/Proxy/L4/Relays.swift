@@ -178,10 +178,8 @@ final class Relays: Timed {
                 handshake.cancel()
                 return worker.registry.forget(handshake)
             }
-            var origin = handshake.origin
-            origin.listenerIdentity = listener.pointee.identity
             let managed = worker.managedListener(listener.pointee.identity, configuration)
-            if let managed, !worker.counts(managed.listener, &origin) {
+            guard var origin = worker.counted(handshake, managed?.listener, listener) else {
                 tell(choice, handshake.origin, .overload)
                 handshake.cancel()
                 return worker.registry.forget(handshake)
@@ -195,6 +193,7 @@ final class Relays: Timed {
             if let managed {
                 let plan = configuration.snapshot[managed.listener.pointee.client, 0].pointee.connection
                 worker.settle(&origin, downstream.fd, under: managed.number, configuration)
+            origin.listenerIdentity = listener.pointee.identity
                 session.apply(plan)
             }
             worker.registry.replace(handshake, with: session)
