@@ -91,13 +91,16 @@ extension Arrival: DynamicHosts.Waiter {
         worker.relays.begin(choice, self, on: nil, configuration, to: cluster)
     }
 
-    /// TLS that an ordinary listener passes on, by a route to a Backend of type DynamicResolver. False: no such route has it.
-    func followsServerName(
+    /// TLS that an ordinary listener passes on: to its route's backend, of which a turn of the weights is taken once, or to the
+    /// host itself where that is a Backend of type DynamicResolver.
+    func passOn(
         _ name: ByteView, _ listener: UnsafePointer<ListenerConfig>, _ configuration: LiveConfiguration
-    ) -> Bool {
-        guard !name.isEmpty else { return false }
-        let choice = worker.relays.choose(.tls, name, of: listener, in: configuration.snapshot).choice
-        guard choice.leadsToNamedHost(in: configuration.snapshot) else { return false }
+    ) {
+        let (choice, hasRule) = worker.relays.choose(.tls, name, of: listener, in: configuration.snapshot)
+        guard !name.isEmpty, choice.leadsToNamedHost(in: configuration.snapshot) else {
+            handOver()
+            return worker.relays.begin(choice, hasRule: hasRule, name, self, listener, configuration)
+        }
         var said = PolicyWords()
         let isPermitted = worker.permitsConnection(
             listener.pointee.authorization, origin, port: listener.pointee.port, serverName: name, nil, configuration,
@@ -110,7 +113,6 @@ extension Arrival: DynamicHosts.Waiter {
         } else {
             worker.relays.refuse(self, choice, .unauthorized)
         }
-        return true
     }
 
     func kind(of spoken: Spoken) -> RelayChoice.Kind {
