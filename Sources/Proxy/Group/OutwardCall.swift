@@ -82,11 +82,14 @@ extension Arrival: DynamicHosts.Waiter {
                     choice: choice, revision: configuration.revision, host: name.array, port: port(over: listener),
                     allowsLocal: local))
         }
-        guard allows(address, local: local) else { return refuseCall(.noRoute, choice) }
+        guard allows(address, local: local), !configuration.routes.isMember(address.ip) else {
+            return refuseCall(.noRoute, choice)
+        }
         var text = ByteBuffer()
         address.ip.write(to: &text)
         let cluster = worker.clusters.cluster(
-            ClusterConfig.asAsked, host: text.view, port: address.port, addresses: [address.ip], in: configuration)
+            ClusterConfig.asAsked, of: listener.pointee.group, host: text.view, port: address.port,
+            addresses: [address.ip], in: configuration)
         handOver()
         worker.relays.begin(choice, self, on: nil, configuration, to: cluster)
     }
@@ -174,12 +177,13 @@ extension Arrival: DynamicHosts.Waiter {
             // Nobody reaches a member past its policies by a name that somebody outside has given it.
             let allowed = all.filter {
                 allows(SocketAddress(ip: $0, port: call.port), local: allowsLocal)
-                    && !(listener.pointee.isOfGroup
-                        && configuration.routes.isMember($0, of: listener.pointee.group))
+                    && !(listener.pointee.isOfGroup && configuration.routes.isMember($0))
             }
             guard !allowed.isEmpty else { return refuseCall(.dnsFailure, call.choice) }
             let cluster = call.host.withView {
-                worker.clusters.cluster(config, host: $0, port: call.port, addresses: allowed, in: configuration)
+                worker.clusters.cluster(
+                    config, of: listener.pointee.group, host: $0, port: call.port, addresses: allowed,
+                    in: configuration)
             }
             handOver()
             worker.relays.begin(call.choice, self, on: ownListener(listener), configuration, to: cluster)

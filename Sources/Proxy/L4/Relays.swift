@@ -193,6 +193,7 @@ final class Relays: Timed {
                 handshake.cancel()
                 return worker.registry.forget(handshake)
             }
+            origin.listenerIdentity = listener.pointee.identity
             let session = RelaySession(
                 choice, to: configuration.cluster(choice.cluster, of: worker), origin: origin, received: .empty,
                 worker: worker)
@@ -202,7 +203,6 @@ final class Relays: Timed {
             if let managed {
                 let plan = configuration.snapshot[managed.listener.pointee.client, 0].pointee.connection
                 worker.settle(&origin, downstream.fd, under: managed.number, configuration)
-            origin.listenerIdentity = listener.pointee.identity
                 session.apply(plan)
             }
             worker.registry.replace(handshake, with: session)
