@@ -91,11 +91,16 @@ public struct ConnectionOrigin {
     public var caller: Caller?
     /// Another worker of the family has asked the policies for what comes on it, and handed it on.
     public var wasPermitted = false
+    /// Another worker of the family has read of its CONNECT that another gateway could not serve it.
+    public var wasHandedOn = false
     /// The other end of the pair that it is one end of, where it came inside of a CONNECT; nil: it has a socket of its own.
     public var tunnel: TunnelStream?
 
     /// Everything on it came over TLS.
     public var isSecure: Bool { listenerIdentity != 0 }
+
+    /// Another gateway could not serve it, as its CONNECT said.
+    public var isHandedOn: Bool { wasHandedOn || tunnel?.told?.isHandedOn == true }
 
     public init(peer: SocketAddress, socketID: UInt32, acceptedAt: Instant) {
         self.peer = peer

@@ -2,6 +2,7 @@
 opens a plain connection to the address that each names.
 
 Prints `peer URIS` for a connection, `connect AUTHORITY` and `field NAME VALUE` for a stream. `--answer 403` refuses all.
+`--single` takes one connection with one stream at a time, and ends all others at once (`turned away`).
 """
 
 import argparse
@@ -14,6 +15,7 @@ import h2.config
 import h2.connection
 import h2.events
 import h2.exceptions
+import h2.settings
 
 from hbone_link import context, identity
 from report import say
@@ -23,6 +25,7 @@ arguments.add_argument("--cert", required=True)
 arguments.add_argument("--key", required=True)
 arguments.add_argument("--ca", required=True)
 arguments.add_argument("--answer", default="200")
+arguments.add_argument("--single", action="store_true")
 options = arguments.parse_args()
 
 
@@ -34,6 +37,9 @@ def serve(plain):
         return
     say("peer", identity(link))
     state = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
+    if options.single:
+        one = {h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 1}
+        state.local_settings = h2.settings.Settings(client=False, initial_values=one)
     state.initiate_connection()
     link.sendall(state.data_to_send())
     inner, waiting, ending = {}, {}, set()
@@ -113,6 +119,12 @@ def serve(plain):
 settings = context(True, options.cert, options.key, options.ca)
 listener = socket.create_server(("127.0.0.1", 0))
 say("ready", listener.getsockname()[1])
+taken = 0
 while True:
     accepted, _ = listener.accept()
+    taken += 1
+    if options.single and taken > 1:
+        say("turned", "away")
+        accepted.close()
+        continue
     threading.Thread(target=serve, args=(accepted,), daemon=True).start()

@@ -38,7 +38,8 @@ extension Exchange: DynamicHosts.Waiter {
             }
             guard !allowed.isEmpty else { return hostRefused(.forbidden) }
             cluster = worker.clusters.cluster(
-                config.pointee, host: message.head.host.of(bytes), port: port, addresses: allowed, in: configuration)
+                config.pointee, of: outsideOf, host: message.head.host.of(bytes), port: port, addresses: allowed,
+                in: configuration)
             goOn(message)
         case .waiting: preconditionFailure("a host that is waited for has no answer yet")
         case .failed, .forbidden, .overloaded: hostRefused(outcome)
@@ -53,7 +54,7 @@ extension Exchange: DynamicHosts.Waiter {
 
     /// Nobody reaches a member past its policies by a name that somebody outside has given it.
     private func isMember(_ address: IPAddress, _ configuration: LiveConfiguration) -> Bool {
-        outsideOf != ListenerConfig.noGroup && configuration.routes.isMember(address, of: outsideOf)
+        outsideOf != ListenerConfig.noGroup && configuration.routes.isMember(address)
     }
 
     private func hostRefused(_ outcome: DynamicHosts.Outcome) {
@@ -61,7 +62,7 @@ extension Exchange: DynamicHosts.Waiter {
         case .forbidden:
             answer(
                 403, .dnsFailure,
-                "the request's host is a service of the group, or on this machine or its links, which this backend does not allow"
+                "the request's host is a service of a group, or on this machine or its links, which this backend does not allow"
             )
         case .overloaded: answer(503, .overload, "too many requests wait for the address of this host")
         case .failed, .addresses, .waiting: answer(503, .dnsFailure, "the request's host has no address")

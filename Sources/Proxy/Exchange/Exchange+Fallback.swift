@@ -78,7 +78,7 @@ extension Exchange {
     /// Somebody has handed it on to us.
     private var carriesHopMark: Bool {
         downstream?.request?.head.fields.first(.xSluiceHop) != nil
-            || downstream?.origin.tunnel?.told?.isHandedOn == true
+            || downstream?.origin.isHandedOn == true
     }
 
     /// A connection that takes long is given up earlier when there is another way.

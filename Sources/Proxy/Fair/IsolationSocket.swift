@@ -15,6 +15,8 @@ final class IsolationSocket: EventSource {
 
     private let fd: SharedFD
     private let worker: Worker
+    private var isDrained = false
+    private var isPausing = false
 
     init(_ fd: SharedFD, worker: Worker) {
         self.fd = fd
@@ -26,26 +28,54 @@ final class IsolationSocket: EventSource {
     override func ready(_ events: ReadyEvents) {
         for _ in 0..<Self.batch {
             do throws(Errno) {
-                guard let accepted = try Socket.accept(fd.raw) else { return }
-                let fd = OwnedFD(adopting: accepted.fd)
-                // Nobody but the family may say who calls.
-                guard Socket.peerUser(fd.raw) == geteuid(), worker.overload.admits() else { continue }
-                worker.registry.adopt(HandedConnection(adopting: fd, worker: worker))
+                guard try acceptOne() else { return }
             } catch {
                 return pause()
             }
         }
     }
 
+    /// False: nobody waits.
+    private func acceptOne() throws(Errno) -> Bool {
+        guard let accepted = try Socket.accept(fd.raw) else { return false }
+        let fd = OwnedFD(adopting: accepted.fd)
+        // Nobody but the family may say who calls.
+        guard Socket.peerUser(fd.raw) == geteuid(), worker.overload.admits() else { return true }
+        worker.registry.adopt(HandedConnection(adopting: fd, worker: worker))
+        return true
+    }
+
+    /// The whole family drains, and after this worker nobody accepts here again. The socket lives on in the supervisor and in every
+    /// worker: who connected to it now would wait for an answer that nobody gives. So it is shut for all of them, and they are
+    /// refused at once. Those that came before are served.
+    func drain() {
+        guard !isDrained else { return }
+        isDrained = true
+        acceptAll()
+        Glibc.shutdown(fd.raw, CInt(SHUT_RDWR))
+        // Who came in between.
+        acceptAll()
+        if isPausing { worker.loop.clearDeadline(self) } else { worker.loop.remove(fd.raw, closing: false) }
+    }
+
+    /// Those that wait; where descriptors are short, as many as there are.
+    private func acceptAll() {
+        while (try? acceptOne()) == true {}
+    }
+
     /// Descriptors or memory are short: what waits stays in the queue. Accepting again at once would spin.
     private func pause() {
         worker.statistics.increment(.downstreamConnectionsRefused)
         worker.registry.closeOldestIdle(count: Self.batch)
+        isPausing = true
         worker.loop.remove(fd.raw, closing: false)
         worker.loop.setDeadline(self, worker.loop.now + Worker.acceptPause)
     }
 
-    override func deadlinePassed(now: Instant) { worker.loop.addReader(fd.raw, self) }
+    override func deadlinePassed(now: Instant) {
+        isPausing = false
+        worker.loop.addReader(fd.raw, self)
+    }
 }
 
 /// A connection of another worker's, until it has said whose call comes on it: then it is served as if it had been accepted here.
@@ -72,7 +102,14 @@ final class HandedConnection: EventSource, DownstreamConnection {
 
     var isIdle: Bool { false }
     var isFresh: Bool { true }
-    func drain() { close() }
+    /// The header is on its way, and a request behind it; ``patience`` ends who says nothing.
+    func drain() {}
+
+    func makeWay() -> Bool {
+        close()
+        return true
+    }
+
     func cut() { close() }
     override func deadlinePassed(now: Instant) { close() }
 
@@ -126,7 +163,7 @@ final class HandedConnection: EventSource, DownstreamConnection {
 enum HandedOrigin {
     private enum Field: UInt8 {
         case principal = 0xE1
-        case namespace, name, flow, authority, address, listener, group
+        case namespace, name, flow, authority, address, listener, group, handedOn
     }
 
     static func write(_ origin: ConnectionOrigin, listener: SocketAddress, to header: inout ByteBuffer) {
@@ -139,6 +176,7 @@ enum HandedOrigin {
         }
         if origin.isSecure { append(.listener, Array("\(origin.listenerIdentity)".utf8), to: &fields) }
         if origin.groupIdentity != 0 { append(.group, Array("\(origin.groupIdentity)".utf8), to: &fields) }
+        if origin.isHandedOn { append(.handedOn, [], to: &fields) }
         switch origin.destination {
         case nil: break
         case .address(let address): append(.address, Array(address.description.utf8), to: &fields)
@@ -176,6 +214,7 @@ enum HandedOrigin {
         }
         origin.listenerIdentity = values[.listener]?.decimal64 ?? 0
         origin.groupIdentity = values[.group]?.decimal64 ?? 0
+        origin.wasHandedOn = values[.handedOn] != nil
         if let flow = values[.flow]?.decimal64 {
             origin.caller = Caller(
                 principal: values[.principal]?.array ?? [], namespace: values[.namespace]?.array ?? [],

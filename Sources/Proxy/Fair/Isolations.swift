@@ -76,6 +76,9 @@ final class Isolations {
         return cluster
     }
 
+    /// A drain has begun: see ``IsolationSocket/drain()``.
+    func drain() { socket?.drain() }
+
     /// What a connection on this way begins with; nil: the endpoint is another one.
     func preamble(for origin: ConnectionOrigin, to target: Endpoint) -> ByteBuffer? {
         guard !clusters.isEmpty, target.unixPath == path, let listener = worker.address(ofSocket: origin.socketID)

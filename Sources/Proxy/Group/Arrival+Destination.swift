@@ -25,14 +25,21 @@ extension Arrival {
     var isCall: Bool { origin.destination != nil || origin.groupIdentity != 0 }
 
     /// Begins as a call by name on a listener below HTTP. False: the listener answers itself.
-    func begins(byNameOn listener: UnsafePointer<ListenerConfig>, serverName: ByteView) -> Bool {
+    func begins(
+        byNameOn listener: UnsafePointer<ListenerConfig>, serverName: ByteView, _ configuration: LiveConfiguration
+    ) -> Bool {
         switch listener.pointee.listenerProtocol {
         case .tcp:
             origin.groupIdentity = listener.pointee.identity
             beginSniffing()
         case .tlsPassthrough:
             origin.groupIdentity = listener.pointee.identity
-            sniffed(.tls(serverName: serverName))
+            // There is no handshake here after which a certificate would tell who calls.
+            if worker.countsCaller(listener, &origin, configuration) {
+                sniffed(.tls(serverName: serverName))
+            } else {
+                close()
+            }
         case .http, .https, .hbone, .tlsTerminate, .udp: return false
         }
         return true

@@ -20,28 +20,32 @@ extension Exchange {
             return answer(501, .downstreamProtocolError, "CONNECT inside of a tunnel is not served")
         }
         let destination = Self.destination(host: message.head.host.of(bytes), port: port)
+        let told = forwardedPeer(configuration.group(of: listener))
         switch configuration.lookUp(destination, for: downstream.origin, in: listener.pointee.group) {
         case .member:
-            let told = forwardedPeer(configuration.group(of: listener))
             openTunnel(to: destination, by: listener) { if let told { $0.peer = told } }
         case .noPort: answer(404, .noRoute, "the service has no such port")
         case .ambiguous:
             answer(404, .noRoute, "services of several namespaces have this name: call it name.namespace")
-        case .outside: connectOutside(destination, listener, configuration)
+        case .outside: connectOutside(destination, listener, told, configuration)
         }
     }
 
     /// To a host that is no member. What comes inside says more of itself than its host, and is looked at again; what no
     /// route could lead to is refused before.
+    /// - Parameter told: for whom the caller calls, where it may say so.
     private func connectOutside(
-        _ destination: CallDestination, _ listener: UnsafePointer<ListenerConfig>, _ configuration: LiveConfiguration
+        _ destination: CallDestination, _ listener: UnsafePointer<ListenerConfig>, _ told: SocketAddress?,
+        _ configuration: LiveConfiguration
     ) {
         let isWritten: Bool
+        var isOfOthers = false
         switch destination {
         case .address(let address):
             if worker.isOwnListener(address) {
                 return answer(403, .noRoute, "the destination is this gateway itself")
             }
+            isOfOthers = configuration.routes.isMember(address.ip)
             // What comes inside may name a host that a route has.
             isWritten = !listener.pointee.streamHosts.isEmpty || !listener.pointee.hosts.isEmpty
         case .authority(let host, _):
@@ -54,7 +58,10 @@ extension Exchange {
             if let downstream { worker.egressDenials.note(destination, downstream.origin) }
             return answer(403, .unauthorized, "this gateway lets nobody call this host")
         }
-        openTunnel(to: destination, by: listener)
+        guard isWritten || !isOfOthers else {
+            return answer(403, .unauthorized, "the destination is a service of another group")
+        }
+        openTunnel(to: destination, by: listener) { if let told { $0.peer = told } }
     }
 
     /// - Parameter host: without port, an IPv6 address in brackets.

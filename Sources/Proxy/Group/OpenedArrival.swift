@@ -151,6 +151,13 @@ final class OpenedArrival: EventSource, DownstreamConnection, Awaited {
     }
 
     func giveUp() { close() }
-    func drain() { if !isOver, input.isEmpty { close() } }
+    /// What is spoken shows within ``Arrival/sniffing``: a request may be under way to us, so nothing ends before.
+    func drain() {}
+
+    func makeWay() -> Bool {
+        if isIdle { close() }
+        return isClosed
+    }
+
     func cut() { close() }
 }

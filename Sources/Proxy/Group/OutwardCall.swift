@@ -82,22 +82,28 @@ extension Arrival: DynamicHosts.Waiter {
                     choice: choice, revision: configuration.revision, host: name.array, port: port(over: listener),
                     allowsLocal: local))
         }
-        guard allows(address, local: local) else { return refuseCall(.noRoute, choice) }
+        guard allows(address, local: local), !configuration.routes.isMember(address.ip) else {
+            return refuseCall(.noRoute, choice)
+        }
         var text = ByteBuffer()
         address.ip.write(to: &text)
         let cluster = worker.clusters.cluster(
-            ClusterConfig.asAsked, host: text.view, port: address.port, addresses: [address.ip], in: configuration)
+            ClusterConfig.asAsked, of: listener.pointee.group, host: text.view, port: address.port,
+            addresses: [address.ip], in: configuration)
         handOver()
         worker.relays.begin(choice, self, on: nil, configuration, to: cluster)
     }
 
-    /// TLS that an ordinary listener passes on, by a route to a Backend of type DynamicResolver. False: no such route has it.
-    func followsServerName(
+    /// TLS that an ordinary listener passes on: to its route's backend, of which a turn of the weights is taken once, or to the
+    /// host itself where that is a Backend of type DynamicResolver.
+    func passOn(
         _ name: ByteView, _ listener: UnsafePointer<ListenerConfig>, _ configuration: LiveConfiguration
-    ) -> Bool {
-        guard !name.isEmpty else { return false }
-        let choice = worker.relays.choose(.tls, name, of: listener, in: configuration.snapshot).choice
-        guard choice.leadsToNamedHost(in: configuration.snapshot) else { return false }
+    ) {
+        let (choice, hasRule) = worker.relays.choose(.tls, name, of: listener, in: configuration.snapshot)
+        guard !name.isEmpty, choice.leadsToNamedHost(in: configuration.snapshot) else {
+            handOver()
+            return worker.relays.begin(choice, hasRule: hasRule, name, self, listener, configuration)
+        }
         var said = PolicyWords()
         let isPermitted = worker.permitsConnection(
             listener.pointee.authorization, origin, port: listener.pointee.port, serverName: name, nil, configuration,
@@ -110,7 +116,6 @@ extension Arrival: DynamicHosts.Waiter {
         } else {
             worker.relays.refuse(self, choice, .unauthorized)
         }
-        return true
     }
 
     func kind(of spoken: Spoken) -> RelayChoice.Kind {
@@ -172,12 +177,13 @@ extension Arrival: DynamicHosts.Waiter {
             // Nobody reaches a member past its policies by a name that somebody outside has given it.
             let allowed = all.filter {
                 allows(SocketAddress(ip: $0, port: call.port), local: allowsLocal)
-                    && !(listener.pointee.isOfGroup
-                        && configuration.routes.isMember($0, of: listener.pointee.group))
+                    && !(listener.pointee.isOfGroup && configuration.routes.isMember($0))
             }
             guard !allowed.isEmpty else { return refuseCall(.dnsFailure, call.choice) }
             let cluster = call.host.withView {
-                worker.clusters.cluster(config, host: $0, port: call.port, addresses: allowed, in: configuration)
+                worker.clusters.cluster(
+                    config, of: listener.pointee.group, host: $0, port: call.port, addresses: allowed,
+                    in: configuration)
             }
             handOver()
             worker.relays.begin(call.choice, self, on: ownListener(listener), configuration, to: cluster)

@@ -226,11 +226,9 @@ final class Arrival: EventSource, DownstreamConnection, Awaited {
     ) {
         let listener = worker.relays.listener(serverName, on: socket, in: configuration.snapshot)
         if let listener {
-            if listener.pointee.isOfGroup, begins(byNameOn: listener, serverName: serverName) { return }
-            if listener.pointee.listenerProtocol == .tlsPassthrough,
-                followsServerName(serverName, listener, configuration)
-            {
-                return
+            if listener.pointee.isOfGroup, begins(byNameOn: listener, serverName: serverName, configuration) { return }
+            if listener.pointee.listenerProtocol == .tlsPassthrough {
+                return passOn(serverName, listener, configuration)
             }
         }
         handOver()
@@ -238,9 +236,7 @@ final class Arrival: EventSource, DownstreamConnection, Awaited {
         case .http: worker.beginHTTP(self)
         case .tcp: worker.relays.begin(.tcp, .empty, self, listener, configuration)
         case .https, .tlsTerminate, .tlsPassthrough, .hbone:
-            if listener?.pointee.listenerProtocol == .tlsPassthrough {
-                worker.relays.begin(.tls, serverName, self, listener, configuration)
-            } else if listener == nil, socket.pointee.isChosenByName, !socket.pointee.answersUnknownNames {
+            if listener == nil, socket.pointee.isChosenByName, !socket.pointee.answersUnknownNames {
                 // Closed, counted and recorded as what leads nowhere.
                 worker.relays.begin(.tls, serverName, self, nil, configuration)
             } else {

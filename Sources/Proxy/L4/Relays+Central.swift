@@ -34,8 +34,9 @@ extension Relays {
         _ call: MemberCall?, _ configuration: LiveConfiguration, _ handingOn: HandingOn
     ) {
         let origin = session.origin
-        guard handingOn != .never, choice.cluster != BackendConfig.invalid, origin.tunnel?.told?.isHandedOn != true
-        else { return }
+        guard handingOn != .never, choice.cluster != BackendConfig.invalid, !origin.isHandedOn else {
+            return
+        }
         let snapshot = configuration.snapshot
         let own = snapshot[snapshot.header.pointee.clusters, Int(choice.cluster)]
         var fallback = own.pointee.fallback

@@ -78,7 +78,16 @@ final class Relays: Timed {
         _ kind: RelayChoice.Kind, _ serverName: ByteView, _ arrival: Arrival,
         _ listener: UnsafePointer<ListenerConfig>?, _ configuration: LiveConfiguration
     ) {
-        var (choice, hasRule) = choose(kind, serverName, of: listener, in: configuration.snapshot)
+        let (choice, hasRule) = choose(kind, serverName, of: listener, in: configuration.snapshot)
+        begin(choice, hasRule: hasRule, serverName, arrival, listener, configuration)
+    }
+
+    /// As above, when the turn has been taken; nobody has been asked yet.
+    func begin(
+        _ choice: RelayChoice, hasRule: Bool, _ serverName: ByteView, _ arrival: Arrival,
+        _ listener: UnsafePointer<ListenerConfig>?, _ configuration: LiveConfiguration
+    ) {
+        var choice = choice
         guard choice.cluster != BackendConfig.invalid else {
             return refuse(arrival, choice, hasRule ? .noCluster : .noRoute)
         }
@@ -178,14 +187,13 @@ final class Relays: Timed {
                 handshake.cancel()
                 return worker.registry.forget(handshake)
             }
-            var origin = handshake.origin
-            origin.listenerIdentity = listener.pointee.identity
             let managed = worker.managedListener(listener.pointee.identity, configuration)
-            if let managed, !worker.counts(managed.listener, &origin) {
+            guard var origin = worker.counted(handshake, managed?.listener, listener) else {
                 tell(choice, handshake.origin, .overload)
                 handshake.cancel()
                 return worker.registry.forget(handshake)
             }
+            origin.listenerIdentity = listener.pointee.identity
             let session = RelaySession(
                 choice, to: configuration.cluster(choice.cluster, of: worker), origin: origin, received: .empty,
                 worker: worker)

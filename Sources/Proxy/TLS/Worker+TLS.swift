@@ -55,20 +55,8 @@ extension Worker {
     private func takeCounted(
         _ handshake: TLSHandshake, _ identity: UInt64, _ current: UnsafePointer<ListenerConfig>?
     ) -> (fd: CInt, origin: ConnectionOrigin)? {
-        var counted = handshake.origin
         let managed = configuration.flatMap { managedListener(identity, $0) }
-        if let managed, !counts(managed.listener, &counted) {
-            handshake.cancel()
-            registry.forget(handshake)
-            return nil
-        }
-        if let current, current.pointee.isOfGroup, let caller = Self.caller(of: handshake.channel) {
-            counted.caller = caller
-        }
-        if let configuration, let current, !countsCaller(current, &counted, configuration) {
-            if counted.countedIn != handshake.origin.countedIn {
-                liveState.connectionEnded(listener: counted.countedIn)
-            }
+        guard let counted = counted(handshake, managed?.listener, current) else {
             handshake.cancel()
             registry.forget(handshake)
             return nil
@@ -80,6 +68,29 @@ extension Worker {
         if let managed, let configuration { settle(&origin, fd, under: managed.number, configuration) }
         origin.caller = counted.caller
         return (fd, origin)
+    }
+
+    /// What is known of a connection whose handshake is over, when it counts as its listener's and its caller's.
+    /// - Parameters:
+    ///   - managed: the listener, where it counts connections.
+    ///   - current: the listener, as it is configured now.
+    /// - Returns: nil: there is no room for it, and nothing was counted.
+    func counted(
+        _ handshake: TLSHandshake, _ managed: UnsafePointer<ListenerConfig>?,
+        _ current: UnsafePointer<ListenerConfig>?
+    ) -> ConnectionOrigin? {
+        var counted = handshake.origin
+        if let managed, !counts(managed, &counted) { return nil }
+        if let current, current.pointee.isOfGroup, let caller = Self.caller(of: handshake.channel) {
+            counted.caller = caller
+        }
+        if let configuration, let current, !countsCaller(current, &counted, configuration) {
+            if counted.countedIn != handshake.origin.countedIn {
+                liveState.connectionEnded(listener: counted.countedIn)
+            }
+            return nil
+        }
+        return counted
     }
 
     /// HTTP, in the version that ALPN chose.

@@ -53,19 +53,30 @@ final class TunnelPeer: ConnectionOwner {
     }
 
     override func deadlinePassed(now: Instant) {
-        guard connector == nil, connections.isEmpty else { return }
-        failAll(.refused(Errno.noConnection))
+        guard connector == nil else { return }
+        giveUp(.refused(Errno.noConnection))
+    }
+
+    private func serveWaiting() {
+        giveStreams()
+        connectIfNeeded()
+    }
+
+    /// There is no further connection: who waits takes the streams that there are. The others learn why, and may go elsewhere;
+    /// trying again is for who comes next, or this would try without any pause for as long as somebody waits.
+    private func giveUp(_ failure: ConnectFailure) {
+        giveStreams()
+        failAll(failure)
     }
 
     /// Tunnels whose caller has given up meanwhile are passed over.
-    private func serveWaiting() {
+    private func giveStreams() {
         waiting.removeAll { $0.isOver }
         while !waiting.isEmpty, let connection = connections.last(where: { $0.freeLanes > 0 }) {
             let tunnel = waiting.removeFirst()
             guard !tunnel.isOver else { continue }
             tunnel.begin(on: connection.openStream(owner: tunnel))
         }
-        connectIfNeeded()
     }
 
     private func failAll(_ failure: ConnectFailure) {
@@ -81,7 +92,7 @@ final class TunnelPeer: ConnectionOwner {
         self.connector = nil
         guard connector.channel?.session.applicationProtocol.equals("h2") == true else {
             connector.cancel()
-            return failAll(.tls("the peer does not speak HTTP/2"))
+            return giveUp(.tls("the peer does not speak HTTP/2"))
         }
         var terms = UpstreamTerms()
         terms.idle = TunnelLimits.keptIdle
@@ -109,8 +120,7 @@ final class TunnelPeer: ConnectionOwner {
             pool.log.warning(
                 "a tunnel cannot be opened", ["peer": .init(gate.description), "error": .init(reason)])
         }
-        // Others may go on by the connections that are there.
-        if connections.isEmpty { failAll(failure) } else { serveWaiting() }
+        giveUp(failure)
     }
 
     override func lanesFreed(_ connection: HTTP2ClientConnection) {

@@ -60,14 +60,23 @@ final class ClusterRegistry: Timed {
 
     /// A cluster of the addresses of one host (Backend of type DynamicResolver).
     /// - Parameters:
+    ///   - group: the group that lets its callers out to it, which shares no connections and no verdicts with others;
+    ///     ``ListenerConfig/noGroup``: none.
     ///   - host: without port; its name is what certificates must be for.
     ///   - addresses: at least one.
     func cluster(
-        _ config: ClusterConfig, host: ByteView, port: UInt16, addresses: [IPAddress],
+        _ config: ClusterConfig, of group: UInt32, host: ByteView, port: UInt16, addresses: [IPAddress],
         in configuration: LiveConfiguration
     ) -> Cluster {
         var hasher = Hasher()
         hasher.combine(config.identity)
+        if group != ListenerConfig.noGroup {
+            let config = configuration.routes.group(group)
+            // Its number may be another one after a change.
+            for text in [config.pointee.namespace, config.pointee.name] {
+                hasher.combine(HashMix.hash(configuration.snapshot.text(text)))
+            }
+        }
         for i in host.indices { hasher.combine(ASCII.lower(host[i])) }
         hasher.combine(port)
         let key = hasher.finalize()

@@ -236,6 +236,7 @@ public final class Worker: ConnectionOwner {
     /// `done` is called when none is left.
     func drain(done: @escaping () -> Void) {
         for listener in listeners.values { listener.finishAccepting() }
+        isolations.drain()
         isDraining = true
         drained = done
         registry.drain()

@@ -147,6 +147,12 @@ extension RouteTable {
             && snapshot.records(config.pointee.addresses)[place].ip == address
     }
 
+    /// Whether an address is that of a member of any group, or of one of its endpoints, whatever the port: nobody comes there
+    /// past the member's policies by way of another group.
+    public func isMember(_ address: IPAddress) -> Bool {
+        (0..<header.pointee.groups.count).contains { isMember(address, of: $0) }
+    }
+
     /// The first of a group's addresses that is not before this one.
     private func first(of address: IPAddress, in config: UnsafePointer<GroupConfig>) -> Int {
         let addresses = snapshot.records(config.pointee.addresses)

@@ -110,6 +110,29 @@ import Testing
         }
     }
 
+    /// The last worker, which has nothing to do, is gone while another one still has a call for it.
+    @Test func aCallDuringADrainIsAnswered() throws {
+        let (good, bad) = (try Backend("good"), try Backend("bad"))
+        let port = try Ports.free()
+        let gateway = try gateway(workers: 2, port: port, good: good.port, bad: bad.port)
+        try kill(gateway, port, deaths: 1)
+        try kill(gateway, port, deaths: 2)
+        let clients = try (0..<16).map { _ in try Client(port: port) }
+        for client in clients { #expect(try client.request(host: "good.default").text == "good") }
+        // Those that the last worker serves go with it.
+        let victim = try #require(gateway.worker(1))
+        Glibc.kill(victim, SIGKILL)
+        try Wait.until("the last worker's successor") { gateway.worker(1).map { $0 != victim } ?? false }
+        let client = try #require(clients.first { !$0.isClosedByPeer(within: .milliseconds(300)) })
+        #expect(try client.request(host: "bad.default").text == "bad")
+        try client.send("GET / HTTP/1.1\r\nHost: bad.default\r\n")
+        gateway.program.signal(SIGTERM)
+        try Wait.until("the last worker to be gone") { gateway.worker(1) == nil }
+        try client.send("\r\n")
+        // Nobody is there who may serve it: that is said, and at once.
+        #expect(try client.readResponse().status == 503, "\(gateway.output)")
+    }
+
     @Test func whereThereIsOneWorkerTheServiceIsRefusedForAWhile() throws {
         let (good, bad) = (try Backend("good"), try Backend("bad"))
         let port = try Ports.free()

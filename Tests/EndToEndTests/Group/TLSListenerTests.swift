@@ -219,6 +219,28 @@ import Testing
         #expect(try site.say(nil, to: "octets.example").contains("outside"))
     }
 
+    /// A drain comes between the handshake and the first request, which is on its way.
+    @Test func whatFollowsAHandshakeIsServedDuringADrain() throws {
+        let site = try Site()
+        let client = """
+            import os, signal, socket, ssl
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            # In this version the server's word is the handshake's last.
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+            here = ("127.0.0.1", \(site.ports.terminate))
+            link = context.wrap_socket(socket.create_connection(here, 30), server_hostname="loose.shop")
+            os.kill(\(site.gateway.program.pid), signal.SIGTERM)
+            while True:
+                try: socket.create_connection(here, 30).close()
+                except OSError: break
+            link.sendall(b"GET / HTTP/1.1\\r\\nHost: loose.shop\\r\\nConnection: close\\r\\n\\r\\n")
+            print(link.recv(1000).split(b"\\r\\n")[0])
+            """
+        let answer = try Clients.tool("python3", ["-c", client]).output
+        #expect(answer.contains("HTTP/1.1 200"), "\(answer)\n\(site.gateway.output)")
+    }
+
     @Test func tlsThatIsPassedOn() throws {
         let site = try Site()
         let answer = try site.get("web.shop", site.ports.pass, "/x")

@@ -43,6 +43,25 @@ import Testing
         #expect(node.running.values("field").contains("baggage k8s.namespace.name=shop,service.name=front"))
     }
 
+    /// Whoever waits for a tunnel where none can be opened is told so, and nobody tries again and again for him.
+    @Test func aFullPeerThatTakesNoFurtherConnectionIsNotAskedOn() throws {
+        let gate = Gate()
+        let backend = try Backend("cart") { _ in
+            gate.wait()
+            return .response(body: "cart")
+        }
+        defer { gate.open() }
+        let node = try Clients.backend("hbone_server", try mesh.workload("cart") + ["--single"])
+        let gateway = try gateway(to: node.port, backend: backend.port)
+        let first = try Client(port: port)
+        try first.send("GET / HTTP/1.1\r\nHost: cart\r\n\r\n")
+        try Wait.until("the first request to be there") { backend.requests.count == 1 }
+        #expect(try Client(port: port).request("GET", "/", host: "cart").status == 503, "\(gateway.output)")
+        #expect(1..<20 ~= node.running.values("turned").count, "\(node.running.values("turned").count)")
+        gate.open()
+        #expect(try first.readResponse().text == "cart")
+    }
+
     @Test func carriesHTTP2Inside() throws {
         let backend = try EchoBackend("cart")
         let node = try Clients.backend("hbone_server", try mesh.workload("cart"))

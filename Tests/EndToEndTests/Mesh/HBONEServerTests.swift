@@ -114,6 +114,45 @@ import Testing
         withExtendedLifetime(gateway) {}
     }
 
+    /// Policies of calls that leave the group see for whom a node's proxy calls, too.
+    @Test(arguments: [("192.0.2.7", "HTTP/1.1 403 Forbidden"), ("192.0.2.8", "HTTP/1.1 200 Status")])
+    func aNodesProxyTellsForWhomItCallsOutside(client address: String, answer: String) throws {
+        let outside = try Backend("out")
+        let trusted = "metadata: {name: waypoint, namespace: shop, annotations: {sluice.dev/trusted-forwarders: "
+        let gateway = try Gateway(
+            mesh.waypoint(port).replacing(
+                "metadata: {name: waypoint, namespace: shop, annotations: {",
+                with: trusted + "cluster.local/ns/shop/sa/node, ")
+                + MeshFolder.service("cart", port: try Ports.free(), labels: Self.member)
+                    + """
+                    ---
+                    apiVersion: gateway.envoyproxy.io/v1alpha1
+                    kind: Backend
+                    metadata: {name: out, namespace: shop}
+                    spec: {endpoints: [{ip: {address: 127.0.0.1, port: \(outside.port)}}]}
+                    ---
+                    apiVersion: gateway.networking.k8s.io/v1
+                    kind: HTTPRoute
+                    metadata: {name: out, namespace: shop}
+                    spec:
+                      parentRefs: [{name: waypoint}]
+                      hostnames: [out.example]
+                      rules: [{backendRefs: [{group: gateway.envoyproxy.io, kind: Backend, name: out}]}]
+                    ---
+                    apiVersion: security.istio.io/v1
+                    kind: AuthorizationPolicy
+                    metadata: {name: deny, namespace: shop}
+                    spec:
+                      targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: waypoint}]
+                      action: DENY
+                      rules: [{from: [{source: {remoteIpBlocks: [192.0.2.7]}}]}]
+
+                    """)
+        let words = ["--authority", "out.example:80", "--host", "out.example", "--field", "forwarded=for=\(address)"]
+        let outcome = try client("call", try mesh.workload("node"), words)
+        #expect(outcome.values("line").first == answer, "\(outcome.output)\n\(gateway.output)")
+    }
+
     /// From one tunnel into the next: the trace of the one connection inside, and from whom it is if that is believed.
     @Test(arguments: [("till", "k8s.namespace.name=shop,service.name=waypoint"), ("node", "service.name=till")])
     func whatACONNECTTellsOfAConnectionIsToldAgain(account: String, baggage: String) throws {

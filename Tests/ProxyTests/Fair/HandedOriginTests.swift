@@ -43,6 +43,9 @@ import Testing
             return
         }
         #expect(host == Array("price.shop".utf8))
+        origin.wasHandedOn = true
+        let again = try #require(passed(origin, to: harness, listener: listener))
+        #expect(again.isHandedOn && !told.isHandedOn)
         let dialled = SocketAddress(ip: IPAddress(v4: 10, 96, 0, 7), port: 443)
         origin.destination = .address(dialled)
         guard case .address(dialled) = passed(origin, to: harness, listener: listener)?.destination else {
