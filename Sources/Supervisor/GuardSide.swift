@@ -15,6 +15,11 @@ final class GuardSide: EventSource {
         static let refusalPause: UInt32 = 20_000
         static let firstPause = TimeAmount.milliseconds(200)
         static let longestPause = TimeAmount.seconds(5)
+        /// After the guard was told something it is asked to whom connections would go: names of central gateways have
+        /// been looked up by then, as a rule.
+        static let questionPause = TimeAmount.seconds(2)
+        /// Addresses that one line of the log names.
+        static let namedAddresses = 8
     }
 
     typealias Link = MessageLink<GuardReport, GuardOrder>
@@ -33,6 +38,11 @@ final class GuardSide: EventSource {
     /// The guard has another family.
     private var isRefused = false
 
+    /// Until the guard is asked what it would do with connections.
+    private var question: Alarm!
+    /// Connections of these would wait, and that has been told.
+    private var uncovered: Set<SocketAddress> = []
+
     /// What the family listens on, once its workers serve; nil until then.
     private var sockets: [SocketAddress: [SharedFD]]?
     private var central: [SocketAddress: [SocketAddress]] = [:]
@@ -43,6 +53,9 @@ final class GuardSide: EventSource {
         self.tell = tell
         super.init()
         alarm = Alarm(loop) { [unowned self] in connect() }
+        question = Alarm(loop) { [unowned self] in
+            if isAgreed { say(.status) }
+        }
     }
 
     // MARK: the beginning
@@ -138,12 +151,31 @@ final class GuardSide: EventSource {
             case .message(.refused):
                 isRefused = true
                 return lose("it refuses this gateway: another one is there, or it is of another version")
-            case .message(.status): break
+            case .message(.status(let status)): warn(of: status)
             case .nothing: return
             case .closed: return lose("it is gone")
             case .malformed(let what): return lose("\(what)")
             }
         }
+    }
+
+    /// Tells of addresses at which connections would wait for as long as this family is away. The guard has the last
+    /// word on them: it may have been started with central gateways of its own.
+    private func warn(of status: GuardStatus) {
+        let found = status.addresses.filter { $0.central.isEmpty }.map(\.address)
+        let isNews = !uncovered.isSuperset(of: found)
+        uncovered = Set(found)
+        guard isNews else { return }
+        var names = found.prefix(Limits.namedAddresses).map(\.description).joined(separator: ",")
+        if found.count > Limits.namedAddresses { names += ",…" }
+        tell(
+            Notice(
+                .warning,
+                """
+                connections would wait while the gateway is gone: nobody is named to whom the guard could relay them; \
+                sluice guard --central does it, or sluice.dev/fallback-gateway without hbone://
+                """,
+                [("addresses", names), ("count", "\(found.count)")]))
     }
 
     // MARK: what it is told
@@ -154,6 +186,7 @@ final class GuardSide: EventSource {
         self.sockets = sockets
         self.central = central
         guard isAgreed else { return }
+        question.set(after: Limits.questionPause)
         guard let known = before.sockets else { return tellAll() }
         for address in known.keys where sockets[address] == nil { say(.drop(address)) }
         for (address, fds) in sockets {
@@ -172,7 +205,10 @@ final class GuardSide: EventSource {
             tellSockets(address, fds)
             say(.central(address, central[address] ?? []))
         }
-        guard hasLeft else { return say(.serving) }
+        guard hasLeft else {
+            question.set(after: Limits.questionPause)
+            return say(.serving)
+        }
         say(.leaving)
         forgetSockets()
     }
@@ -193,6 +229,7 @@ final class GuardSide: EventSource {
         guard !hasLeft else { return }
         hasLeft = true
         alarm.clear()
+        question.clear()
         // One that was found just now takes over when it has told what it holds, and what it is to hold.
         guard isAgreed || link == nil else { return }
         if isAgreed { say(.leaving) }

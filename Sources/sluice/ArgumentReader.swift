@@ -59,7 +59,7 @@ struct ArgumentReader {
         let text = try value(placeholder)
         guard let amount = TimeAmount(duration: text) else {
             throw UsageError(
-                "\(option) '\(text)': write a duration such as 30s, 1m30s or 250ms, with five digits at most before a unit"
+                "\(option) '\(text)': write a duration such as 87600h, 1m30s or 250ms: h is the largest unit, with five digits at most before it"
             )
         }
         return amount

@@ -11,20 +11,23 @@ extension Command {
             sluice cert ca --out DIR [--trust-domain TD] [--lifetime D]
               makes ca.crt and ca.key in DIR; never over one that is there
             sluice cert workload --namespace NS --service-account SA [--dns NAME]… --ca DIR --out DIR [--lifetime D]
-              makes tls.crt and tls.key (spiffe://TD/ns/NS/sa/SA) and copies the CA's ca.crt beside them
+              makes tls.crt and tls.key (spiffe://TD/ns/NS/sa/SA) and copies the CA's ca.crt beside them; never
+              over a pair that is there, but with --replace
             sluice cert rotate DIR… [--ca DIR] [--before D] [--lifetime D] [--watch]
               renews what ends within D in each DIR and in the folders in it, and brings their ca.crt up to date
-            sluice cert show FILE…
-              tells whose certificates these are, by whom, and until when
+            sluice cert show FILE|DIR…
+              tells whose certificates these are, by whom, and until when; of a DIR those in it and in the folders in it
 
               --trust-domain TD       default cluster.local; of a workload it is the CA's
               --lifetime D            of a CA 87600h, of a workload 720h; at most until the CA's own end
               --ca DIR                where ca.crt and ca.key are; of rotate by default DIR/ca, or ca beside DIR
               --before D              default: a third of the certificate's life
+              --replace               a workload's pair that is there is written over, whoever it is of
               --watch                 goes on, with a look every ten minutes, or six in the shortest certificate's life
 
             Keys are ECDSA P-256, in files that only their owner reads. A file is replaced by rename, so that a running
-            gateway, which notices within ten seconds, never reads half of one; connections that are open go on.
+            gateway, which notices within ten seconds, never reads half of one; connections that are open go on. What is
+            replaced keeps its owner, group and permissions, so root may renew what a gateway's user reads.
             Exit status: 0 done; 1 something could not be made or read; 2 the command line is wrong.
             """
     ) { arguments throws(UsageError) in
@@ -73,6 +76,7 @@ struct CertArguments {
     var lifetime: Int64?
     var before: Int64?
     var watches = false
+    var replaces = false
     var operands: [String] = []
 
     init(_ arguments: [String], for verb: Verb) throws(CertFailure) {
@@ -85,7 +89,7 @@ struct CertArguments {
         let known =
             switch verb {
             case .ca: ["--out", "--trust-domain", "--lifetime"]
-            case .workload: ["--namespace", "--service-account", "--dns", "--ca", "--out", "--lifetime"]
+            case .workload: ["--namespace", "--service-account", "--dns", "--ca", "--out", "--lifetime", "--replace"]
             case .rotate: ["--ca", "--before", "--lifetime", "--watch"]
             case .show: [String]()
             }
@@ -121,6 +125,7 @@ struct CertArguments {
                 dnsNames.append(name)
             case "--lifetime": lifetime = try Self.seconds(&reader, option)
             case "--before": before = try Self.seconds(&reader, option)
+            case "--replace": replaces = true
             default: watches = true
             }
         }

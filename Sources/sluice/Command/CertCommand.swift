@@ -54,6 +54,9 @@ enum CertCommand {
                 trustDomain: authority.trustDomain, namespace: namespace, serviceAccount: account)
         else { throw .failed("'\(namespace)' and '\(account)' make no SPIFFE id") }
         try makeFolder(folder)
+        for path in [key, certificate].map({ "\(folder)/\($0)" }) where !arguments.replaces && exists(path) {
+            throw .failed("\(path) is there already: 'cert rotate' renews it, --replace puts another in its place")
+        }
         try issue(
             id, arguments.dnsNames, by: authority, to: folder, lifetime: arguments.lifetime ?? workloadLifetime)
     }
@@ -66,6 +69,7 @@ enum CertCommand {
                 id, dnsNames: dnsNames, bundle: authority.bundle, authorityKey: authority.key, now: now,
                 lifetime: lifetime)
         }
+        try needMayReplace([authorityCertificate, key, certificate].map { "\(folder)/\($0)" })
         try replace(authority.bundle, at: "\(folder)/\(authorityCertificate)", mode: 0o644)
         // Between the two renames the files are no pair; a gateway keeps the pair before it until they are one.
         try replace(pair.key, at: "\(folder)/\(key)", mode: 0o600)
@@ -77,8 +81,10 @@ enum CertCommand {
     // MARK: show
 
     static func show(_ arguments: CertArguments) throws(CertFailure) {
-        guard !arguments.operands.isEmpty else { throw .usage(UsageError("which? write the files: show FILE…")) }
-        for path in arguments.operands {
+        guard !arguments.operands.isEmpty else { throw .usage(UsageError("which? write the files: show FILE|DIR…")) }
+        var files: [String] = []
+        for operand in arguments.operands { files += try certificateFiles(operand) }
+        for path in files {
             for block in try blocks(try read(path), path) {
                 let facts = try facts(block, path)
                 Output.print("\(path): \(facts.subject)\(facts.isAuthority ? " (a CA)" : "")")
@@ -93,6 +99,22 @@ enum CertCommand {
                 Output.print("  key        \(facts.keyType.text)")
             }
         }
+    }
+
+    /// The file itself; of a folder its certificates, or those of the folders in it, as `rotate` finds them.
+    private static func certificateFiles(_ path: String) throws(CertFailure) -> [String] {
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return [path] }
+        let folders = [path] + entries(path).map { "\(path)/\($0)" }
+        let found = folders.flatMap { folder in
+            // A workload's ca.crt is a copy of its CA's, whose own folder shows it.
+            [certificate, exists("\(folder)/\(certificate)") ? nil : authorityCertificate].compactMap { $0 }
+                .map { "\(folder)/\($0)" }.filter(exists)
+        }
+        guard !found.isEmpty else {
+            throw .failed("\(path): there is no \(certificate) and no \(authorityCertificate) in it or in its folders")
+        }
+        return found
     }
 
     /// Each certificate of a file as a text of its own.
@@ -170,11 +192,29 @@ enum CertCommand {
         } catch { throw .failed("\(path): \(error)") }
     }
 
+    /// A file that is there keeps its owner, group and permissions: whoever could read it can read the new one.
+    /// - Parameter mode: of one that is not.
     static func replace(_ text: String, at path: String, mode: mode_t) throws(CertFailure) {
+        let ownership = try ownership(of: path)
         let result: Result<Void, Errno> = text.withView { view in
-            Result { () throws(Errno) in try DurableFile.write(view, to: path, mode: mode) }
+            Result { () throws(Errno) in try DurableFile.write(view, to: path, mode: mode, ownership: ownership) }
         }
         if case .failure(let error) = result { throw .failed("\(path): \(error)") }
+    }
+
+    private static func ownership(of path: String) throws(CertFailure) -> DurableFile.Ownership? {
+        do { return try DurableFile.Ownership(of: path) } catch { throw .failed("\(path): \(error)") }
+    }
+
+    /// Before anything is written, since a new key beside an old certificate is no pair.
+    static func needMayReplace(_ paths: [String]) throws(CertFailure) {
+        guard geteuid() != 0 else { return }
+        for path in paths {
+            guard let there = try ownership(of: path), there.user != geteuid() else { continue }
+            throw .failed(
+                "\(path): user \(there.user) owns it, and only root could leave it to them; run this as root or as that user"
+            )
+        }
     }
 
     /// A file that must not be there yet.

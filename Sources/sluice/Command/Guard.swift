@@ -11,7 +11,8 @@ extension Command {
         options: """
               --socket PATH           where 'sluice run --guard PATH' finds it (mode 0600: this user and root)
               --central ADDR[,ADDR…]  central gateways, the preferred first: IP or IP:PORT (without: the port that was
-                                      called); for addresses whose Gateway names none (sluice.dev/fallback-gateway)
+                                      called); for addresses whose Gateway names none in sluice.dev/fallback-gateway, or
+                                      hbone:// ones only, which serve listeners of protocol HBONE alone
               --proxy-protocol        begin each relayed connection with a PROXY header, version 2
               --linger D              relayed connections may go on so long after the gateway is back (default 10m)
               --drain-timeout D       and so long after the guard was told to end (default 30s)
@@ -21,7 +22,8 @@ extension Command {
               --log-level LEVEL       debug, info, warning or error (default info)
               --status                print what the guard at PATH is doing; start none
 
-            Where no central gateway is named, connections wait in the sockets until the gateway is back.
+            Where no central gateway is named, connections wait in the sockets until the gateway is back; 'sluice run'
+            warns of such addresses, and --status tells of them.
             Exit status: 0 it was told to end (--status: the gateway serves, or none was ever there); 1 it cannot begin
             (--status: the guard stands in); 2 the command line is wrong, or no guard answers.
             """
@@ -37,7 +39,7 @@ extension Command {
                 let text = try reader.value("ADDR[,ADDR…]")
                 for part in text.split(separator: ",", omittingEmptySubsequences: false) {
                     guard let address = CentralAddress(String(part)) else {
-                        throw UsageError("--central '\(text)': write addresses such as 10.0.0.5:8080,10.0.0.6:8080")
+                        throw UsageError("--central '\(text)': '\(part)' \(Self.objection(to: part))")
                     }
                     options.central.append(address)
                 }
@@ -75,6 +77,27 @@ extension Command {
         }
     }
 
+    /// Why an element of `--central` is none.
+    private static func objection(to text: Substring) -> StaticString {
+        if text.utf8.starts(with: "hbone://".utf8) {
+            return "needs a tunnel, and the guard relays octets as they are: write IP:PORT of a port that takes those"
+        }
+        if text.isEmpty || text.contains(where: { $0 == " " || $0 == ";" }) {
+            return "is no address: separate them by commas alone, such as 10.0.0.5:8080,10.0.0.6:8080"
+        }
+        return "is no address: write IP or IP:PORT, such as 10.0.0.5:8080; names are for sluice.dev/fallback-gateway"
+    }
+
+    /// Of connections, as far as the guard tells of their addresses, while the gateway is away.
+    private static func whatBecomes(of status: GuardStatus) -> String {
+        let waiting = status.addresses.count { $0.central.isEmpty }
+        return switch waiting {
+        case 0: "connections are relayed"
+        case status.addresses.count: "connections wait: there is nobody to relay them to"
+        default: "connections are relayed, but those to \(waiting) of \(status.addresses.count) addresses wait"
+        }
+    }
+
     /// How long a guard may take to answer, in milliseconds.
     private static let statusPatience: Int32 = 5_000
 
@@ -94,8 +117,8 @@ extension Command {
             switch status.state {
             case .empty: "empty: no gateway has handed it sockets"
             case .standingBy: status.pid > 0 ? "standing by: gateway \(status.pid) serves" : "standing by"
-            case .standingIn: "standing in: the gateway is gone, connections are relayed"
-            case .handingBack: "handing back: gateway \(status.pid) is starting, connections are relayed"
+            case .standingIn: "standing in: the gateway is gone, \(whatBecomes(of: status))"
+            case .handingBack: "handing back: gateway \(status.pid) is starting, \(whatBecomes(of: status))"
             }
         Output.print(state)
         Output.print(

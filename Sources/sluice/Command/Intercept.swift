@@ -83,6 +83,11 @@ private struct InterceptionWish {
         if undoes { return }
         guard let port else { throw UsageError("to which listener? write --port N") }
         rules.port = port
+        if mode == .tproxy, !rules.own.isEmpty {
+            throw UsageError(
+                "--user, --group and --cgroup are for --mode redirect: with tproxy this machine's own connections stay as they are"
+            )
+        }
         if mode == .redirect, rules.own.isEmpty {
             throw UsageError(
                 "the gateway's own connections would come back to it: say whose they are with --user, --group or --cgroup"

@@ -43,6 +43,13 @@ struct CommandTests {
             (["echo"], 2, "--listen"),
             (["echo", "--listen", "127.0.0.1:1", "--tls", "/nowhere/a", "b"], 2, "--tls /nowhere/a: No such file"),
             (["echo", "--listen", "127.0.0.1:1", "--tls", "a"], 2, "--tls needs a value: --tls CERT KEY"),
+            (
+                ["guard", "--socket", "x", "--central", "central.example:15080"], 2,
+                "names are for sluice.dev/fallback-gateway"
+            ),
+            (["guard", "--socket", "x", "--central", "hbone://10.0.0.5"], 2, "'hbone://10.0.0.5' needs a tunnel"),
+            (["guard", "--socket", "x", "--central", "10.0.0.5; 10.0.0.6"], 2, "separate them by commas alone"),
+            (["guard", "--socket", "x", "--central", "10.0.0.5,"], 2, "separate them by commas alone"),
             (["run", "--access-log", "xml"], 2, "--access-log 'xml'"),
         ] as [([String], UInt8, String)])
     func wrongAndRightUsage(arguments: [String], code: UInt8, part: String) throws {

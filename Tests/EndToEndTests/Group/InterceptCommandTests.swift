@@ -22,6 +22,8 @@ import Testing
             (["--mode", "redirect", "--port", "1", "--cgroup", "a\"b"], "write a path below the root"),
             (["--mode", "tproxy", "--port", "1", "--exclude", "10.0.0.0/40"], "write a range"),
             (["--mode", "tproxy", "--port", "1", "--ports", "80,90-70"], "write ports and ranges"),
+            (["--mode", "tproxy", "--port", "1", "--user", "0"], "are for --mode redirect"),
+            (["--mode", "tproxy", "--port", "1", "--routes", "--cgroup", "a"], "are for --mode redirect"),
             (["--mode", "redirect", "--routes", "--undo"], "--mode redirect needs none"),
             (["--mode", "tproxy", "--port", "1", "--protocol"], "there is no option --protocol"),
             (["here"], "takes no 'here'"),

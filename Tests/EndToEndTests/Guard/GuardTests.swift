@@ -58,12 +58,46 @@ import Testing
         try site.startGateway()
         #expect(try site.whom() == "local")
         try site.waitForStatus("connections wait")
+        try Wait.until("the gateway to warn of it; \(site.gateway?.output ?? "")") {
+            site.gateway?.output.contains("warning supervisor: connections would wait while the gateway is gone")
+                == true
+        }
+        #expect(site.gateway?.output.contains("addresses=127.0.0.1:\(site.port) count=1") == true)
         try site.killGateway()
-        try site.waitForStatus("standing in")
+        try site.waitForStatus("standing in: the gateway is gone, connections wait: there is nobody to relay them to")
         let clients = try (0..<20).map { _ in try Client(port: site.port) }
         for client in clients { try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n") }
         try site.startGateway()
         for client in clients { #expect(try client.readResponse().text == "local") }
+    }
+
+    @Test func someAddressesAreRelayedAndTheOthersWait() throws {
+        let site = try GuardedSite(options: [])
+        let covered = try Ports.free()
+        let manifest =
+            Manifests.simple(ports: [site.port], backend: site.local.port) + """
+                ---
+                apiVersion: gateway.networking.k8s.io/v1
+                kind: Gateway
+                metadata:
+                  name: covered
+                  namespace: default
+                  annotations: {sluice.dev/group: by-name, sluice.dev/fallback-gateway: '\(site.central.address)'}
+                spec:
+                  gatewayClassName: sluice
+                  addresses: [{type: IPAddress, value: 127.0.0.1}]
+                  listeners: [{name: http, protocol: HTTP, port: \(covered)}]
+                """
+        try site.startGateway(manifest: manifest)
+        try site.waitForStatus("connections wait")
+        try site.waitForStatus("127.0.0.1:\(covered): 2 sockets, to \(site.central.address)")
+        try Wait.until("the gateway to warn of one") {
+            site.gateway?.output.contains("addresses=127.0.0.1:\(site.port) count=1") == true
+        }
+        try site.killGateway()
+        let some = "standing in: the gateway is gone, connections are relayed, but those to 1 of 2 addresses wait"
+        try site.waitForStatus(some)
+        #expect(try Client(port: covered).request().text == "central")
     }
 
     @Test(arguments: [(1, 3), (3, 1)])
@@ -145,6 +179,7 @@ import Testing
         let other = try Ports.free()
         try site.gateway?.reload(["gateway.yaml": Manifests.simple(ports: [other], backend: site.local.port)])
         try site.waitForStatus("\(other): 2 sockets")
+        #expect(site.gateway?.output.contains("connections would wait") == false)
         #expect(try !site.status().text.contains(":\(site.port): "))
         try Wait.until("the old port to be closed") { Ports.isClosed(site.port) }
         try site.killGateway()

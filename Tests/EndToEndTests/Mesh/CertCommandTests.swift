@@ -37,6 +37,54 @@ import Testing
         #expect(mesh.folder.read("ca/ca.key") == before)
     }
 
+    /// Of the gateway's user they are, while root renews them.
+    @Test func whatIsRenewedKeepsOwnerGroupAndMode() throws {
+        try mesh.workload("cart")
+        let isRoot = geteuid() == 0
+        let files: [(name: String, mode: mode_t)] = [("tls.key", 0o660), ("tls.crt", 0o604), ("ca.crt", 0o444)]
+        for file in files {
+            let path = mesh.path + "/cart/" + file.name
+            #expect(chmod(path, file.mode) == 0)
+            // Only root may give a file away.
+            if isRoot { #expect(chown(path, 65_534, 12) == 0) }
+        }
+        let before = mesh.folder.read("cart/tls.key")
+        try MeshFolder.cert(["rotate", mesh.path, "--before", "721h"])
+        #expect(mesh.folder.read("cart/tls.key") != before)
+        for file in files {
+            var status = stat()
+            #expect(stat(mesh.path + "/cart/" + file.name, &status) == 0)
+            #expect(status.st_mode & 0o777 == file.mode, "\(file.name)")
+            #expect(!isRoot || status.st_uid == 65_534 && status.st_gid == 12, "\(file.name)")
+        }
+    }
+
+    @Test func aWorkloadsPairIsWrittenOverOnlyWhenThatIsSaid() throws {
+        try mesh.workload("cart")
+        let before = mesh.folder.read("cart/tls.crt")
+        let words = [
+            "workload", "--namespace", "shop", "--service-account", "till", "--ca", mesh.path + "/ca", "--out",
+            mesh.path + "/cart",
+        ]
+        #expect {
+            try MeshFolder.cert(words)
+        } throws: {
+            "\($0)".contains("cart/tls.key is there already: 'cert rotate' renews it")
+        }
+        #expect(mesh.folder.read("cart/tls.crt") == before)
+        #expect(try MeshFolder.cert(words + ["--replace"]).contains("ns/shop/sa/till, until"))
+    }
+
+    @Test func aFoldersCertificatesAreShown() throws {
+        try mesh.workload("cart")
+        let shown = try MeshFolder.cert(["show", mesh.path]).split(separator: "\n").filter { !$0.hasPrefix("  ") }
+        #expect(shown.count == 2 && shown[0].contains("/ca/ca.crt: ") && shown[1].contains("/cart/tls.crt: "))
+        let empty = try TemporaryFolder()
+        #expect { try MeshFolder.cert(["show", empty.path]) } throws: {
+            "\($0)".contains("there is no tls.crt and no ca.crt")
+        }
+    }
+
     @Test func rotateRenewsWhatEndsSoonAndNothingElse() throws {
         try mesh.workload("cart")
         let before = mesh.folder.read("cart/tls.crt")
@@ -88,6 +136,7 @@ import Testing
         (["cert", "workload", "--namespace", "a/b"], "--namespace 'a/b'"),
         (["cert", "workload", "--dns", "a b"], "--dns 'a b'"),
         (["cert", "workload", "--lifetime", "1s"], "a minute at least"),
+        (["cert", "ca", "--lifetime", "10y"], "such as 87600h, 1m30s or 250ms: h is the largest unit"),
         (["cert", "rotate"], "which? write the folders"),
         (["cert", "show", "--frob"], "no option such as --frob"),
     ]) func wrongUsage(words: [String], part: String) throws {

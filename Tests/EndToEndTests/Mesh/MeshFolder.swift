@@ -30,6 +30,7 @@ struct MeshFolder {
         let out = path + "/" + (folder ?? account)
         try Self.cert([
             "workload", "--namespace", namespace, "--service-account", account, "--ca", path + "/" + ca, "--out", out,
+            "--replace",
         ])
         return ["--cert", out + "/tls.crt", "--key", out + "/tls.key", "--ca", out + "/ca.crt"]
     }
