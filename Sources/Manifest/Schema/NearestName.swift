@@ -1,7 +1,7 @@
 /// The name that someone probably meant.
-enum NearestName {
+package enum NearestName {
     /// The closest of `candidates`, when it is close enough: the same but for its case, or few letters away.
-    static func of(_ written: String, among candidates: [String]) -> String? {
+    package static func of(_ written: String, among candidates: [String]) -> String? {
         let wanted = Array(written.lowercased().utf8.prefix(64))
         // A third of the letters may be wrong; of a long name three.
         let limit = min(3, max(1, wanted.count / 3))

@@ -24,7 +24,10 @@ extension Exchange {
         switch configuration.lookUp(destination, for: downstream.origin, in: listener.pointee.group) {
         case .member:
             openTunnel(to: destination, by: listener) { if let told { $0.peer = told } }
-        case .noPort: answer(404, .noRoute, "the service has no such port")
+        case .noPort:
+            var isAddress = false
+            if case .address = destination { isAddress = true }
+            answerNoPort(ofAddress: isAddress)
         case .ambiguous:
             answer(404, .noRoute, "services of several namespaces have this name: call it name.namespace")
         case .outside: connectOutside(destination, listener, told, configuration)

@@ -52,7 +52,7 @@ extension Exchange {
                 else { return }
                 guard takePart(), passesFairly() else { return }
                 route(call, from: namespace, message, bytes, listener, configuration)
-            case .noPort: answer(404, .noRoute, "the service has no such port")
+            case .noPort: answerNoPort(ofAddress: Self.isAddress(message, bytes, downstream?.origin.destination))
             case .ambiguous:
                 answer(404, .noRoute, "services of several namespaces have this name: call it name.namespace")
             case .outside:
@@ -63,6 +63,27 @@ extension Exchange {
                 guard takePart(), passesFairly() else { return }
                 routeOutside(message, bytes, listener, config, socket, configuration)
             }
+        }
+    }
+
+    /// - Parameter isAddress: an address was called, which may be meant for somebody else than its Service.
+    func answerNoPort(ofAddress isAddress: Bool) {
+        guard isAddress else { return answer(404, .noRoute, "the service has no such port") }
+        answer(
+            404, .noRoute,
+            "this is the address of a service or of one of its endpoints, and it has no such port; name a service in Host"
+        )
+    }
+
+    private static func isAddress(
+        _ message: RequestMessage, _ bytes: ByteView, _ destination: CallDestination?
+    ) -> Bool {
+        switch destination {
+        case .address: return true
+        case .authority: return false
+        case nil:
+            if case .address = self.destination(host: message.head.host.of(bytes), port: 0) { return true }
+            return false
         }
     }
 

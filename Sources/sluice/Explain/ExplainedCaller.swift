@@ -1,5 +1,6 @@
 import Config
 import Core
+import Manifest
 import TLS
 
 /// One `--from`.
@@ -68,6 +69,7 @@ struct ExplainedCaller {
             case .namespace(let namespace):
                 self.namespace = namespace
                 words = "somebody of namespace '\(namespace)', known by address"
+                noteUnknown(namespace, plan)
             case .address: break
             }
         }
@@ -89,11 +91,21 @@ struct ExplainedCaller {
             words = "\(namespace)/\(name), somewhere in namespace '\(namespace)'"
             notes.append(
                 "no EndpointSlice has an address of \(namespace)/\(name): its namespace alone is taken as known")
+            noteUnknown(namespace, plan)
             return
         }
         words = "\(namespace)/\(name), known by its address \(address)"
         let example = "spiffe://cluster.local/ns/\(namespace)/sa/\(name)"
         notes.append("\(namespace)/\(name) is taken as known by address; --from \(example) asks for a certificate's")
+    }
+
+    /// A namespace that the files do not have may be another one, misspelt.
+    private mutating func noteUnknown(_ namespace: String, _ plan: GatewayPlan) {
+        var known = Set(plan.workloads.map(\.namespace) + plan.routes.map(\.namespace) + plan.groups.map(\.namespace))
+        for group in plan.groups { known.formUnion(group.members.map(\.namespace)) }
+        guard !known.contains(namespace) else { return }
+        let near = NearestName.of(namespace, among: known.sorted()).map { "; did you mean '\($0)'?" }
+        notes.append("no endpoint, service or route of the files is in namespace '\(namespace)'" + (near ?? ""))
     }
 
     /// A Pod's, or an endpoint's of a Service.

@@ -6,6 +6,7 @@ struct ExplainedConnection {
     var host: String
     var port: UInt16
     /// It begins TLS and asks for this server; nil: it does not, or nobody says.
+    /// Empty: it begins TLS and asks for nobody.
     var serverName: String?
     /// Neither TLS nor requests.
     var isOctets: Bool
@@ -30,6 +31,14 @@ struct ExplainedConnection {
         self.port = port
         self.serverName = serverName?.lowercased()
         self.isOctets = isOctets
+    }
+
+    /// TLS, to a host as it was checked before.
+    init(host: String, port: UInt16, serverName: String?) {
+        self.host = host.lowercased()
+        self.port = port
+        self.serverName = serverName?.lowercased() ?? ""
+        isOctets = false
     }
 
     /// The address that is dialled; nil: a name.

@@ -12,6 +12,7 @@ extension Explainer {
     ) -> Explanation {
         var explanation = begun
         explanation.listener = reading.listener(number)
+        explanation.refusedHandshake = handshakeRefusal(of: number)
         let listener = listener(number)
         return caller.namespace.withView { namespace in
             let group = listener.pointee.group
@@ -29,7 +30,8 @@ extension Explainer {
             }
             switch lookup {
             case .ambiguous, .noPort:
-                return explanation.refused(404, refusal(lookup, parsed.host.string, in: group))
+                let dialled = destination?.port ?? parsed.head.port ?? request.usualPort
+                return explanation.refused(404, refusal(lookup, parsed.host.string, dialled, in: group))
             case .outside:
                 guard
                     permits(
@@ -78,12 +80,20 @@ extension Explainer {
             return explanation
         }
         let host = parsed.host.string
+        let hasHost = table.hasRequests(for: parsed.host, of: listener)
+        if !hasHost { noteNearest(host, &explanation) }
         guard group.egress == .allow, group.egressRule != MemberPortConfig.none else {
-            explanation.egress = "denied: no route of the Gateway has it, and sluice.dev/egress lets nothing else out"
+            let has = hasHost ? "has the host, but none takes such a request" : "has it"
+            explanation.egress =
+                "denied: \(hasHost ? "a" : "no") route of the Gateway \(has), and sluice.dev/egress lets nothing else out"
+            let lets = hasHost ? "takes this request to it" : "lets it be reached"
             return explanation.refused(
-                403, "no service of the group is called \(host), and no route of the Gateway lets it be reached")
+                403, "no service of the group is called \(host), and no route of the Gateway \(lets)")
         }
-        explanation.egress = "as asked (sluice.dev/egress: allow): no service of the group, no route of the Gateway"
+        explanation.egress =
+            "as asked (sluice.dev/egress: allow): no service of the group, "
+            + (hasHost
+                ? "and a route of the Gateway has the host, but none takes such a request" : "no route of the Gateway")
         explanation.status = nil
         explanation.verdict = ""
         explanation.rule = reading.rule(group.egressRule)
@@ -91,14 +101,21 @@ extension Explainer {
     }
 
     /// Why nobody is meant by a name or an address of the group.
-    func refusal(_ lookup: CallLookup, _ host: String, in group: UInt32) -> String {
+    /// - Parameter port: that was called.
+    func refusal(_ lookup: CallLookup, _ host: String, _ port: UInt16, in group: UInt32) -> String {
         guard case .noPort(let number) = lookup else {
             return "services of several namespaces are called \(host); write name.namespace, or --from"
         }
         let member = snapshot[table.group(group).pointee.members, Int(number)].pointee
         let ports = (0..<Int(member.ports.count)).map { "\(snapshot[member.ports, $0].pointee.number)" }
-        return "Service \(snapshot.text(member.qualifiedName).string) has no such port; it has "
-            + ports.joined(separator: ", ")
+        let has = "it has \(ports.joined(separator: ", "))"
+        let name = snapshot.text(member.qualifiedName).string
+        guard let address = IPAddress(host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host) else {
+            return "Service \(name) has no such port; \(has)"
+        }
+        let isOwn = plan.groups[Int(group)].members[Int(number)].addresses.contains(address)
+        return "\(host) is the address of \(isOwn ? "" : "an endpoint of ")Service \(name), which has no port \(port); "
+            + "\(has); name a service in Host"
     }
 
     func member(_ call: MemberCall, from namespace: ByteView) -> Explanation.Member {

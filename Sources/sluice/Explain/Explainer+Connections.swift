@@ -20,23 +20,23 @@ extension Explainer {
             explanation.address = plan.sockets[own].address.description
             return explainArrival(asked, own, explanation)
         }
-        guard let (socket, listener) = carrier(of: asked.host) else {
+        guard let carrier = carrier(of: asked.host) else {
             let known = plan.sockets.map(\.address.description).joined(separator: ", ")
             return explanation.refused(
                 nil, "nothing listens on \(asked.text)" + (known.isEmpty ? "" : "; the listeners are on \(known)"))
         }
-        explanation.address = plan.sockets[socket].address.description
-        explanation.listener = reading.listener(listener)
+        explanation.address = plan.sockets[carrier.socket].address.description
+        explanation.listener = reading.listener(carrier.listener)
+        explanation.refusedHandshake = handshakeRefusal(of: carrier.listener)
         explanation.notes.append(
             "taken for a connection that is brought to a group's gateway (CONNECT, HBONE, interception)")
-        return explainBrought(asked, self.listener(listener), explanation)
+        note(carrier, &explanation)
+        return explainBrought(asked, listener(carrier.listener), explanation)
     }
 
     /// The socket of this gateway that is called itself; nil: the connection goes elsewhere.
     private func ownSocket(_ asked: ExplainedConnection) -> Int? {
-        let near = plan.sockets.indices.filter {
-            plan.sockets[$0].address.port == asked.port && plan.sockets[$0].transport == .tcp
-        }
+        let near = sockets(of: asked.port)
         let any = near.first { plan.sockets[$0].address.ip.isAny }
         guard let address = asked.address else {
             // Where there is no group nobody is called by name but the gateway.
@@ -66,9 +66,11 @@ extension Explainer {
         let listener = listener(found)
         explanation.listener = reading.listener(found)
         switch listener.pointee.listenerProtocol {
+        case .http where asked.isOctets || asked.serverName != nil: return refused(asked, explanation)
         case .http, .https:
-            return explanation.refused(
-                nil, "requests are served here, each by itself: ask with --url \(url(listener, asked))")
+            explanation.spoken = "requests, as the listener has it"
+            explanation.outlet = "where each request belongs: ask with --url \(url(listener, asked))"
+            return explanation
         case .hbone:
             return explanation.refused(
                 nil, "HBONE is spoken here: ask with --connect for what its CONNECT names, or with --url")
@@ -92,6 +94,14 @@ extension Explainer {
         }
     }
 
+    /// Where requests in clear text are spoken, nothing else is.
+    private func refused(_ asked: ExplainedConnection, _ explanation: Explanation) -> Explanation {
+        let what = asked.isOctets ? "octets that are no request" : "TLS, whose handshake fails thereby"
+        let whose = explanation.member == nil ? "listener" : "service's port"
+        return explanation.refused(
+            nil, "answered 400 and closed: the \(whose) takes requests in clear text, and this is \(what)")
+    }
+
     private func url(_ listener: UnsafePointer<ListenerConfig>, _ asked: ExplainedConnection) -> String {
         let scheme = listener.pointee.listenerProtocol == .https ? "https" : "http"
         let host = asked.serverName ?? (asked.host.isEmpty ? "localhost" : asked.host)
@@ -110,7 +120,7 @@ extension Explainer {
                 serverName: serverName, &explanation)
         else { return explanation.refused(nil, "closed: access denied") }
         explanation.rule = reading.rule(rule)
-        addFallback(&explanation, ofListener: true)
+        addFallback(&explanation)
         return explanation
     }
 
@@ -133,14 +143,19 @@ extension Explainer {
             switch lookup {
             case .noPort, .ambiguous:
                 return explanation.refused(
-                    nil, "reset (CONNECT: 404): " + refusal(lookup, asked.host, in: group))
+                    nil, "reset (CONNECT: 404): " + refusal(lookup, asked.host, asked.port, in: group))
             case .outside:
+                if let url = ofRequestsOutside(asked, listener) {
+                    explanation.egress = "as written: a route of the Gateway has its requests"
+                    return ofRequests(url, explanation)
+                }
                 let spoken = spoken(asked, &explanation)
                 return explainOutside(asked, spoken, listener, explanation)
             case .member(let call):
                 explanation.member = member(call, from: namespace)
                 let spoken: Spoken
                 switch table.memberPort(call).pointee.memberProtocol {
+                case .http where asked.isOctets || asked.serverName != nil: return refused(asked, explanation)
                 case .http:
                     let name = snapshot.text(table.member(call).pointee.name).string
                     let space = snapshot.text(table.member(call).pointee.namespace).string
@@ -189,9 +204,10 @@ extension Explainer {
             return explanation.refused(nil, "reset: the port takes no connections but those of requests")
         }
         explanation.rule = reading.rule(rule)
-        // Octets are handed on only where the member's address can be meant for nothing else.
+        // Without a tunnel octets are handed on only where the member's address can be meant for nothing else.
         let isPlain = port.pointee.memberProtocol == .tcp || port.pointee.memberProtocol == .tls
-        if isPlain, table.member(call).pointee.ports.count == 1 { addFallback(&explanation, ofListener: false) }
+        let isUnmistakable = isPlain && table.member(call).pointee.ports.count == 1
+        addFallback(&explanation) { $0.isTunnelled || isUnmistakable && $1 }
         return explanation
     }
 }

@@ -20,7 +20,8 @@ extension Explainer {
                 switch lookup {
                 case .member(let call): return explainMember(call, spoken, namespace, nil, listener, begun)
                 case .noPort, .ambiguous:
-                    return begun.refused(nil, "reset: " + refusal(lookup, name, in: listener.pointee.group))
+                    return begun.refused(
+                        nil, "reset: " + refusal(lookup, name, listener.pointee.port, in: listener.pointee.group))
                 case .outside: return explainOutside(nil, spoken, listener, begun)
                 }
             }
@@ -43,7 +44,8 @@ extension Explainer {
                 let lookup = host.isEmpty ? .outside : table.lookUp(host: host, wish, from: namespace, in: group)
                 switch lookup {
                 case .noPort, .ambiguous:
-                    return explanation.refused(nil, "closed: " + refusal(lookup, name, in: group))
+                    return explanation.refused(
+                        nil, "closed: " + refusal(lookup, name, listener.pointee.port, in: group))
                 case .member(let call):
                     explanation.member = member(call, from: namespace)
                     switch table.memberPort(call).pointee.memberProtocol {
@@ -108,17 +110,33 @@ extension Explainer {
             }
             explanation.rule = written
             let isNamed = written.backends.contains { $0.endpoints == [SnapshotReading.ownHost] }
-            if asked == nil, !isNamed { addFallback(&explanation, ofListener: true) }
+            if isNamed, let target = refusedTarget(of: written, name, asked?.port ?? listener.pointee.port) {
+                explanation.fail(nil, target)
+            }
+            if asked == nil, !isNamed { addFallback(&explanation) }
         case .asAsked:
             explanation.egress = "as asked (sluice.dev/egress: allow): no service of the group, no route of the Gateway"
-            if let address = asked?.address, address.isLocalTarget, !allowsLocalTargets(listener) {
-                return explanation.refused(
-                    nil, "reset: an address of this machine or its links (sluice.dev/allow-local-targets)")
+            noteNearest(name, &explanation)
+            // An address that was dialled is where it goes, whatever the handshake names.
+            let target = asked?.address.map(\.description) ?? name
+            let rule = table.group(listener.pointee.group).pointee.egressRule
+            if rule != MemberPortConfig.none,
+                let why = refusedTarget(of: reading.rule(rule), target, asked?.port ?? listener.pointee.port)
+            {
+                return explanation.refused(nil, "reset: " + why)
             }
             explanation.outlet = asked?.text ?? "\(name):\(listener.pointee.port)"
         case .denied:
-            explanation.egress = "denied: no route of the Gateway has it, and sluice.dev/egress lets nothing else out"
             let host = name.isEmpty ? asked?.text ?? "" : name
+            let hasRequests = name.withView { !$0.isEmpty && table.hasRequests(for: $0, of: listener) }
+            guard !hasRequests else {
+                explanation.egress =
+                    "denied: the routes of the Gateway have its requests alone, as they are in clear text"
+                return explanation.refused(
+                    nil, "reset: \(host) is no service of the group, and no route lets more of it be reached")
+            }
+            explanation.egress = "denied: no route of the Gateway has it, and sluice.dev/egress lets nothing else out"
+            noteNearest(name, &explanation)
             // A CONNECT to an address is let in where what comes inside may name a host.
             let connect = asked != nil && asked?.address == nil ? " (CONNECT: 403)" : ""
             return explanation.refused(
@@ -128,23 +146,23 @@ extension Explainer {
         return explanation
     }
 
-    private func allowsLocalTargets(_ listener: UnsafePointer<ListenerConfig>) -> Bool {
-        let group = plan.groups[Int(listener.pointee.group)]
-        guard let route = group.egressRoute, let backend = plan.routes[route].rules.first?.backends.first,
-            case .cluster(let number) = backend.target
-        else { return false }
-        return plan.clusters[number].dynamicResolver?.allowsLocalTargets ?? false
+    /// Nobody says what a connection carries to a host that the Gateway's routes have for requests alone: the URL that asks
+    /// about these; nil: it is not so.
+    func ofRequestsOutside(
+        _ asked: ExplainedConnection, _ listener: UnsafePointer<ListenerConfig>
+    ) -> String? {
+        guard asked.serverName == nil, !asked.isOctets, asked.address == nil else { return nil }
+        return asked.host.withView { host in
+            guard case .denied = table.wayOut(to: host, by: listener), table.hasRequests(for: host, of: listener) else {
+                return nil
+            }
+            return "http://\(asked.text)/"
+        }
     }
 
     /// Whatever their case, and with or without a dot at the end.
     private static func isSame(_ a: String, _ b: String) -> Bool {
         func bare(_ name: String) -> String { name.count > 1 && name.hasSuffix(".") ? String(name.dropLast()) : name }
         return bare(a.lowercased()) == bare(b.lowercased())
-    }
-
-    /// The listener's central gateways are for what comes to the listener itself.
-    func addFallback(_ explanation: inout Explanation, ofListener: Bool) {
-        if !ofListener { explanation.listener?.fallback = [] }
-        addFallback(&explanation, mark: false)
     }
 }

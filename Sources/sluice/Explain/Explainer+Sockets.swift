@@ -1,30 +1,107 @@
 import Config
 import Core
 import Routing
+import TLS
 
 /// Which socket and listener a call comes to.
 extension Explainer {
+    /// Of a port, and of the Gateway that is asked.
+    func sockets(of port: UInt16) -> [Int] {
+        plan.sockets.indices.filter {
+            let socket = plan.sockets[$0]
+            return socket.address.port == port && socket.transport == .tcp && socket.listeners.contains(where: isAsked)
+        }
+    }
+
+    private func isAsked(_ listener: ListenerPlan) -> Bool {
+        gateway == nil || gateway == "\(listener.gatewayNamespace)/\(listener.gatewayName)"
+    }
+
+    /// A listener of a group to which a call is brought.
+    struct Carrier {
+        var socket: Int
+        var listener: UInt32
+        /// The group has the name or address, or a route of its Gateway has it.
+        var isOwner: Bool
+    }
+
     /// The listener of a group that takes calls which are brought to it, on their way to this name or address: the group that
-    /// has it, else the first; of a caller with a certificate the listener that asks for one, of an address one to which
-    /// connections are redirected.
+    /// has it, else that whose Gateway has a route for it, else the first; where the caller gets past the handshake; of a
+    /// caller with a certificate the listener that asks for one, of an address one to which connections are redirected.
     /// - Parameter host: an IPv6 address without brackets.
-    func carrier(of host: String) -> (socket: Int, listener: UInt32)? {
+    func carrier(of host: String) -> Carrier? {
         let address = IPAddress(host)
-        var found: (rank: Int, socket: Int, listener: UInt32)?
+        var found: (rank: Int, carrier: Carrier)?
         var number: UInt32 = 0
         for (index, socket) in plan.sockets.enumerated() {
             for listener in socket.listeners {
                 defer { number += 1 }
-                guard let group = listener.group else { continue }
+                guard let group = listener.group, isAsked(listener) else { continue }
                 var rank = 0
-                if isMember(host, address, of: UInt32(group)) { rank += 8 }
+                if isMember(host, address, of: UInt32(group)) { rank += 32 }
+                if hasRoute(host, on: number) { rank += 16 }
+                let isOwner = rank > 0
+                if handshakeRefusal(of: number) == nil { rank += 8 }
                 if caller.isVerified, listener.listenerProtocol == .hbone { rank += 4 }
                 if address != nil, listener.interception != .none { rank += 2 }
                 if listener.listenerProtocol.isHTTP || listener.listenerProtocol == .hbone { rank += 1 }
-                if rank > found?.rank ?? -1 { found = (rank, index, number) }
+                if rank > found?.rank ?? -1 {
+                    found = (rank, Carrier(socket: index, listener: number, isOwner: isOwner))
+                }
             }
         }
-        return found.map { ($0.socket, $0.listener) }
+        return found?.carrier
+    }
+
+    private func hasRoute(_ host: String, on number: UInt32) -> Bool {
+        host.withView { host in
+            let listener = listener(number)
+            return table.hasRequests(for: host, of: listener) || table.streamRule(for: host, of: listener) != nil
+        }
+    }
+
+    /// Where nobody has the host, any of several Gateways could be meant.
+    func note(_ carrier: Carrier, _ explanation: inout Explanation) {
+        guard gateway == nil, !carrier.isOwner else { return }
+        let asked = listener(carrier.listener).pointee.group
+        let names = plan.groups.map { "\($0.namespace)/\($0.name)" }
+        let others = names.indices.filter { $0 != Int(asked) }.map { names[$0] }
+        guard !others.isEmpty else { return }
+        let more = others.count > 4 ? " and \(others.count - 4) more" : ""
+        explanation.notes.append(
+            "no service or route of \(names.count) groups has this host: asked of Gateway \(names[Int(asked)]); "
+                + "--gateway chooses another: \(others.prefix(4).joined(separator: ", "))\(more)")
+    }
+
+    /// HBONE is for callers who show a certificate of the trust domain; nil: this one does, or the listener speaks otherwise.
+    func handshakeRefusal(of number: UInt32) -> String? {
+        guard let listener = reading.listenerPlan(number), listener.listenerProtocol == .hbone else { return nil }
+        guard let identity = SPIFFEID(caller.principal) else {
+            return "refused in the handshake: HBONE wants a certificate of the caller, and none is shown; "
+                + "--from spiffe://… names one"
+        }
+        let domain = listener.tls?.clientValidation?.trustDomain ?? ""
+        guard domain.isEmpty || domain == identity.trustDomain else {
+            return "refused in the handshake: the certificate is of trust domain '\(identity.trustDomain)', and the "
+                + "Gateway believes those of '\(domain)' (sluice.dev/trust-domain)"
+        }
+        return nil
+    }
+
+    /// TLS that no listener of its port answers is brought to a group's gateway by CONNECT, as octets; nil: it is not so.
+    func passedOn(_ request: ExplainedRequest) -> ExplainedConnection? {
+        guard request.isSecure, plan.groups.count > 0 else { return nil }
+        let port = request.port ?? request.usualPort
+        guard sockets(of: port).isEmpty, carrier(of: request.bareHost) != nil else { return nil }
+        if request.port == nil, let only = plan.sockets.first,
+            plan.sockets.allSatisfy({ $0.address.port == only.address.port }),
+            only.listeners.first?.listenerProtocol.beginsWithTLS == true
+        {
+            return nil
+        }
+        let isName = IPAddress(request.bareHost) == nil
+        return ExplainedConnection(
+            host: request.bareHost, port: port, serverName: isName ? request.bareHost : nil)
     }
 
     private func isMember(_ host: String, _ address: IPAddress?, of group: UInt32) -> Bool {
@@ -53,7 +130,14 @@ extension Explainer {
                 return (nil, "\(socket.address) passes on whatever comes; its TCPRoute says where" + instead)
             }
             return request.isSecure && first.isHTTP
-                ? (nil, "the listeners of \(socket.address) speak no TLS; write http://") : nil
+                ? (
+                    nil,
+                    "the listeners of \(socket.address) speak no TLS; write http://"
+                        + (socket.listeners.first?.group == nil
+                            ? ""
+                            : ", or for TLS that is brought to the gateway --connect \(request.host):443 "
+                                + "--sni \(request.host)")
+                ) : nil
         }
         guard request.isSecure else { return (nil, "the listeners of \(socket.address) speak TLS; write https://") }
         guard let named = listener(for: request.host, of: socket) else {

@@ -10,14 +10,19 @@ final class Explainer {
 
     let plan: GatewayPlan
     let caller: ExplainedCaller
+    /// The Gateway that is asked, `namespace/name`; nil: whichever takes the call.
+    let gateway: String?
     let table: RouteTable
     let reading: SnapshotReading
     /// What the table and the reading look into.
     private let block: SnapshotBlock
 
-    private init(_ plan: GatewayPlan, _ caller: ExplainedCaller) throws(SnapshotBuildError) {
+    private init(
+        _ plan: GatewayPlan, _ caller: ExplainedCaller, _ gateway: String?
+    ) throws(SnapshotBuildError) {
         self.plan = plan
         self.caller = caller
+        self.gateway = gateway
         let ids = plan.sockets.indices.map { UInt32($0 + 1) }
         let built = try SnapshotBuilder.buildBlock(plan, generation: 1, revision: 1, sourceHash: 0, socketIDs: ids)
         guard let snapshot = built.snapshot else { preconditionFailure("the builder made no snapshot") }
@@ -27,7 +32,7 @@ final class Explainer {
     }
 
     static func explain(
-        _ subject: ExplainedSubject, _ plan: GatewayPlan, from caller: ExplainedCaller
+        _ subject: ExplainedSubject, _ plan: GatewayPlan, from caller: ExplainedCaller, askedOf gateway: String? = nil
     ) -> Explanation {
         var explanation: Explanation
         switch subject {
@@ -40,11 +45,11 @@ final class Explainer {
         explanation.notes = caller.notes
         if caller.isGiven { explanation.caller = caller.words }
         do throws(SnapshotBuildError) {
-            let explainer = try Explainer(plan, caller)
+            let explainer = try Explainer(plan, caller, gateway)
             defer { withExtendedLifetime(explainer.block) {} }
             switch subject {
-            case .request(let request): return explainer.explain(request, explanation)
-            case .connection(let connection): return explainer.explain(connection, explanation)
+            case .request(let request): return explainer.settled(explainer.explain(request, explanation))
+            case .connection(let connection): return explainer.settled(explainer.explain(connection, explanation))
             }
         } catch {
             return explanation.refused(500, error.description)
@@ -63,7 +68,17 @@ final class Explainer {
 
     private func explain(_ asked: ExplainedRequest, _ begun: Explanation) -> Explanation {
         var explanation = begun
-        guard let (number, isBrought) = choose(asked, &explanation) else { return explanation }
+        if let connection = passedOn(asked) {
+            explanation.isPassedOn = true
+            explanation.host = connection.host
+            explanation.notes.append(
+                "TLS of the caller's own, which no listener of port \(connection.port) takes: explained as "
+                    + "--connect \(connection.text)"
+                    + (connection.serverName.map { $0.isEmpty ? "" : " --sni \($0)" } ?? ""))
+            return explain(connection, explanation)
+        }
+        guard let (number, carrier) = choose(asked, &explanation) else { return explanation }
+        let isBrought = carrier != nil
         let request = inheriting(asked, plan.sockets[number].carried, &explanation)
         let parsed = ParsedRequest(request)
         defer { withExtendedLifetime(parsed) {} }
@@ -71,7 +86,7 @@ final class Explainer {
         explanation.path = parsed.path.string
         explanation.host = parsed.host.string
         let place = socket(number)
-        if let listener = groupListener(parsed.host, place) {
+        if let listener = carrier ?? groupListener(parsed.host, place) {
             if !isBrought, self.listener(listener).pointee.listenerProtocol == .hbone {
                 explanation.notes.append("HBONE takes CONNECT alone: taken for a request inside of one")
             }
@@ -94,52 +109,36 @@ final class Explainer {
             else { return explanation.refused(403, "RBAC: access denied") }
             reading.fill(&explanation, found)
         }
-        addFallback(&explanation, mark: request.has("x-sluice-hop"))
-        return explanation
-    }
-
-    /// Where it goes when none of its backends can be reached from here.
-    func addFallback(_ explanation: inout Explanation, mark isMarked: Bool) {
-        guard let rule = explanation.rule else { return }
-        var gateways: [String] = []
-        for backend in rule.backends where backend.answer == nil {
-            let own = backend.fallback.isEmpty ? explanation.listener?.fallback ?? [] : backend.fallback
-            for address in own where !gateways.contains(address) { gateways.append(address) }
-        }
-        guard !gateways.isEmpty else { return }
-        if isMarked {
-            explanation.fallback = "none: x-sluice-hop says that another gateway has handed it on already"
-        } else if explanation.member?.isOneEndpoint == true {
-            explanation.fallback = "none: it is one endpoint that is called"
+        if let target = refusedTarget(of: explanation.rule, parsed.host.string, parsed.head.port ?? request.usualPort) {
+            explanation.fail(403, target)
         } else {
-            explanation.fallback =
-                "\(gateways.joined(separator: ", ")), when no backend can be reached from here"
+            addFallback(&explanation, mark: request.has("x-sluice-hop"))
         }
+        return explanation
     }
 
     /// The socket that the request would reach: the URL's port, and of several addresses the URL's own, else the wildcard.
     private func choose(
         _ request: ExplainedRequest, _ explanation: inout Explanation
-    ) -> (socket: Int, isBrought: Bool)? {
-        let usual: UInt16 = request.isSecure ? 443 : 80
+    ) -> (socket: Int, carrier: UInt32?)? {
+        let usual = request.usualPort
         var port = request.port ?? usual
         let ports = Set(plan.sockets.map(\.address.port))
         if request.port == nil, !ports.contains(usual), ports.count == 1, let only = ports.first {
             port = only
             explanation.notes.append("the URL has no port; taken for \(only), the only one that is listened on")
         }
-        let near = plan.sockets.indices.filter {
-            plan.sockets[$0].address.port == port && plan.sockets[$0].transport == .tcp
-        }
+        let near = sockets(of: port)
         let address = IPAddress(request.bareHost)
         let chosen =
             near.first { plan.sockets[$0].address.ip == address } ?? near.first { plan.sockets[$0].address.ip.isAny }
             ?? near.first
-        if chosen == nil, let (ofGroup, _) = carrier(of: request.bareHost) {
-            explanation.address = plan.sockets[ofGroup].address.description
+        if chosen == nil, let carrier = carrier(of: request.bareHost) {
+            explanation.address = plan.sockets[carrier.socket].address.description
             explanation.notes.append(
                 "nothing listens on port \(port); taken for a call that is brought to a group's gateway")
-            return (ofGroup, true)
+            note(carrier, &explanation)
+            return (carrier.socket, carrier.listener)
         }
         guard let chosen else {
             let known = plan.sockets.map(\.address.description).joined(separator: ", ")
@@ -156,7 +155,7 @@ final class Explainer {
         if near.count > 1, address == nil {
             explanation.notes.append("port \(port) is listened on at \(near.count) addresses; this is one of them")
         }
-        return (chosen, false)
+        return (chosen, nil)
     }
 
     /// With the fields that its `baggage` tells (`sluice.dev/carry`). What was noted of its trace only a running gateway
@@ -177,7 +176,10 @@ final class Explainer {
 
 extension ExplainedRequest {
     /// Without the brackets of an IPv6 literal.
-    fileprivate var bareHost: String { host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host }
+    var bareHost: String { host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host }
+
+    /// The port of a URL without one.
+    var usualPort: UInt16 { isSecure ? 443 : 80 }
 
     /// The address that is dialled, where the host is one.
     fileprivate var destination: SocketAddress? {

@@ -20,11 +20,9 @@ extension Explanation {
         if let caller { row("caller", caller, nil, &lines) }
         if let access { describe(access, &lines) }
         if let egress { row("egress", egress, nil, &lines) }
-        if let rule {
-            describe(rule, &lines)
-        } else if let outlet {
-            row("goes to", outlet, nil, &lines)
-        } else {
+        if let rule { describe(rule, &lines) }
+        if let outlet { row("goes to", outlet, nil, &lines) }
+        if !isServed {
             row("answer", (status.map { "\($0): " } ?? "") + verdict, nil, &lines)
         }
         if let fallback { row("fallback", fallback, nil, &lines) }
@@ -110,7 +108,7 @@ extension Explanation {
         }
         guard !nearer.isEmpty else { return }
         lines.append("")
-        lines.append(isServed ? "nearer candidates, and what they lost by" : "candidates, and what they lost by")
+        lines.append(isRouted ? "nearer candidates, and what they lost by" : "candidates, and what they lost by")
         for candidate in nearer {
             let host = candidate.hostname.isEmpty ? "" : " (\(candidate.hostname))"
             lines.append(

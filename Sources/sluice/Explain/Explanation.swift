@@ -40,8 +40,15 @@ struct Explanation {
         var hostname: String
         var place: Place
         var policies: [Policy] = []
-        /// Its central gateways (`sluice.dev/fallback-gateway`).
-        var fallback: [String] = []
+        var fallback = CentralGateways()
+    }
+
+    /// The central gateways of a listener or a backend (`sluice.dev/fallback-gateway`), as a manifest has them.
+    struct CentralGateways {
+        var addresses: [String] = []
+        /// They are called through HBONE, whose CONNECT says for whom a connection is.
+        var isTunnelled = false
+        var isEmpty: Bool { addresses.isEmpty }
     }
 
     /// The service of a group that is called.
@@ -95,8 +102,14 @@ struct Explanation {
         /// Connections to it are made through HBONE, and to whom.
         var tunnel: String?
         /// Its own central gateways (`sluice.dev/fallback-gateway`).
-        var fallback: [String]
+        var fallback: CentralGateways
+        /// Of a backend whose host is the caller's to say: it may be one of this machine or its links; nil: it is no such
+        /// backend.
+        var allowsLocalTargets: Bool?
         var place: Place
+
+        /// Somebody is there who may serve.
+        var hasEndpoint: Bool { answer == nil && (dnsName != nil || !endpoints.isEmpty) }
     }
 
     struct Rule {
@@ -105,6 +118,8 @@ struct Explanation {
         var name: String
         var place: Place
         var filters: [String] = []
+        /// What a filter answers in the place of backends; nil: none does.
+        var ownAnswer: UInt16?
         /// What decides, beside the weights, which backend serves.
         var releases: [(title: String, text: String, place: Place)] = []
         var requestTimeout: TimeAmount?
@@ -157,11 +172,17 @@ struct Explanation {
     var outlet: String?
     /// Where it goes when no backend can be reached from here; nil: there is no such place.
     var fallback: String?
+    /// ``fallback`` is a place, and not the reason why there is none.
+    var isHandedOn = false
+    /// TLS of the caller's own that is passed on, asked about by an https:// URL.
+    var isPassedOn = false
+    /// Why the caller does not get past the handshake of the listener; nil: it does, or there is none.
+    var refusedHandshake: String?
     /// Fields that go on through its calls.
     var carried: [String] = []
     /// What the gateway answers by itself; nil: a rule decides, nothing listens, or it is a connection.
     var status: UInt16?
-    /// Why no rule serves; empty when one does.
+    /// Why no rule serves, or why the one that takes it cannot; empty when it is served.
     var verdict = ""
     var notes: [String] = []
     /// The nearest, in order of precedence.
@@ -172,9 +193,11 @@ struct Explanation {
 
     init(_ subject: Subject) { self.subject = subject }
 
-    var isServed: Bool { rule != nil || outlet != nil }
+    /// Somebody takes it, who may have nobody to serve it.
+    var isRouted: Bool { rule != nil || outlet != nil }
+    var isServed: Bool { isRouted && verdict.isEmpty }
     var isOfConnection: Bool {
-        if case .connection = subject { true } else { false }
+        if case .connection = subject { true } else { isPassedOn }
     }
 
     /// Of the listener, of who may call, and of the rule.
@@ -188,5 +211,11 @@ struct Explanation {
         copy.rule = nil
         copy.outlet = nil
         return copy
+    }
+
+    /// A rule takes it, and still it is answered by an error, or closed: what was found stays to be told.
+    mutating func fail(_ status: UInt16?, _ reason: String) {
+        self.status = isOfConnection ? nil : status
+        verdict = isOfConnection ? "reset: \(reason)" : reason
     }
 }

@@ -43,14 +43,14 @@ extension SnapshotReading {
             kind: "AuthorizationPolicy", name: snapshot.text(record.name).string, role: "effective", problem: "",
             place: place(record.position), action: record.isDryRun ? "\(action), dry run" : action)
         if finding.holds {
-            policy.outcome = "rule \(finding.rule + 1) holds"
+            policy.outcome = "rule \(finding.rule) holds"
             return policy
         }
         policy.outcome = record.rules.isEmpty ? "it has no rule" : "no rule holds"
         for (index, obstacle) in finding.obstacles.prefix(Self.obstacleLimit).enumerated() {
             let rule = snapshot[record.rules, index].pointee
             policy.obstacles.append(
-                ("rule \(index + 1) \(words(obstacle, isShown))", place(rule.position)))
+                ("rule \(index) \(words(obstacle, isShown))", place(rule.position)))
         }
         let more = finding.obstacles.count - policy.obstacles.count
         if more > 0 { policy.outcome += " (\(more) of them are not listed)" }

@@ -68,6 +68,9 @@ struct SnapshotReading {
         // What was decided stands in the plan too, in plain values.
         let planned = plan.routes[Int(record.route)].rules[Int(record.index)]
         rule.filters = FilterWords.lines(planned.filters, plan) + FilterWords.lines(planned.traffic)
+        rule.ownAnswer =
+            planned.filters.directResponse.map { $0.statusCode ?? 200 } ?? planned.filters.redirect?.statusCode
+            ?? planned.backends.first?.filters.redirect?.statusCode
         // The route's own word goes before a policy's.
         let traffic = planned.traffic
         if let time = planned.requestTimeout ?? traffic.timeouts.request?.amount, time > .zero {
@@ -86,13 +89,15 @@ struct SnapshotReading {
             var dnsName: String?
             var balancing: String?
             var tunnel: String?
-            var fallback: [String] = []
+            var fallback = Explanation.CentralGateways()
+            var allowsLocalTargets: Bool?
             switch backend.target {
             case .cluster(let number):
                 endpoints = plan.clusters[number].endpoints.map {
                     $0.unixPath.isEmpty ? $0.address.description : "unix:\($0.unixPath)"
                 }
-                if plan.clusters[number].dynamicResolver != nil { endpoints = [Self.ownHost] }
+                allowsLocalTargets = plan.clusters[number].dynamicResolver?.allowsLocalTargets
+                if allowsLocalTargets != nil { endpoints = [Self.ownHost] }
                 balancing = BalancingWords.text(plan.clusters[number])
                 tunnel = plan.clusters[number].tunnel.map { self.tunnel($0) }
                 fallback = centralGateways(plan.clusters[number].fallback)
@@ -106,7 +111,7 @@ struct SnapshotReading {
                     share: total == 0 ? 0 : Double(backend.weight) / Double(total), endpoints: endpoints,
                     dnsName: dnsName, answer: answer, filters: FilterWords.lines(backend.filters, plan),
                     balancing: balancing, tunnel: tunnel, fallback: fallback,
-                    place: place(backend.position)))
+                    allowsLocalTargets: allowsLocalTargets, place: place(backend.position)))
         }
         return rule
     }
@@ -116,9 +121,12 @@ struct SnapshotReading {
     }
 
     /// The addresses of a central gateway, as a listener or backend has it.
-    func centralGateways(_ fallback: FallbackPlan?) -> [String] {
-        guard let fallback else { return [] }
-        return plan.clusters[fallback.http1].endpoints.map { $0.address.description }
+    func centralGateways(_ fallback: FallbackPlan?) -> Explanation.CentralGateways {
+        guard let fallback else { return Explanation.CentralGateways() }
+        let cluster = plan.clusters[fallback.http1]
+        let isTunnelled = cluster.tunnel != nil
+        let places = cluster.endpoints.map(\.address.description) + cluster.dnsNames.map { "\($0.name):\($0.port)" }
+        return .init(addresses: places.map { (isTunnelled ? "hbone://" : "") + $0 }, isTunnelled: isTunnelled)
     }
 
     /// Listeners stand in the snapshot in the order of the plan's sockets.

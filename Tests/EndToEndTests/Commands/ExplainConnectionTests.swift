@@ -31,6 +31,20 @@ import Testing
                 ports: [{name: tcp, port: 5433}]
                 endpoints: [{addresses: [10.1.0.1]}]
                 ---
+                apiVersion: discovery.k8s.io/v1
+                kind: EndpointSlice
+                metadata: {name: open, namespace: mesh, labels: {kubernetes.io/service-name: open}}
+                addressType: IPv4
+                ports: [{name: any, port: 9001}, {name: http, port: 8080}]
+                endpoints: [{addresses: [10.1.0.2]}]
+                ---
+                apiVersion: discovery.k8s.io/v1
+                kind: EndpointSlice
+                metadata: {name: cache, namespace: far, labels: {kubernetes.io/service-name: cache}}
+                addressType: IPv4
+                ports: [{name: redis, port: 6380}]
+                endpoints: [{addresses: [10.1.0.3]}]
+                ---
                 apiVersion: gateway.networking.k8s.io/v1
                 kind: Gateway
                 metadata: {name: far, namespace: far, annotations: {sluice.dev/group: by-name}}
@@ -159,8 +173,11 @@ import Testing
                 ]
             ),
             (
-                ["--connect", "127.0.0.1:15099"], "deny", 1,
-                ["requests are served here, each by itself: ask with --url http://127.0.0.1:15099/\n"]
+                ["--connect", "127.0.0.1:15099"], "deny", 0,
+                [
+                    "spoken     requests, as the listener has it\n",
+                    "goes to    where each request belongs: ask with --url http://127.0.0.1:15099/\n",
+                ]
             ),
             (
                 ["--url", "http://open.mesh:15099/", "-H", "baggage: x-version=v2"], "deny", 0,

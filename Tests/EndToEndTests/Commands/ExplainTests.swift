@@ -88,7 +88,7 @@ import Testing
                     "           the field 'x-old' (--header): taken for a request without it\n",
                     "answer     403: RBAC: access denied\n",
                     "AuthorizationPolicy mesh/readers: ALLOW, no rule holds  [FILE:",
-                    "rule 1 asks for principals cluster.local/ns/front/sa/web, and no certificate shows who calls  [FILE:",
+                    "rule 0 asks for principals cluster.local/ns/front/sa/web, and no certificate shows who calls  [FILE:",
                 ]
             ),
             (
@@ -107,13 +107,13 @@ import Testing
                     "access     allowed by AuthorizationPolicy mesh/readers (FILE:",
                     "dry run    would be denied by AuthorizationPolicy mesh/old (FILE:",
                     "audit      by AuthorizationPolicy mesh/all (FILE:", "share      weight 1, no quota\n",
-                    "AuthorizationPolicy mesh/old: DENY, dry run, rule 1 holds",
-                    "AuthorizationPolicy mesh/all: AUDIT, rule 1 holds",
+                    "AuthorizationPolicy mesh/old: DENY, dry run, rule 0 holds",
+                    "AuthorizationPolicy mesh/all: AUDIT, rule 0 holds",
                 ]
             ),
             (
                 ["--from", "cluster.local/ns/front/sa/web", "-X", "PUT"], 1,
-                ["access     denied: no rule holds", "rule 1 asks for methods GET  [FILE:"]
+                ["access     denied: no rule holds", "rule 0 asks for methods GET  [FILE:"]
             ),
         ] as [([String], UInt8, [String])])
     func itSaysWhoIsRefusedAndWhy(arguments: [String], code: UInt8, parts: [String]) throws {

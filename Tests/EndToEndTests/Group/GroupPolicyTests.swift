@@ -78,7 +78,8 @@ import Testing
                     metadata: {name: echo, namespace: mesh}
                     spec: {ports: [{name: http, port: 80}]}
                     ---
-                    """)
+
+                    """ + Mesh.slice("echo", "a", host: 2, port: 9001))
         func explain(_ words: [String]) throws -> (text: String, isServed: Bool) {
             let program = try Program(
                 Program.built("sluice"), ["explain", folder.path + "/mesh.yaml"] + words,
