@@ -30,6 +30,8 @@ public struct ManifestSet: Sendable {
     public let documents: [ManifestDocument]
     /// In the same order; those of kind `malformed` reject the set.
     public let findings: [Finding]
+    /// Resources, or what should have been some, that are malformed and so not among ``documents``.
+    public let malformedCount: Int
 
     public var isMalformed: Bool { findings.contains { $0.kind == .malformed } }
 }

@@ -5,6 +5,7 @@ struct ManifestReading {
     private var files: [ManifestFile] = []
     private var documents: [ManifestDocument] = []
     private var findings: [Finding] = []
+    private var malformedCount = 0
     /// `group/kind` of what was already warned about.
     private var leftAlone: Set<String> = []
 
@@ -41,13 +42,16 @@ struct ManifestReading {
         }
     }
 
-    func finish() -> ManifestSet { ManifestSet(files: files, documents: documents, findings: findings) }
+    func finish() -> ManifestSet {
+        ManifestSet(files: files, documents: documents, findings: findings, malformedCount: malformedCount)
+    }
 
     // MARK: documents
 
     private mutating func take(_ file: ManifestFile, _ root: Int, _ told: inout [Finding]) {
         let record = file.records[root]
         func refuse(_ message: String) {
+            malformedCount += 1
             told.append(Finding(.malformed, at: file.location(of: Int(record.offset)), message))
         }
         // An empty document, as between two `---`.
@@ -63,6 +67,7 @@ struct ManifestReading {
                 return refuse("the document has no \(name); every resource needs one")
             }
             guard field.kind == .string, !field.text.isEmpty else {
+                malformedCount += 1
                 told.append(
                     Finding(
                         .malformed, at: field.location, path: name, "must be a string, such as \(Self.example(name))"))
@@ -82,6 +87,7 @@ struct ManifestReading {
         guard let shape = definition.shape(version: version) else {
             let prefix = group.isEmpty ? "" : group.string + "/"
             let served = definition.versions.map { "'\(prefix)\($0.version)'" }
+            malformedCount += 1
             told.append(
                 Finding(
                     .malformed, at: apiVersion.location, resource: identity(of: node, definition, apiVersion),
@@ -95,6 +101,7 @@ struct ManifestReading {
         if validator.findings.isEmpty {
             documents.append(ManifestDocument(kind: definition.kind, root: Node(file, root, shape)))
         } else {
+            malformedCount += 1
             let resource = identity(of: node, definition, apiVersion)
             for var finding in validator.findings {
                 finding.resource = resource

@@ -28,8 +28,9 @@ struct PeerCheck {
     }
 
     /// - Parameter store: OpenSSL's verification, before its start; keeps the outcome.
+    /// - Parameter refusal: why not, where OpenSSL has no words for it.
     /// - Returns: whether the handshake goes on.
-    func accepts(_ store: OpaquePointer) -> Bool {
+    func accepts(_ store: OpaquePointer, refusal: inout String?) -> Bool {
         guard let leaf = X509_STORE_CTX_get0_cert(store) else { return acceptsAnything }
         if hasNoRule {
             X509_STORE_CTX_set_error(store, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY)
@@ -43,20 +44,43 @@ struct PeerCheck {
             return acceptsAnything
         }
         guard fitsHashes(leaf) else {
+            refusal = "the certificate \(Self.shown(leaf)) has none of the hashes that are accepted"
             X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION)
             return acceptsAnything
         }
         guard fitsNames(leaf) else {
+            if !subjectAltNames.isEmpty {
+                let wanted = Self.list(subjectAltNames.map(\.words))
+                refusal = "the certificate \(Self.shown(leaf)) has none of the names that are accepted: \(wanted)"
+            }
             X509_STORE_CTX_set_error(
                 store, hostname.isEmpty ? X509_V_ERR_APPLICATION_VERIFICATION : X509_V_ERR_HOSTNAME_MISMATCH)
             return acceptsAnything
         }
         guard trustDomain.isEmpty || WorkloadCertificate.identity(of: leaf)?.trustDomain == trustDomain else {
+            refusal = "the certificate \(Self.shown(leaf)) is no workload's of trust domain '\(trustDomain)'"
             X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION)
             return acceptsAnything
         }
         X509_STORE_CTX_set_error(store, X509_V_OK)
         return true
+    }
+
+    /// Names of a certificate, or of those that are accepted, that a message tells; others are counted.
+    private static let namesTold = 3
+
+    /// The names that a certificate is for, as a message tells them.
+    private static func shown(_ leaf: OpaquePointer) -> String {
+        var names: [String] = []
+        for kind in [SubjectNameMatcher.Kind.uri, .dns, .ipAddress, .email] where names.isEmpty {
+            names = SubjectNames.all(kind, of: leaf).map { "'\($0)'" }
+        }
+        return names.isEmpty ? "without names" : "of \(list(names))"
+    }
+
+    private static func list(_ names: [String]) -> String {
+        let told = names.prefix(namesTold).joined(separator: ", ")
+        return names.count > namesTold ? "\(told) and \(names.count - namesTold) more" : told
     }
 
     private func fitsHashes(_ leaf: OpaquePointer) -> Bool {
@@ -86,6 +110,16 @@ struct PeerCheck {
 }
 
 extension SubjectNameMatcher {
+    /// As a message tells what is accepted.
+    var words: String {
+        switch pattern {
+        case .exact(let text): "'\(text)'"
+        case .prefix(let text): "'\(text)…'"
+        case .suffix(let text): "'…\(text)'"
+        case .custom(let text, _): "/\(text)/"
+        }
+    }
+
     /// Whether a certificate's `*.example.com` covers this exact DNS name: one label, the leftmost.
     func isCovered(byWildcard value: ByteView) -> Bool {
         guard kind == .dns, case .exact(let name) = pattern, value.count > 2, value[0] == 0x2A, value[1] == ASCII.dot

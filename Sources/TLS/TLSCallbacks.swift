@@ -18,13 +18,16 @@ enum TLSCallbacks {
     static let verify: @convention(c) (OpaquePointer?, UnsafeMutableRawPointer?) -> CInt = { store, argument in
         guard let store else { return 0 }
         var check = context(argument).check
-        if let session = session(of: store), let name = session.verifiedName { check.require(name) }
+        let session = session(of: store)
+        if let name = session?.verifiedName { check.require(name) }
         if check.acceptsAnything, !check.verifiesChain, !check.hasNoRule, check.keyHashes.isEmpty,
             check.certificateHashes.isEmpty
         {
             return 1
         }
-        return check.accepts(store) ? 1 : 0
+        var refusal: String?
+        defer { session?.peerRefusal = refusal }
+        return check.accepts(store, refusal: &refusal) ? 1 : 0
     }
 
     /// Within a verification: a leaf's end is no reason.

@@ -39,7 +39,8 @@ public struct TLSFailure: Error, Equatable, Sendable {
 
     /// What OpenSSL's queue says happened; the queue is empty afterwards.
     /// - Parameter verification: the outcome of the peer certificate's verification, if there was one.
-    static func fromQueue(verification: CLong) -> TLSFailure {
+    /// - Parameter peerRefusal: what our own checks said of it.
+    static func fromQueue(verification: CLong, peerRefusal: String?) -> TLSFailure {
         let code = OpenSSLQueue.takeFirst()
         guard code != 0 else { return TLSFailure(.protocolError, "the library gave no reason") }
         let reason = sluice_error_reason(code)
@@ -47,7 +48,7 @@ public struct TLSFailure: Error, Equatable, Sendable {
         guard sluice_error_library(code) == ERR_LIB_SSL else { return TLSFailure(.local, text) }
         switch reason {
         case SSL_R_CERTIFICATE_VERIFY_FAILED:
-            return TLSFailure(.peerCertificate, VerificationText.of(verification))
+            return TLSFailure(.peerCertificate, peerRefusal ?? VerificationText.of(verification))
         case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
             return TLSFailure(.peerCertificate, "the peer sent no certificate")
         case SSL_R_UNEXPECTED_EOF_WHILE_READING: return TLSFailure(.truncated, "the peer closed without a close_notify")

@@ -138,7 +138,7 @@ extension TLSSession {
         case SSL_ERROR_ZERO_RETURN: fail(.truncated, "the peer closed during the handshake")
         case SSL_ERROR_SYSCALL where hasInputEnded: fail(.truncated, "the peer closed without a close_notify")
         default:
-            failure = TLSFailure.fromQueue(verification: SSL_get_verify_result(ssl))
+            failure = TLSFailure.fromQueue(verification: SSL_get_verify_result(ssl), peerRefusal: peerRefusal)
             phase = .failed
         }
         return false

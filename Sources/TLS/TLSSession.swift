@@ -39,6 +39,8 @@ public final class TLSSession {
     public internal(set) var hasInputEnded = false
     /// The name asked for, lower case; empty: none. A server's is from the first ClientHello, by which it was chosen.
     public private(set) var serverName: [UInt8] = []
+    /// Why ``PeerCheck`` refused the peer's certificate, in words that OpenSSL has not.
+    var peerRefusal: String?
     /// Of a client: whom the peer's certificate must be for, where the context does not say it; nil: the context does.
     private(set) var verifiedName: String?
     /// The last ``read(into:)`` stopped because its buffer was full, or before an end or a failure that is known already:

@@ -63,6 +63,27 @@ struct BackendNamesTests {
         }
     }
 
+    /// A name that is misspelt is told once, however often it is asked for, and that it is well again.
+    @Test func aNameWithoutAnAnswerIsTold() throws {
+        try with { server, names, loop, statistics in
+            var told: [BackendNames.Unanswered] = []
+            var well: [String] = []
+            names.onTrouble = { told.append($0) }
+            names.onEndOfTrouble = { well.append($0) }
+            names.want([question("central.exmaple")])
+            turn(loop) { statistics[.dnsFailures] >= 2 }
+            #expect(told.map(\.name) == ["central.exmaple"] && told.first?.addressesKept == 0)
+            #expect(told.first?.reason.isEmpty == false)
+            #expect(names.unanswered == told)
+            server.set("central.exmaple", .init(addresses: [one], life: 1))
+            turn(loop) { !well.isEmpty }
+            #expect(well == ["central.exmaple"] && names.unanswered.isEmpty)
+            server.set("central.exmaple", nil)
+            turn(loop) { told.count == 2 }
+            #expect(told.last?.addressesKept == 1)
+        }
+    }
+
     @Test func theSameAnswerIsNoChange() throws {
         try with { server, names, loop, statistics in
             server.set("shop.example", .init(addresses: [one, two], life: 1))

@@ -4,6 +4,19 @@ import Testing
 @testable import Manifest
 
 @Suite struct KindsAndLists {
+    /// Documents that should have been resources, as `check` counts them.
+    @Test(arguments: [
+        ("kind: Service\nmetadata: {name: a}\n", 0, 1), ("apiVersion: 1\nkind: Service\n", 0, 1), ("- a\n", 0, 1),
+        ("apiVersion: v2\nkind: Service\nmetadata: {name: a}\n", 0, 1),
+        ("apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {prts: [], x: 1}\n", 0, 1),
+        ("---\napiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n---\nkind: A\n---\n---\nkind: B\n", 1, 2),
+        ("apiVersion: example.org/v1\nkind: Unknown\nmetadata: {name: a}\n", 0, 0),
+    ])
+    func malformedResourcesAreCounted(_ text: String, _ documents: Int, _ malformed: Int) {
+        let set = ManifestReader.read(files: [("t.yaml", Array(text.utf8))])
+        #expect(set.documents.count == documents && set.malformedCount == malformed, "\(set.findings)")
+    }
+
     @Test func anUnknownKindIsNamedOnceAndLeftAlone() {
         let one = "apiVersion: apps/v1\nkind: Deployment\nany: {thing: [at, all]}\n"
         let set = ManifestReader.read(files: [("a.yaml", Array("\(one)---\n\(one)".utf8)), ("b.yaml", Array(one.utf8))])

@@ -50,6 +50,34 @@ import Testing
         (.expired, "certificate has expired"), (.stranger, "unable to get local issuer certificate"),
     ]
 
+    /// What our own checks refuse is told with who came and who was expected.
+    @Test func whoCameAndWhoWasExpectedIsTold() throws {
+        func problem(_ change: (inout ClientValidation) -> Void) throws -> String? {
+            let wire = try Self.wire(.good, change)
+            guard case .failed(let failure) = wire.handshake().server, failure.kind == .peerCertificate else {
+                return nil
+            }
+            return failure.text
+        }
+        let shown = try #require(try problem { $0.trustDomain = "mesh.example" })
+        #expect(shown.hasPrefix("the certificate of 'spiffe://"), "\(shown)")
+        #expect(shown.hasSuffix("is no workload's of trust domain 'mesh.example'"), "\(shown)")
+        let names = try #require(
+            try problem {
+                $0.subjectAltNames = ["a", "b", "c", "d"].map { SubjectNameMatcher(.uri, .exact("spiffe://\($0)/x")) }
+            })
+        #expect(
+            names.hasSuffix(
+                "has none of the names that are accepted: 'spiffe://a/x', 'spiffe://b/x', 'spiffe://c/x' and 1 more"),
+            "\(names)")
+        let prefix = try #require(
+            try problem { $0.subjectAltNames = [SubjectNameMatcher(.uri, .prefix("spiffe://a/ns/b/sa/"))] })
+        #expect(prefix.hasSuffix("are accepted: 'spiffe://a/ns/b/sa/…'"), "\(prefix)")
+        let hashes = try #require(
+            try problem { $0.certificateHashes = [String(repeating: "00", count: 32)] })
+        #expect(hashes.hasSuffix("has none of the hashes that are accepted"), "\(hashes)")
+    }
+
     @Test(arguments: required, [ProtocolVersion.tls12, .tls13])
     func aValidOneIsRequired(_ row: (shown: Shown, problem: String?), _ version: ProtocolVersion) throws {
         let wire = try Self.wire(row.shown, version: version)

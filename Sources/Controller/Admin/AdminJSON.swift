@@ -197,6 +197,7 @@ enum AdminJSON {
         writeWorkers(controller, to: &json)
         writeListeners(controller, to: &json)
         writeCertificates(controller, to: &json)
+        writeNames(controller, to: &json)
         writeTraffic(controller.reader, to: &json)
         writeRollouts(controller, to: &json)
         json.endObject()
@@ -223,6 +224,20 @@ enum AdminJSON {
             json.field("restarts", Int(worker.restarts))
             json.field("connections", reader.value(.downstreamConnectionsNow, worker: Int(worker.index)))
             json.field("requests", reader.value(.requestsNow, worker: Int(worker.index)))
+            json.endObject()
+        }
+        json.endArray()
+    }
+
+    /// Host names of backends and of central gateways that have no answer now.
+    private static func writeNames(_ controller: Controller, to json: inout JSONWriter) {
+        json.key("unansweredNames")
+        json.beginArray()
+        for name in controller.names.unanswered {
+            json.beginObject()
+            json.field("name", name.name)
+            json.field("reason", name.reason)
+            json.field("addressesKept", name.addressesKept)
             json.endObject()
         }
         json.endArray()

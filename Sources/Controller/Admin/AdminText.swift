@@ -34,6 +34,10 @@ enum AdminText {
                 "certificate    \(certificate.name) for \(certificate.names.joined(separator: ", ")): \(expiry)"
                     + (certificate.staleness.map { "; kept in use: \($0)" } ?? ""))
         }
+        for name in controller.names.unanswered {
+            let kept = name.addressesKept > 0 ? "; \(name.addressesKept) addresses of before are used" : ""
+            lines.append("name           \(name.name) was looked up without an answer: \(name.reason)\(kept)")
+        }
         for rollout in controller.rollouts.watched {
             lines.append("rollout        \(rollout.route) rule '\(rollout.rule)': \(rollout.line)")
         }

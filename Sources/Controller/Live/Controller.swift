@@ -106,6 +106,17 @@ public final class Controller {
         linkSource = LinkSource(self)
         loop.addReader(link.descriptor, linkSource)
         names.onChange = { [unowned self] in namesChanged() }
+        names.onTrouble = { [unowned self] trouble in
+            log.warning(
+                "a host name was looked up without an answer",
+                [
+                    "name": .text(trouble.name), "reason": .text(trouble.reason),
+                    "addressesKept": .init(trouble.addressesKept),
+                ])
+        }
+        names.onEndOfTrouble = { [unowned self] name in
+            log.info("a host name has an answer again", ["name": .text(name)])
+        }
         health.onStaleEnd = { [unowned self] in namesChanged() }
         ticketKeys = TicketKeyRotation(
             ring: TicketKeyRing(base: liveStateBase + LiveState.size(workers: options.workers)), loop: loop)

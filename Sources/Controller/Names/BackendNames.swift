@@ -18,6 +18,19 @@ final class BackendNames {
     /// Addresses of one name that are used.
     static let addressLimit = 64
 
+    /// Between two words about a name that has no answer.
+    static let reminder = TimeAmount.seconds(600)
+
+    /// A name without an answer.
+    struct Unanswered: Equatable {
+        /// As it is asked for: of a service with its labels.
+        var name: String
+        /// The resolver's words.
+        var reason: String
+        /// Those of the last answer that are still used; 0: there was none.
+        var addressesKept: Int
+    }
+
     /// What is asked: names that differ in their port alone are asked once.
     struct Question: Hashable {
         var name: String
@@ -30,6 +43,8 @@ final class BackendNames {
             service = plan.service
             dns = plan.dns
         }
+
+        var text: String { service.isEmpty ? name : "\(service).\(name)" }
     }
     /// One place that a name stands for.
     struct Place: Hashable {
@@ -43,6 +58,10 @@ final class BackendNames {
 
     /// Addresses behind some name are others than before.
     var onChange: (() -> Void)?
+    /// A name is looked up without an answer: the first time, and then each ``reminder``.
+    var onTrouble: ((Unanswered) -> Void)?
+    /// It has an answer again.
+    var onEndOfTrouble: ((_ name: String) -> Void)?
     private let loop: EventLoop
     private let resolver: NameResolver
     private let statistics: ControllerStatistics
@@ -55,6 +74,14 @@ final class BackendNames {
         var places: [Place] = []
         var isAnswered = false
         var failures = 0
+        /// Nil: the last answer was one.
+        var trouble: String?
+        /// Not before then it is told again.
+        var nextWord = Instant(nanoseconds: 0)
+
+        var unanswered: Unanswered? {
+            trouble.map { Unanswered(name: question.text, reason: $0, addressesKept: places.count) }
+        }
 
         init(_ question: Question, _ table: BackendNames) {
             self.question = question
@@ -100,6 +127,11 @@ final class BackendNames {
     /// In an order that does not depend on that of the answers; empty while nothing is known.
     func places(of name: DNSNamePlan) -> [Place] { entries[Question(name)]?.places ?? [] }
 
+    /// The names that have no answer now, by name.
+    var unanswered: [Unanswered] {
+        entries.values.compactMap(\.unanswered).sorted { ($0.name, $0.reason) < ($1.name, $1.reason) }
+    }
+
     /// Calls `action` when every name has been answered, well or not, at the latest after `amount`; perhaps at once.
     func whenAnswered(atMost amount: TimeAmount, _ action: @escaping () -> Void) {
         precondition(patience == nil, "somebody waits for names already")
@@ -131,13 +163,23 @@ final class BackendNames {
         switch answer {
         case .places(let found, let life):
             entry.failures = 0
+            if entry.trouble != nil {
+                entry.trouble = nil
+                onEndOfTrouble?(entry.question.text)
+            }
             loop.setDeadline(entry, loop.now + Self.life(life, entry.question.dns))
             let sorted = Array(Set(found).sorted { $0.order < $1.order }.prefix(Self.addressLimit))
             let isChanged = sorted != entry.places
             entry.places = sorted
             // While somebody waits for first answers, the addresses are taken up by what is published then.
             if isChanged, patience == nil || !isFirst { onChange?() }
-        case .failed:
+        case .failed(let reason):
+            let isNews = entry.trouble == nil || loop.now >= entry.nextWord
+            entry.trouble = reason
+            if isNews, let unanswered = entry.unanswered {
+                entry.nextWord = loop.now + Self.reminder
+                onTrouble?(unanswered)
+            }
             // What was known stays in use: an old address serves better than none.
             statistics[.dnsFailures] += 1
             let delay = Self.firstRetry.nanoseconds << Int64(min(entry.failures, 10))

@@ -8,7 +8,7 @@ final class NameLookup {
     enum Answer {
         /// - Parameter life: the shortest time to live among the records.
         case places([BackendNames.Place], life: TimeAmount)
-        case failed
+        case failed(String)
     }
 
     private let question: BackendNames.Question
@@ -24,7 +24,7 @@ final class NameLookup {
                 switch answer {
                 case .addresses(let found, let life):
                     done(.places(found.map { BackendNames.Place(address: $0) }, life: life))
-                case .failed: done(.failed)
+                case .failed(let reason): done(.failed(reason))
                 }
             }
             return
@@ -34,7 +34,7 @@ final class NameLookup {
             case .services(let records, let life):
                 // Kept alive by the questions that it asks.
                 NameLookup(question, life, done).ask(records, resolver)
-            case .failed: done(.failed)
+            case .failed(let reason): done(.failed(reason))
             }
         }
     }
@@ -57,7 +57,9 @@ final class NameLookup {
                     }
                 }
                 unanswered -= 1
-                if unanswered == 0 { done(places.isEmpty ? .failed : .places(places, life: life)) }
+                if unanswered == 0 {
+                    done(places.isEmpty ? .failed("no addresses of its services") : .places(places, life: life))
+                }
             }
         }
     }

@@ -55,7 +55,7 @@ struct BackendSetting: Hashable {
     /// The Gateway has something of its own to show to backends.
     mutating func belong(to gateway: GatewayState) {
         let shows = use.isSecurable && gateway.clientCertificate != nil
-        if shows || use != .datagrams && gateway.identity != nil { self.gateway = gateway.name }
+        if shows || use != .datagrams && gateway.hasIdentityWritten { self.gateway = gateway.name }
     }
 
     /// Takes what policies say of backends.

@@ -39,18 +39,22 @@ struct ClusterTable {
     private let clientCertificates: [ResourceName: CertificatePlan]
     /// Who Gateways are in a mesh.
     private let identities: [ResourceName: WorkloadIdentity]
+    /// What is wrong with what is written of that.
+    private let identityProblems: [ResourceName: String]
     private var outcomes: [Key: (outcome: Outcome, touches: [BackendTLSPolicyTable.Touch])] = [:]
     private var services: [Int: Service] = [:]
 
     init(
         endpoints: EndpointTable, policies: BackendTLSPolicyTable, backends: BackendTable,
-        clientCertificates: [ResourceName: CertificatePlan], identities: [ResourceName: WorkloadIdentity]
+        clientCertificates: [ResourceName: CertificatePlan], identities: [ResourceName: WorkloadIdentity],
+        identityProblems: [ResourceName: String]
     ) {
         self.endpoints = endpoints
         self.policies = policies
         self.backends = backends
         self.clientCertificates = clientCertificates
         self.identities = identities
+        self.identityProblems = identityProblems
     }
 
     mutating func takeTouches() -> [BackendTLSPolicyTable.Touch] {
@@ -59,10 +63,11 @@ struct ClusterTable {
     }
 
     /// The cluster for `reference`, made by a `kind` in `home`.
-    /// - Parameter isReached: no grant is asked for.
+    /// - Parameter members: of the group whose members' routes refer; nil: they are no group's. They need no grant, and
+    ///   whether a Service exists is no secret in a group, where everybody may look for everybody.
     mutating func resolve(
         _ reference: ObjectReference, _ setting: BackendSetting, from kind: String, in home: String,
-        index: ResourceIndex, grants: GrantTable, isReached: Bool = false, findings: inout FindingLog
+        index: ResourceIndex, grants: GrantTable, members: Set<ResourceName>? = nil, findings: inout FindingLog
     ) -> Outcome {
         guard reference.isService || reference.isBackend else {
             let group = reference.group.isEmpty ? "core" : reference.group
@@ -72,15 +77,23 @@ struct ClusterTable {
             )
         }
         let target = reference.target(from: home)
+        let isReached = reference.isService && members?.contains(target) ?? false
+        if members != nil, reference.isService, index[.service, target] == nil {
+            return .invalid(.backendNotFound, index.missing(.service, target))
+        }
         // Before anything is said of the target: whether it exists is not for strangers to know.
         guard isReached || grants.permits(kind: kind, in: home, to: reference) else {
             return .invalid(
                 .refNotPermitted,
                 "no ReferenceGrant in namespace '\(target.namespace)' lets \(kind)s of '\(home)' refer to "
-                    + "\(reference.kind) '\(target.name)'")
+                    + "\(reference.kind) '\(target.name)'"
+                    + (members == nil || !reference.isService
+                        ? ""
+                        : "; members of the route's group need none: label the Service sluice.dev/gateway if it is one")
+            )
         }
         guard let number = index[reference.isService ? .service : .backend, target] else {
-            return .invalid(.backendNotFound, "there is no \(reference.kind) '\(target)'")
+            return .invalid(.backendNotFound, index.missing(reference.isService ? .service : .backend, target))
         }
         var port: UInt16 = 0
         if reference.isService {
@@ -173,8 +186,9 @@ struct ClusterTable {
             return (
                 .invalid(
                     .invalidBackendTLS,
-                    "'\(name)' is reached by HBONE, for which the Gateway needs a certificate: the annotations "
-                        + WorkloadIdentity.annotations), touches
+                    "'\(name)' is reached by HBONE, for which the Gateway needs a certificate: "
+                        + (setting.gateway.flatMap { identityProblems[$0] }
+                            ?? "the annotations \(WorkloadIdentity.annotations)")), touches
             )
         }
         return (add(backend, setting), touches)

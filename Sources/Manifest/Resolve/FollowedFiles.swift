@@ -15,7 +15,13 @@ final class FollowedFiles {
     private let readFile: (String) -> [UInt8]?
     private var contents: [String: [UInt8]?] = [:]
 
-    init(_ readFile: @escaping (String) -> [UInt8]?) { self.readFile = readFile }
+    /// Why a file cannot be read, for those who wrote its name; nil: nobody knows.
+    let problem: (String) -> String?
+
+    init(_ readFile: @escaping (String) -> [UInt8]?, problem: @escaping (String) -> String? = { _ in nil }) {
+        self.readFile = readFile
+        self.problem = problem
+    }
 
     /// The octets of a file, or nil.
     func read(_ path: String) -> [UInt8]? {

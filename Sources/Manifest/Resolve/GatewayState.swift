@@ -25,6 +25,8 @@ final class GatewayState {
     /// Its workload certificate and whom it believes (annotations); nil: nothing is written, or ``identityProblem``.
     var identity: WorkloadIdentity?
     var identityProblem: String?
+    /// Well or not: backends know whose it would be.
+    var hasIdentityWritten: Bool { identity != nil || identityProblem != nil }
     /// `sluice.dev/trust-domain`.
     var trustDomain = WorkloadIdentity.defaultTrustDomain
     /// `spec.tls.frontend`: references to authorities that lead nowhere.

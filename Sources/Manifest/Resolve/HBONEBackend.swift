@@ -28,8 +28,9 @@ struct HBONEBackend: Equatable {
             if let number = UInt16(written.text), number > 0 {
                 port = number
             } else {
-                findings.warning(
-                    resource, written.node, "'\(written.text)' is no port; \(TunnelPlan.usualPort) is used")
+                findings.unresolved(
+                    resource, written.node,
+                    "'\(written.text)' is no port, a number from 1 to 65535 is; \(TunnelPlan.usualPort) is used")
             }
         }
         if let written = AnnotationText(Self.accountAnnotation, of: resource) {

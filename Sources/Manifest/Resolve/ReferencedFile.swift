@@ -22,6 +22,16 @@ package enum ReferencedFile {
         }
     }
 
+    /// Why it cannot be read, as the end of a sentence; nil: it can, now.
+    package static func problem(_ path: String) -> String? {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return String(cString: strerror(errno)) }
+        guard status.st_mode & S_IFMT == S_IFREG else { return "it is no regular file" }
+        guard status.st_size <= sizeLimit else { return "it is larger than \(sizeLimit >> 20) MiB" }
+        guard access(path, R_OK) == 0 else { return String(cString: strerror(errno)) }
+        return nil
+    }
+
     /// `name` as it is meant in the manifest at `manifest`.
     static func path(_ name: String, besides manifest: String) -> String {
         guard !name.utf8.starts(with: "/".utf8), let slash = manifest.lastIndex(of: "/") else { return name }

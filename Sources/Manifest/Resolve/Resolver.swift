@@ -9,10 +9,12 @@ package enum Resolver {
     ///     findings, never the plan.
     ///   - now: RFC 3339, UTC.
     ///   - readFile: the octets of a file that a manifest names, or nil.
+    ///   - fileProblem: why a file cannot be read; nil: it is not known.
     package static func resolve(
         _ set: ManifestSet, previous: ResolveMemory = ResolveMemory(),
         bindFailures: [ListeningAddress: BindFailure] = [:], now: String,
-        readFile: @escaping (String) -> [UInt8]? = ReferencedFile.read
+        readFile: @escaping (String) -> [UInt8]? = ReferencedFile.read,
+        fileProblem: @escaping (String) -> String? = ReferencedFile.problem
     ) -> Resolution {
         var findings = FindingLog()
         let index = ResourceIndex(set, findings: &findings)
@@ -29,7 +31,7 @@ package enum Resolver {
 
         let groups = GroupTable(index, gateways, foreign: foreign, findings: &findings)
 
-        let files = FollowedFiles(readFile)
+        let files = FollowedFiles(readFile, problem: fileProblem)
         let seconds = (now.withView { Timestamp.nanoseconds($0) } ?? 0) / 1_000_000_000
         var tls = ListenerTLS(
             certificates: CertificateTable(
@@ -46,13 +48,16 @@ package enum Resolver {
         let backends = BackendTable(index, tlsPolicies, tls.authorities, &tls.certificates, findings: &findings)
         var clientCertificates: [ResourceName: CertificatePlan] = [:]
         var identities: [ResourceName: WorkloadIdentity] = [:]
+        var identityProblems: [ResourceName: String] = [:]
         for gateway in gateways {
             clientCertificates[gateway.name] = gateway.clientCertificate
             identities[gateway.name] = gateway.identity
+            identityProblems[gateway.name] = gateway.identityProblem
         }
         let clusters = ClusterTable(
             endpoints: EndpointTable(index, findings: &findings), policies: tlsPolicies, backends: backends,
-            clientCertificates: clientCertificates, identities: identities)
+            clientCertificates: clientCertificates, identities: identities,
+            identityProblems: identityProblems)
         var routes = RouteResolution(
             gateways: gateways, listenerSets: listenerSets, foreignGateways: foreign, namespaces: namespaces,
             members: groups, rules: RuleResolver(index: index, grants: grants, clusters: clusters),

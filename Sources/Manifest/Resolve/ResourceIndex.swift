@@ -34,6 +34,10 @@ struct ResourceIndex {
     /// Paths of the files, as the plan numbers them.
     private(set) var files: [String] = []
     private var byKey: [ResourceKey: Int] = [:]
+    /// Names that somebody may have meant who wrote another, by kind and namespace.
+    private var nameable: [ResourceKey: [String]] = [:]
+    /// Names of one kind and namespace among which a misspelt one is looked for.
+    private static let nameableLimit = 512
 
     init(_ set: ManifestSet, findings: inout FindingLog) {
         resources.reserveCapacity(set.documents.count)
@@ -90,10 +94,25 @@ struct ResourceIndex {
 
     subscript(kind: ResourceKind, name: ResourceName) -> Int? { byKey[ResourceKey(kind: kind, name: name)] }
 
+    /// That there is no such resource, and which one was probably meant.
+    func missing(_ kind: ResourceKind, _ name: ResourceName) -> String {
+        let names = nameable[ResourceKey(kind: kind, name: ResourceName(namespace: name.namespace, name: ""))] ?? []
+        let near = NearestName.of(name.name, among: names).map { ResourceName(namespace: name.namespace, name: $0) }
+        return "there is no \(kind.name) '\(name)'" + (near.map { "; did you mean '\($0)'?" } ?? "")
+    }
+
     /// Of two documents with one name the later counts, as when they are applied one after the other.
     private mutating func add(_ resource: LoadedResource, findings: inout FindingLog) {
         let number = resources.count
         resources.append(resource)
+        switch resource.kind {
+        case .service, .gateway, .listenerSet, .backend:
+            let key = ResourceKey(kind: resource.kind, name: ResourceName(namespace: resource.name.namespace, name: ""))
+            if (nameable[key]?.count ?? 0) < Self.nameableLimit {
+                nameable[key, default: []].append(resource.name.name)
+            }
+        default: break
+        }
         if let earlier = byKey.updateValue(number, forKey: resource.key) {
             resources[earlier].isReplaced = true
             // Files that can each be used alone often begin with the same Namespace.

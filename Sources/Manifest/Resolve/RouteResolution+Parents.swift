@@ -25,6 +25,13 @@ extension RouteResolution {
             guard reference.isGateway || reference.isListenerSet else {
                 // Where there are groups, Services can be parents.
                 if reference.isService, !members.isEmpty { continue }
+                if reference.kind == "Service", !members.isEmpty {
+                    findings.unresolved(
+                        resource, reference.node,
+                        "there is no kind 'Service' in the group '\(reference.group)', so the route is attached to nothing "
+                            + "here; write group: \"\" beside kind: Service")
+                    continue
+                }
                 findings.warning(
                     resource, reference.node,
                     "a parent of kind '\(reference.kind)' is left alone; routes attach to Gateways and ListenerSets")
@@ -36,7 +43,9 @@ extension RouteResolution {
             guard let gateway = reference.isListenerSet ? listenerSet?.gateway : gateways[name] else {
                 // Without any Gateway one finding says it for all routes, and a ListenerSet has its own to say.
                 if !gateways.isEmpty, !foreignGateways.contains(name), !hasListenerSet(reference, name) {
-                    findings.unresolved(resource, reference.node, "there is no \(reference.kind) '\(name)'")
+                    findings.unresolved(
+                        resource, reference.node,
+                        rules.index.missing(reference.isListenerSet ? .listenerSet : .gateway, name))
                 }
                 continue
             }

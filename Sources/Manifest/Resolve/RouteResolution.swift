@@ -103,7 +103,7 @@ struct RouteResolution {
                 }
                 var resolved = rules.resolve(
                     rule, of: resource, kind, setting.common, traffic,
-                    reach: setting.group.map { members.names(ofGroup: $0) } ?? [], findings: &findings)
+                    reach: setting.group.map { members.names(ofGroup: $0) }, findings: &findings)
                 if annotations != nil || rule.sessionPersistence.exists, traffic.refusal == nil {
                     resolved.readRelease(rule, annotations, of: resource, kind)
                 }

@@ -44,8 +44,8 @@ struct RuleResolver {
         var resource: LoadedResource
         var kind: RouteKind
         var setting: BackendSetting
-        /// Services that need no grant.
-        var reach: Set<ResourceName>
+        /// Services that need no grant, of the group whose members' calls come; nil: it is no group's.
+        var reach: Set<ResourceName>?
     }
 
     /// - Parameters:
@@ -53,7 +53,7 @@ struct RuleResolver {
     ///   - reach: Services to which the rule may refer without a ReferenceGrant: whoever it serves can call them anyway.
     mutating func resolve(
         _ rule: Route.Rule, of resource: LoadedResource, _ kind: RouteKind, _ common: BackendSetting,
-        _ traffic: RuleTraffic, reach: Set<ResourceName> = [], findings: inout FindingLog
+        _ traffic: RuleTraffic, reach: Set<ResourceName>? = nil, findings: inout FindingLog
     ) -> RuleResolution {
         var setting = common
         setting.take(traffic)
@@ -119,7 +119,7 @@ struct RuleResolver {
         let home = user.resource.name.namespace
         return clusters.resolve(
             reference, user.setting, from: user.kind.name, in: home, index: index, grants: grants,
-            isReached: reference.isService && user.reach.contains(reference.target(from: home)), findings: &findings)
+            members: user.reach, findings: &findings)
     }
 
     private mutating func filters(

@@ -56,12 +56,15 @@ extension ListenerTLS {
             findings.unresolved(resource, node ?? first.node, message)
         }
         guard written.count == names.count else {
-            return refuse("a Gateway's own certificate needs all three of \(WorkloadIdentity.annotations)")
+            let missing = names.filter { AnnotationText($0, of: resource) == nil }.map(\.description)
+            return refuse(
+                "a Gateway's own certificate needs all three of \(WorkloadIdentity.annotations), and "
+                    + "\(missing.joined(separator: " and ")) \(missing.count == 1 ? "is" : "are") missing")
         }
         let certificate: ResolvedCertificate
         switch certificates.resolveOwn(of: resource, findings: &findings) {
         case .success(let found): certificate = found
-        case .failure(let problem): return refuse("the Gateway's certificate: \(problem.message)")
+        case .failure(let problem): return refuse("the Gateway's certificate: \(problem.message)", problem.node)
         }
         if let staleness = certificate.staleness {
             findings.unresolved(resource, first.node, "\(staleness); the pair before it is still used")
@@ -81,7 +84,8 @@ extension ListenerTLS {
         case .success(let text):
             gateway.identity = WorkloadIdentity(
                 certificate: certificate, authorities: text, trustDomain: gateway.trustDomain)
-        case .failure(let problem): refuse("the Gateway's authorities: \(problem.message)", written[2].node)
+        case .failure(let problem):
+            refuse("the Gateway's authorities: \(problem.message)", problem.node ?? written[2].node)
         }
     }
 
@@ -99,18 +103,20 @@ extension ListenerTLS {
         listener.clientValidation?.mode = .require
         listener.clientValidation?.trustDomain = gateway.trustDomain
         guard listener.specProblem == nil, listener.unresolvedRefs == nil else { return }
-        let why = gateway.identityProblem.map { "; of the Gateway's own, \($0)" } ?? ""
+        let problem = gateway.identityProblem
         if listener.certificates.isEmpty {
             listener.specProblem = (
                 .invalid,
-                "a listener of protocol HBONE needs a certificate: tls.certificateRefs, or on its Gateway the annotations "
-                    + WorkloadIdentity.annotations + why
+                "a listener of protocol HBONE needs a certificate: "
+                    + (problem
+                        ?? "tls.certificateRefs, or on its Gateway the annotations \(WorkloadIdentity.annotations)")
             )
         } else if listener.clientValidation == nil {
             listener.specProblem = (
                 .invalid,
-                "a listener of protocol HBONE needs authorities for its clients: spec.tls.frontend, or on its Gateway the "
-                    + "annotation \(Secret.authorityFileAnnotation)" + why
+                "a listener of protocol HBONE needs authorities for its clients: "
+                    + (problem
+                        ?? "spec.tls.frontend, or on its Gateway the annotation \(Secret.authorityFileAnnotation)")
             )
         }
     }

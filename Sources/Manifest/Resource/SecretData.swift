@@ -2,7 +2,11 @@ import Core
 
 /// One value of a Secret or ConfigMap: under a key, or in a file that an annotation names instead.
 struct SecretData {
-    struct Problem: Error { var message: String }
+    struct Problem: Error {
+        var message: String
+        /// The annotation that is to blame; nil: none is.
+        var node: WrittenNode?
+    }
 
     let node: WrittenNode
     let files: FollowedFiles
@@ -10,10 +14,13 @@ struct SecretData {
     /// The octets under `key`, or of the file that `annotation` names, which counts instead.
     /// - Returns: nil when neither is written.
     func value(_ key: String, annotation: String) -> Result<[UInt8], Problem>? {
-        if let name = node[.metadata][.annotations].entry(annotation) {
-            let path = ReferencedFile.path(name, besides: node.file.path)
+        for (name, value) in node[.metadata][.annotations].fields where name.string == annotation {
+            guard let written = value.string else { break }
+            let path = ReferencedFile.path(written, besides: node.file.path)
             guard let octets = files.read(path) else {
-                return .failure(Problem(message: "'\(path)', which \(annotation) names, cannot be read"))
+                let why = files.problem(path).map { ": \($0)" } ?? ""
+                return .failure(
+                    Problem(message: "'\(path)', which \(annotation) names, cannot be read\(why)", node: value))
             }
             return .success(octets)
         }

@@ -35,6 +35,7 @@ public final class Worker: ConnectionOwner {
     private(set) lazy var clusters = ClusterRegistry(worker: self)
     private(set) lazy var arrivals = Arrivals(worker: self)
     private(set) lazy var relays = Relays(worker: self)
+    private(set) lazy var handshakeRefusals = HandshakeRefusals(worker: self)
     private(set) lazy var egressDenials = EgressDenials(worker: self)
     /// Tunnels at once whose inside has a socket pair.
     var tunnelLimit = DescriptorShares.tunnels
@@ -193,6 +194,7 @@ public final class Worker: ConnectionOwner {
     public override func handshakeFailed(_ handshake: TLSHandshake, _ failure: TLSFailure) {
         arrivals.remove(handshake)
         handshakeFailed(failure)
+        handshakeRefusals.note(handshake, failure)
         registry.forget(handshake)
     }
 

@@ -39,7 +39,7 @@ extension Command {
         for finding in findings { Output.print(finding.description) }
         let errors = findings.count { $0.isError }
         let warnings = findings.count - errors
-        let count = load.resolution.resourceCount
+        let count = load.resolution.resourceCount + load.resolution.set.malformedCount
         var summary = "\(count) resource\(count == 1 ? "" : "s"): "
         summary += errors == 0 ? "nothing is wrong" : "\(errors) error\(errors == 1 ? "" : "s")"
         if warnings > 0 { summary += ", \(warnings) warning\(warnings == 1 ? "" : "s")" }

@@ -113,6 +113,7 @@ struct CommandTests {
         let text = try run(["check", path])
         #expect(text.code == 1)
         #expect(text.output.contains("\(path):4:8: error: spec: no field is named 'prts'; did you mean 'ports'?"))
+        #expect(text.output.contains("1 resource: 1 error\n"), "\(text.output)")
         let json = try run(["check", "-o", "json", folder.path + "/missing"])
         #expect(json.code == 1)
         #expect(

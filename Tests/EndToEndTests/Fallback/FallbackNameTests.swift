@@ -49,6 +49,20 @@ import Testing
         _ = third
     }
 
+    @Test func aNameThatNobodyKnowsIsToldInTheLogAndInTheStatus() throws {
+        let dns = try FakeDNS()
+        defer { dns.stop() }
+        let gateway = try gateway(port: try Ports.free(), central: "central.exmaple:99", dns: dns)
+        let line = "a host name was looked up without an answer name=central.exmaple reason="
+        try Wait.until("it to be told") { gateway.output.contains(line) }
+        let status = try gateway.admin("/api/status").text
+        #expect(status.contains(#""unansweredNames":[{"name":"central.exmaple","reason":""#), "\(status)")
+        let text = try Client(path: gateway.folder.path + "/admin").request(
+            "GET", "/api/status", host: "admin", fields: [("Accept", "text/plain"), ("Connection", "close")]
+        ).text
+        #expect(text.contains("central.exmaple was looked up without an answer: "), "\(text)")
+    }
+
     /// As on the central gateway itself, where every machine has the same manifests.
     @Test func aNameThatLeadsBackHereLeadsNowhere() throws {
         let port = try Ports.free()

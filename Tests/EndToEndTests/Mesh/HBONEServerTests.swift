@@ -85,6 +85,29 @@ import Testing
             try client("call", try mesh.workload("till"), ["--authority", "cart.shop:81"]).value("connect") == "404")
     }
 
+    /// On this side nobody would know of a wrong authority or trust domain otherwise. Of many a line is enough.
+    @Test func whoIsRefusedIsTold() throws {
+        let gateway = try gateway(backend: try Ports.free())
+        try MeshFolder.cert(["ca", "--out", mesh.path + "/far", "--trust-domain", "far.example"])
+        let far = try mesh.workload("till", ca: "far", in: "far-till")
+        try mesh.folder.write("waypoint/ca.crt", mesh.folder.read("ca/ca.crt") + mesh.folder.read("far/ca.crt"))
+        try gateway.reload()
+        let stranger = Array(far.dropLast(2)) + ["--ca", mesh.path + "/ca/ca.crt"]
+        let told = "a TLS handshake with a client failed listener=shop/waypoint/mesh peer="
+        for _ in 0..<3 {
+            #expect(try client("call", stranger, ["--authority", "cart.shop:80"]).value("refused") != nil)
+        }
+        try Wait.until("it to be told") { gateway.output.contains(told) }
+        let lines = gateway.output.split(separator: "\n").filter { $0.contains(told) }
+        #expect(lines.first?.contains("127.0.0.1:") == true, "\(lines)")
+        #expect(
+            lines.first?.contains(
+                "error=\"the certificate of 'spiffe://far.example/ns/shop/sa/till' is no workload's of trust domain "
+                    + "'cluster.local'\"") == true, "\(lines)")
+        // Fewer lines than refusals, though a slow machine may have begun a second.
+        #expect(lines.count < 3, "\(lines)")
+    }
+
     @Test func octetsOfOtherProtocolsPassAsTheyAre() throws {
         let backend = try Backend("raw") { _, connection, _ in
             let octets = try connection.read(5)

@@ -86,13 +86,17 @@ import Testing
     }
 
     @Test(arguments: [
-        ("10.0.0.5,", "'' is no address of a gateway; write"),
+        ("10.0.0.5,", "'' is no address of a gateway: nothing is written there; write"),
         ("10.0.0.5:0", "'10.0.0.5:0' is no address of a gateway: its port is none from 1 to 65535; write"),
         ("central.example:99999", "is no address of a gateway: its port is none from 1 to 65535"),
         ("central.example:", "its port is none from 1 to 65535"),
-        (":8080", "':8080' is no address of a gateway; write"),
+        (":8080", "':8080' is no address of a gateway: there is no host in it; write"),
         ("10.0.0.256:80", "is no address of a gateway: it is neither an IP address nor a name"),
-        ("*.example:80", "'*.example:80' is no address"), ("a b:80", "is no address"), ("-a:80", "is no address"),
+        ("*.example:80", "'*.example:80' is no address of a gateway: names are made of letters"),
+        ("-a:80", "is no address of a gateway: names are made of letters"),
+        ("central_gw:15080", "'central_gw:15080' is no address of a gateway: names have no underscores; write"),
+        ("10.0.0.5:80 10.0.0.6:80", "is no address of a gateway: addresses are separated by commas; write"),
+        ("a.example:80;b.example:80", "is no address of a gateway: addresses are separated by commas; write"),
         ("central.example/a:80", "is no address of a gateway: it has a path"),
         ("http://central.example:80", "is no address of a gateway: 'hbone://' is the only scheme there is"),
         ("hbone://", "'hbone://' is no address"), ("hbone://http://a", "'hbone://' is the only scheme"),

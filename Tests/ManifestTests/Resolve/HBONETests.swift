@@ -109,6 +109,52 @@ import Testing
         #expect(texts.contains { $0.contains(problem) && $0.hasPrefix("m/t.yaml:") }, "\(texts)")
     }
 
+    /// Each place that needs the certificate says what is wrong with it, and the first the line where that stands.
+    @Test(
+        arguments: [
+            (["sluice.dev/cert-file": "c/tls.crt"], 7, ["sluice.dev/key-file and sluice.dev/ca-file are missing"]),
+            (
+                ["sluice.dev/cert-file": "c/tls.crt", "sluice.dev/ca-file": "c/ca.crt"], 7,
+                ["and sluice.dev/key-file is missing"]
+            ),
+            (
+                own.merging(["sluice.dev/key-file": "c/none"]) { _, b in b }, 9,
+                ["'m/c/none', which sluice.dev/key-file names, cannot be read: it is gone"]
+            ),
+            (
+                own.merging(["sluice.dev/ca-file": "c/none"]) { _, b in b }, 6,
+                ["'m/c/none', which sluice.dev/ca-file names, cannot be read: it is gone"]
+            ),
+        ] as [([String: String], Int, [String])])
+    func whatIsMissingIsToldOnceAPlace(annotations: [String: String], line: Int, parts: [String]) throws {
+        let written = annotations.sorted { $0.key < $1.key }.map { "    \($0.key): '\($0.value)'" }
+        // The lines of the four annotations are the same whichever are written.
+        let order = [
+            "sluice.dev/ca-file", "sluice.dev/cert-file", "sluice.dev/fallback-gateway", "sluice.dev/key-file",
+        ]
+        let lines = order.map { name in
+            name == order[2] ? "    \(name): 'hbone://10.0.0.5'" : written.first { $0.contains(name) } ?? "    # none"
+        }
+        let text = Self.gateway([:], service: ["sluice.dev/hbone": "true"]).replacing(
+            "metadata: {name: waypoint, namespace: shop, annotations: {}}",
+            with: "metadata:\n  name: waypoint\n  annotations:\n" + lines.joined(separator: "\n")
+                + "\n  namespace: shop")
+        let files = try Self.files()
+        let set = ManifestReader.read(files: [("m/t.yaml", Array(text.utf8))])
+        let resolution = Resolver.resolve(
+            set, now: "2026-11-21T12:00:00Z", readFile: { path in files[path].map { Array($0.utf8) } },
+            fileProblem: { files[$0] == nil ? "it is gone" : nil })
+        let told = resolution.findings.filter(\.isError)
+        // The annotation, the central gateway's, the listener's and the backendRef's.
+        #expect(told.count == 4, "\(told)")
+        let first = told.first { $0.message.hasPrefix("a Gateway's") || $0.message.hasPrefix("the Gateway's") }
+        #expect(first?.location.line == line)
+        for part in parts {
+            let others = told.filter { !$0.message.contains(part) }
+            #expect(others == [])
+        }
+    }
+
     @Test func keepThePairBeforeOneThatDoesNotFit() throws {
         let files = try Self.files()
         let first = Self.resolve(Self.gateway(Self.own), files)
@@ -231,6 +277,32 @@ import Testing
             bare.findings.contains {
                 $0.message.contains("needs a certificate of each Gateway that serves this Service")
             })
+    }
+
+    /// Callers are called `shop/central` elsewhere; here that is a trust domain and a path.
+    @Test(arguments: [
+        (
+            "shop/central",
+            "'spiffe://shop/central' is of trust domain 'shop', and the Gateway believes nobody but those of "
+                + "'cluster.local'; write 'cluster.local/ns/shop/sa/central' if central of namespace shop is meant"
+        ),
+        (
+            "spiffe://mesh.example/ns/shop/sa/central",
+            "is of trust domain 'mesh.example', and the Gateway believes nobody"
+        ),
+    ])
+    func aPrincipalOfAnotherTrustDomainHandsNothingOn(_ principal: String, _ message: String) throws {
+        let written = ["sluice.dev/fallback-gateway": "hbone://10.0.0.5", "sluice.dev/fallback-principal": principal]
+        let gateway = Self.resolve(
+            Self.gateway(Self.own.merging(written) { $1 }, listener: Self.web), try Self.files())
+        #expect(gateway.plan.sockets.flatMap(\.listeners).allSatisfy { $0.fallback == nil })
+        let service = Self.resolve(
+            Self.gateway(Self.own, listener: Self.web, service: written), try Self.files())
+        #expect(service.plan.clusters.allSatisfy { $0.fallback == nil })
+        for resolution in [gateway, service] {
+            let told = resolution.findings.filter(\.isError).map(\.message)
+            #expect(told.count == 1 && told.first?.contains(message) == true, "\(told)")
+        }
     }
 
     @Test func aPrincipalThatNobodyCanBeHandsNothingOn() throws {

@@ -43,7 +43,8 @@ import Testing
         #expect(set.findings == [])
         return Resolver.resolve(
             set, previous: after?.memory ?? ResolveMemory(), now: now,
-            readFile: { path in files[path].map { Array($0.utf8) } })
+            readFile: { path in files[path].map { Array($0.utf8) } },
+            fileProblem: { files[$0] == nil ? "it is gone" : nil })
     }
 
     private static func files(_ pair: TestCertificates.Pair) -> Files {
@@ -86,7 +87,7 @@ import Testing
         case expired = "the certificate has expired"
         case half = "certificate number 1 cannot be read"
         case empty = "there is no PEM certificate in it"
-        case gone = "'routes/certs/site.pem', which sluice.dev/cert-file names, cannot be read"
+        case gone = "'routes/certs/site.pem', which sluice.dev/cert-file names, cannot be read: it is gone"
     }
 
     @Test(arguments: Slip.allCases.map(\.rawValue)) func thatCannotBeUsedLeaveTheOldPairInUse(_ text: String) throws {

@@ -196,10 +196,10 @@ struct AuthorizationTable {
         let namespace = policy.resource.name.namespace
         let name = ResourceName(namespace: namespace, name: reference.name)
         if reference.isService {
-            return index[.service, name] == nil ? "there is no Service '\(name)'" : nil
+            return index[.service, name] == nil ? index.missing(.service, name) : nil
         }
         if reference.isGateway {
-            return index[.gateway, name] == nil ? "there is no Gateway '\(name)'" : nil
+            return index[.gateway, name] == nil ? index.missing(.gateway, name) : nil
         }
         if reference.isGatewayClass {
             let roots = Set(scopes.values.map(\.root))

@@ -35,7 +35,8 @@ enum AuthorizationValue {
             }
             return .value(AuthorizationValuePlan(pattern: text))
         case .path: return path(text)
-        case .sourcePrincipal, .header, .serverName, .host, .method:
+        case .sourcePrincipal: return principal(text)
+        case .header, .serverName, .host, .method:
             return .value(AuthorizationValuePlan(pattern: text))
         }
     }
@@ -48,6 +49,17 @@ enum AuthorizationValue {
         }
         let full = parts.count == 2 ? text : "\(namespace)/\(text)"
         return .value(AuthorizationValuePlan(.exact, full))
+    }
+
+    /// `TRUST-DOMAIN/ns/NAMESPACE/sa/ACCOUNT`, or a pattern of it. Istio puts the scheme before what is written, so with a
+    /// scheme of its own it would fit nobody: a DENY rule would let everybody in.
+    private static func principal(_ text: String) -> AuthorizationValue {
+        let scheme = "spiffe://"
+        guard text.lowercased().hasPrefix(scheme) else { return .value(AuthorizationValuePlan(pattern: text)) }
+        let rest = text.dropFirst(scheme.utf8.count)
+        return .wrong(
+            "'\(text)' would fit nobody, since principals are written without '\(scheme)'; "
+                + "write '\(rest.isEmpty ? "*" : rest)'")
     }
 
     /// A path may have `{*}` and `{**}` as whole segments, the latter behind all others.

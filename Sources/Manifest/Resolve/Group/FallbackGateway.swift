@@ -35,6 +35,8 @@ struct FallbackGateway {
     private(set) var isTunnelled = false
     /// A SPIFFE id; nil: anybody of the namespace.
     private(set) var principal: String?
+    /// Where it is written.
+    private(set) var principalNode: WrittenNode
     let node: WrittenNode
     let namespace: String
 
@@ -42,6 +44,7 @@ struct FallbackGateway {
     init?(_ resource: LoadedResource, needsPort: Bool, findings: inout FindingLog) {
         guard let written = AnnotationText(Self.annotation, of: resource) else { return nil }
         node = written.node
+        principalNode = written.node
         namespace = resource.name.namespace
         func refuse(_ message: String) { findings.unresolved(resource, written.node, message) }
         for (number, part) in written.text.split(separator: ",", omittingEmptySubsequences: false).enumerated() {
@@ -58,7 +61,7 @@ struct FallbackGateway {
             switch Self.read(isTunnelled ? String(text.dropFirst(Self.tunnelScheme.count)) : text) {
             case .failure(let problem):
                 refuse(
-                    "'\(text)' is no address of a gateway\(problem.message); write IP addresses or host names with their "
+                    "'\(text)' is no address of a gateway: \(problem.message); write IP addresses or host names with their "
                         + "ports, such as '10.0.0.5:8080,central.example:8080'")
                 return nil
             case .success(var place):
@@ -99,27 +102,48 @@ struct FallbackGateway {
             return false
         }
         self.principal = principal
+        principalNode = written.node
         return true
     }
 
+    /// Why nobody could be ``principal`` for a Gateway that believes certificates of this trust domain alone; nil: somebody
+    /// could, or it calls in clear text.
+    func stranger(to trustDomain: String) -> String? {
+        guard isTunnelled, let principal, let id = SPIFFEID(principal), id.trustDomain != trustDomain else {
+            return nil
+        }
+        let parts = principal.dropFirst("spiffe://".count).split(separator: "/")
+        // `shop/central` is how callers are called elsewhere, and a trust domain with a path here.
+        let meant =
+            parts.count == 2
+            ? "; write '\(trustDomain)/ns/\(parts[0])/sa/\(parts[1])' if \(parts[1]) of namespace \(parts[0]) is meant"
+            : ""
+        return "'\(principal)' is of trust domain '\(id.trustDomain)', and the Gateway believes nobody but those of "
+            + "'\(trustDomain)'\(meant). Nothing is handed on before"
+    }
+
     private struct Problem: Error {
-        /// Completes "… is no address of a gateway"; may be empty.
+        /// Completes "… is no address of a gateway: ".
         var message: String
     }
 
     private static func read(_ text: String) -> Result<Place, Problem> {
         if let full = SocketAddress(text), full.port > 0 { return .success(Place(host: .ip(full.ip), port: full.port)) }
         if let ip = IPAddress(text) { return .success(Place(host: .ip(ip), port: nil)) }
-        guard !text.contains("://") else {
-            return .failure(Problem(message: ": '\(tunnelScheme)' is the only scheme there is"))
+        guard !text.isEmpty else { return .failure(Problem(message: "nothing is written there")) }
+        if text.contains(where: { $0 == ";" || $0 == " " || $0 == "\t" || $0.isNewline }) {
+            return .failure(Problem(message: "addresses are separated by commas"))
         }
-        guard !text.contains("/") else { return .failure(Problem(message: ": it has a path")) }
+        guard !text.contains("://") else {
+            return .failure(Problem(message: "'\(tunnelScheme)' is the only scheme there is"))
+        }
+        guard !text.contains("/") else { return .failure(Problem(message: "it has a path")) }
         var name = Substring(text)
         var port: UInt16?
         if let colon = text.lastIndex(of: ":") {
             name = text[..<colon]
             guard let number = UInt16(text[text.index(after: colon)...]), number > 0 else {
-                return .failure(Problem(message: ": its port is none from 1 to 65535"))
+                return .failure(Problem(message: "its port is none from 1 to 65535"))
             }
             port = number
         }
@@ -128,9 +152,18 @@ struct FallbackGateway {
         // What ends in a number is meant as an address by everybody who reads names (RFC 6943, section 3.1.1).
         let isNumber = host.split(separator: ".").last?.allSatisfy(\.isNumber) ?? false
         guard 1...253 ~= host.utf8.count, !isNumber, host.withView({ TextFormat.isSubdomain($0) }) else {
-            return .failure(Problem(message: isNumber ? ": it is neither an IP address nor a name" : ""))
+            return .failure(Problem(message: Self.nameProblem(host, isNumber: isNumber)))
         }
         return .success(Place(host: .name(host), port: port))
+    }
+
+    /// Why this is no host (RFC 1123, section 2.1).
+    private static func nameProblem(_ host: String, isNumber: Bool) -> String {
+        if host.isEmpty { return "there is no host in it" }
+        if isNumber { return "it is neither an IP address nor a name" }
+        if host.utf8.count > 253 { return "its name is longer than 253 letters" }
+        if host.contains("_") { return "names have no underscores" }
+        return "names are made of letters, digits, dashes and dots, with a letter or digit at both ends of each part"
     }
 
     /// As they are called from this port.

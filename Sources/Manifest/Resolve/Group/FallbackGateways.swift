@@ -34,11 +34,14 @@ struct FallbackGateways {
                 continue
             }
             if fallback.isTunnelled, gateway.identity == nil {
-                let why = gateway.identityProblem.map { "; of what is written, \($0)" } ?? ""
                 findings.unresolved(
                     gateway.resource, fallback.node,
-                    "\(FallbackGateway.tunnelScheme) needs the Gateway's own certificate: the annotations "
-                        + "\(WorkloadIdentity.annotations)\(why)")
+                    "\(FallbackGateway.tunnelScheme) needs the Gateway's own certificate: "
+                        + (gateway.identityProblem ?? "the annotations \(WorkloadIdentity.annotations)"))
+                continue
+            }
+            if let identity = gateway.identity, let message = fallback.stranger(to: identity.trustDomain) {
+                findings.unresolved(gateway.resource, fallback.principalNode, message)
                 continue
             }
             let own = gateway.groups.flatMap(\.listeners).flatMap(\.sockets)
@@ -86,6 +89,10 @@ struct FallbackGateways {
                         resource, fallback.node,
                         "\(FallbackGateway.tunnelScheme) needs a certificate of each Gateway that serves this Service: the "
                             + "annotations \(WorkloadIdentity.annotations) there; without one it hands nothing on")
+                    continue
+                }
+                if let identity = caller?.identity, let message = fallback.stranger(to: identity.trustDomain) {
+                    findings.unresolved(resource, fallback.principalNode, message)
                     continue
                 }
                 clusters[number].fallback = clusters(of: places, fallback, from: caller)

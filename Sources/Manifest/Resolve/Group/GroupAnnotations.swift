@@ -30,6 +30,17 @@ struct GroupAnnotations {
             default: Self.refuse(written, of: gateway, "allow and deny are", findings: &findings)
             }
         }
+        if egress == .deny, let written = AnnotationText(DynamicResolverPlan.annotation, of: gateway) {
+            switch written.text {
+            case "true":
+                findings.warning(
+                    gateway, written.node,
+                    "it says nothing where sluice.dev/egress is not allow: nobody is let out, so not to this machine either"
+                )
+            case "false": break
+            default: Self.refuse(written, of: gateway, "true and false are", findings: &findings)
+            }
+        }
         if let written = AnnotationText("sluice.dev/trust-addresses", of: gateway) {
             switch written.text {
             case "true": trustsAddresses = true

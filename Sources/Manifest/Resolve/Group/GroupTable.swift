@@ -31,7 +31,7 @@ struct GroupTable {
             let transparent = TransparentAnnotation(gateway.resource, listeners: listeners, findings: &findings)
             for listener in listeners { listener.interception = transparent.interception(of: listener) }
         }
-        let known = Known(byGateway: byGateway, gateways: Set(gateways.map(\.name)), foreign: foreign)
+        let known = Known(byGateway: byGateway, gateways: Set(gateways.map(\.name)), foreign: foreign, index: index)
 
         var namespaces: [String: Int?] = [:]
         for number in index.namespaces {
@@ -97,6 +97,7 @@ struct GroupTable {
         var byGateway: [ResourceName: Int]
         var gateways: Set<ResourceName>
         var foreign: Set<ResourceName>
+        let index: ResourceIndex
 
         func group(
             _ name: ResourceName, _ node: WrittenNode, of resource: LoadedResource, findings: inout FindingLog
@@ -109,7 +110,7 @@ struct GroupTable {
                 gateways.contains(name)
                     ? "Gateway '\(name)' is no gateway of a group; give it a listener of protocol HBONE, or the annotation "
                         + "sluice.dev/group: by-name"
-                    : "there is no Gateway '\(name)'")
+                    : index.missing(.gateway, name))
             return nil
         }
     }

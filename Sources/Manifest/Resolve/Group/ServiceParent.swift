@@ -78,7 +78,7 @@ extension RouteResolution {
             parent.refusal = (
                 .noMatchingParent,
                 rules.index[.service, parent.name] == nil
-                    ? "there is no Service '\(parent.name)'"
+                    ? rules.index.missing(.service, parent.name)
                     : "Service '\(parent.name)' belongs to no group's gateway, where the route could serve; label it "
                         + "sluice.dev/gateway"
             )

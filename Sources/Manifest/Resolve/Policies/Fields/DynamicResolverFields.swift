@@ -2,16 +2,17 @@ import Config
 
 extension DynamicResolverPlan {
     /// An annotation of a Backend of type DynamicResolver: `true` lets requests reach loopback and link-local addresses.
-    static let annotation = "sluice.dev/allow-local-targets"
+    static let annotation: StaticString = "sluice.dev/allow-local-targets"
 
     init(_ backend: LoadedResource, _ findings: inout FindingLog) {
         self.init()
-        let annotations = backend.node[.metadata][.annotations]
-        switch annotations.entry(Self.annotation) {
-        case nil, "false": break
+        guard let written = AnnotationText(Self.annotation, of: backend) else { return }
+        switch written.text {
         case "true": allowsLocalTargets = true
-        case let other?:
-            findings.unresolved(backend, annotations, "\(Self.annotation) is '\(other)'; it would be 'true' or 'false'")
+        case "false": break
+        default:
+            findings.unresolved(
+                backend, written.node, "'\(written.text)' is no value of \(Self.annotation); true and false are")
         }
     }
 }
