@@ -9,6 +9,6 @@ cd "$(dirname "$0")"
 [ -s mesh/ca/ca.key ] || "$sluice" cert ca --out mesh/ca
 for account in front waypoint; do
     [ -s "mesh/$account/tls.crt" ] ||
-        "$sluice" cert workload --namespace parcels --service-account "$account" --ca mesh/ca --out "mesh/$account"
+        "$sluice" cert workload --namespace parcels --service-account "$account" --ca mesh/ca --out "mesh/$account" --replace
 done
 "$sluice" cert rotate mesh

@@ -21,6 +21,30 @@ import Testing
         #expect(Self.mode(path + ".new") == nil)
     }
 
+    /// Root may give a file to anybody. Who may not changes nothing, since others could not read what they read before.
+    @Test func theFileIsGivenAwayOrLeftAsItIs() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/tls.key"
+        try folder.write("tls.key", "before")
+        var ownership = try #require(try DurableFile.Ownership(of: path))
+        ownership.user = 65_534
+        ownership.mode = 0o640
+        let wanted = ownership
+        let result = Array("after".utf8).withView { view in
+            Result { () throws(Errno) in try DurableFile.write(view, to: path, ownership: wanted) }
+        }
+        if geteuid() == 0 {
+            try result.get()
+            #expect(try DurableFile.Ownership(of: path) == wanted)
+            #expect(folder.read("tls.key") == "after")
+        } else {
+            #expect(throws: Errno(EPERM)) { try result.get() }
+            #expect(folder.read("tls.key") == "before")
+        }
+        #expect(Self.mode(path + ".new") == nil)
+        #expect(try DurableFile.Ownership(of: folder.path + "/nothing") == nil)
+    }
+
     /// Of a crash, or of somebody who would like to read what comes.
     @Test func whatLiesBesideItIsNotWrittenInto() throws {
         let folder = try TemporaryFolder()
