@@ -10,8 +10,9 @@ extension Worker {
     func countsCaller(
         on socket: UnsafePointer<SocketConfig>, _ origin: inout ConnectionOrigin, _ configuration: LiveConfiguration
     ) -> Bool {
-        // Within TLS the certificate tells who calls.
-        guard socket.pointee.groupListener != ListenerConfig.noGroup, !socket.pointee.beginsWithTLS else { return true }
+        guard socket.pointee.groupListener != ListenerConfig.noGroup else { return true }
+        // Within TLS the certificate tells who calls. TLS on its way to somewhere else is not ended here.
+        guard !socket.pointee.beginsWithTLS || origin.destination != nil else { return true }
         let number = Int(socket.pointee.groupListener)
         return countsCaller(
             configuration.snapshot[configuration.snapshot.header.pointee.listeners, number], &origin, configuration)

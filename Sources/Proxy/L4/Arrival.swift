@@ -128,8 +128,8 @@ final class Arrival: EventSource, DownstreamConnection, Awaited {
     private func read(_ configuration: LiveConfiguration, _ socket: UnsafePointer<SocketConfig>) {
         if phase == .header {
             guard readHeader(socket) else { return }
-            guard worker.countsCaller(on: socket, &origin, configuration) else { return close() }
             noteAnnouncement(configuration, socket)
+            guard worker.countsCaller(on: socket, &origin, configuration) else { return close() }
             if let listener = calledListener(configuration, socket) { return follow(listener, configuration) }
         }
         switch phase {

@@ -17,6 +17,47 @@ import Testing
         try Wait.until("a place to be free") { try ask(Client(port: site.ports.tls)) == "fixed tls" }
     }
 
+    /// A header of the PROXY protocol says who calls, and whom: no listener looks at the server name then.
+    @Test func holdsWhereAHeaderTellsTheDestination() throws {
+        let backend = try Backend("own") { _, connection, _ in
+            _ = try connection.read(1)
+            try connection.send("own\n")
+            _ = try? connection.readToEnd()
+        }
+        let port = try Ports.free()
+        let gateway = try Gateway(
+            """
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: Gateway
+            metadata:
+              name: front
+              namespace: shop
+              annotations: {sluice.dev/group: by-name, sluice.dev/max-connections-per-caller: "1"}
+            spec:
+              gatewayClassName: sluice
+              addresses: [{type: IPAddress, value: 127.0.0.1}]
+              listeners: [{name: hello, protocol: TLS, port: \(port), tls: {mode: Passthrough}}]
+            ---
+            apiVersion: gateway.envoyproxy.io/v1alpha1
+            kind: ClientTrafficPolicy
+            metadata: {name: front, namespace: shop}
+            spec:
+              targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: front}]
+              proxyProtocol: {}
+
+            """ + MeshFolder.service("own", port: backend.port, labels: "sluice.dev/gateway: front", appProtocol: "tls")
+        )
+        func ask(_ client: Client, from address: String) throws -> String {
+            try client.send("PROXY TCP4 \(address) 127.0.0.1 4567 \(backend.port)\r\n")
+            return try OutwardSite.answer(client, to: .tls, "own.shop")
+        }
+        let first = try Client(port: port)
+        #expect(try ask(first, from: "192.0.2.7") == "own", "\(gateway.output)")
+        #expect(try ask(Client(port: port), from: "192.0.2.7") == "end")
+        #expect(try ask(Client(port: port), from: "192.0.2.8") == "own")
+        withExtendedLifetime(first) {}
+    }
+
     @Test func holdsForOctetsWithinTLSThatEndsHere() throws {
         let port = try Ports.free()
         let pair = try TestCertificates.issue(names: ["exact.example"])
