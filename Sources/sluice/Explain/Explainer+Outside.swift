@@ -107,8 +107,6 @@ extension Explainer {
                     nil, "reset: the backend looks up the host that is called, and none is named")
             }
             explanation.rule = written
-            let isNamed = written.backends.contains { $0.endpoints == [SnapshotReading.ownHost] }
-            if asked == nil, !isNamed { addFallback(&explanation, ofListener: true) }
         case .asAsked:
             explanation.egress = "as asked (sluice.dev/egress: allow): no service of the group, no route of the Gateway"
             if let address = asked?.address, address.isLocalTarget, !allowsLocalTargets(listener) {

@@ -35,12 +35,21 @@ struct FallbackGateway {
     private(set) var isTunnelled = false
     /// A SPIFFE id; nil: anybody of the namespace.
     private(set) var principal: String?
+    /// Where ``principal`` is written.
+    private var principalNode: WrittenNode?
     let node: WrittenNode
     let namespace: String
 
     /// Nil when nothing is written, or nothing that can be used, which is told.
     init?(_ resource: LoadedResource, needsPort: Bool, findings: inout FindingLog) {
-        guard let written = AnnotationText(Self.annotation, of: resource) else { return nil }
+        guard let written = AnnotationText(Self.annotation, of: resource) else {
+            if let lonely = AnnotationText(Self.principalAnnotation, of: resource) {
+                findings.warning(
+                    resource, lonely.node,
+                    "it says nothing without \(Self.annotation) beside it, which says where; write both here")
+            }
+            return nil
+        }
         node = written.node
         namespace = resource.name.namespace
         func refuse(_ message: String) { findings.unresolved(resource, written.node, message) }
@@ -99,7 +108,22 @@ struct FallbackGateway {
             return false
         }
         self.principal = principal
+        principalNode = written.node
         return true
+    }
+
+    /// Whether anybody can answer there whom this Gateway believes: those of its own trust domain. What cannot be is told.
+    func mayBeAnswered(
+        as gateway: GatewayState, _ resource: LoadedResource, findings: inout FindingLog
+    ) -> Bool {
+        guard let principalNode, let id = principal.flatMap({ SPIFFEID($0) }), let identity = gateway.identity,
+            id.trustDomain != identity.trustDomain
+        else { return true }
+        findings.unresolved(
+            resource, principalNode,
+            "'\(id.trustDomain)' is another trust domain than '\(identity.trustDomain)' of Gateway '\(gateway.name)', "
+                + "which believes nobody else; write a principal of its own. Nothing is handed on before")
+        return false
     }
 
     private struct Problem: Error {

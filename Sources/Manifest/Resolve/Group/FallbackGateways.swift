@@ -20,6 +20,10 @@ struct FallbackGateways {
         table.applyGateways(to: &plan, findings: &findings)
         table.applyServices(index, findings: &findings)
         plan.clusters = table.clusters
+        guard table.known.keys.contains(where: \.parties.isEmpty) else { return }
+        for resource in index.resources where resource.kind == .service && !resource.isReplaced {
+            plan.services.append("\(resource.name.name).\(resource.name.namespace)")
+        }
     }
 
     private init(clusters: [ClusterPlan], gateways: [GatewayState]) {
@@ -41,6 +45,7 @@ struct FallbackGateways {
                         + "\(WorkloadIdentity.annotations)\(why)")
                 continue
             }
+            guard fallback.mayBeAnswered(as: gateway, gateway.resource, findings: &findings) else { continue }
             let own = gateway.groups.flatMap(\.listeners).flatMap(\.sockets)
             fallback.places.removeAll { place in
                 guard own.contains(where: place.isReached(at:)) else { return false }
@@ -88,6 +93,7 @@ struct FallbackGateways {
                             + "annotations \(WorkloadIdentity.annotations) there; without one it hands nothing on")
                     continue
                 }
+                if let caller, !fallback.mayBeAnswered(as: caller, resource, findings: &findings) { continue }
                 clusters[number].fallback = clusters(of: places, fallback, from: caller)
             }
         }
@@ -102,11 +108,10 @@ struct FallbackGateways {
         var base = "fallback/"
         if fallback.isTunnelled, let gateway, let identity = gateway.identity {
             tunnel = fallback.tunnel(from: gateway.name, identity)
-            key.parties = "\(gateway.name) \(fallback.principal ?? fallback.namespace)"
+            // What is known of an address is known under the cluster's name: other certificates may be believed, or not.
+            key.parties = " from \(gateway.name) to \(fallback.principal ?? "ns/\(fallback.namespace)")"
             base += places.map { "\(FallbackGateway.tunnelScheme)\($0)" }.joined(separator: ",")
-            // What is known of an address is known under this name: other certificates may be believed, or not.
-            base += " from \(gateway.name)"
-            if let principal = fallback.principal { base += " to \(principal)" }
+            base += key.parties
         } else {
             base += places.map(\.description).joined(separator: ",")
         }
