@@ -80,6 +80,15 @@ import Testing
         }
     }
 
+    /// Under one name connections are shared, and with them who is believed.
+    @Test func oneNameIsOneWayOfCalling() throws {
+        var plan = Self.full
+        plan.clusters.append(plan.clusters[0])
+        _ = try Self.block(plan)
+        plan.clusters[2].tls = UpstreamTLSPlan(trust: .system, serverName: "a.example", hostname: "a.example")
+        #expect(throws: SnapshotBuildError.sameName(cluster: "default/v1:80")) { try Self.block(plan) }
+    }
+
     @Test func everyRecordIsReadAsItWasPlanned() throws {
         try Self.read(Self.full) { snapshot in
             func text(_ ref: TextRef) -> String { snapshot.text(ref).string }

@@ -214,6 +214,14 @@ public struct ClusterPlan: Equatable, Sendable {
     }
 }
 
+extension ClusterPlan {
+    /// Whether its connections are begun as another's, so that both may share them.
+    func isCalled(as other: ClusterPlan) -> Bool {
+        backendProtocol == other.backendProtocol && proxyProtocol == other.proxyProtocol && tls == other.tls
+            && tunnel == other.tunnel
+    }
+}
+
 /// Backend of type DynamicResolver: the request says where it goes, and a worker asks DNS.
 public struct DynamicResolverPlan: Equatable, BitwiseCopyable, Sendable {
     /// Loopback addresses and those of this machine's links may be reached: 127.0.0.0/8, ::1, 169.254.0.0/16, fe80::/10. Without

@@ -13,6 +13,9 @@ public struct GatewayPlan: Equatable, Sendable {
     public var groups: [GroupPlan] = []
     /// Who is at which address, as far as EndpointSlices tell; each address once.
     public var workloads: [WorkloadPlan] = []
+    /// Every Service of the manifests as `name.namespace`, where a central gateway is named that is called in clear text: it
+    /// may take such a host for a member.
+    public var services: [String] = []
     /// Named by index from ``AuthorizationPlan/policies``.
     public var authorizationPolicies: [AuthorizationPolicyPlan] = []
     /// The zone that this gateway runs in (`--zone`); empty: it was not told.

@@ -59,6 +59,8 @@ public struct SnapshotHeader: BitwiseCopyable, Sendable {
     /// Ordered by address, each once.
     public var workloads = Table<WorkloadConfig>()
     public var authorizationPolicies = Table<AuthorizationPolicyConfig>()
+    /// ``GatewayPlan/services``: whether a name is in it is all that it tells.
+    public var services = HostIndex(buckets: Table(), anyHost: HostIndex.none, wildcardDepths: 0)
     /// The zone that this gateway runs in; empty: it was not told.
     public var zone = TextRef()
     /// Segments of the longest prefix of any ``PathIndex``: how much memory a ``PathKey`` needs.

@@ -40,7 +40,7 @@ public enum SnapshotBuilder {
         writer.write(clusters: plan.clusters, slots)
         writer.write(routes: plan.routes, clusters: plan.clusters, slots)
         writer.write(authorizationPolicies: plan.authorizationPolicies)
-        writer.write(groups: plan.groups, workloads: plan.workloads, slots)
+        writer.write(groups: plan.groups, workloads: plan.workloads, services: plan.services, slots)
         writer.write(sockets: plan.sockets, ids: socketIDs, slots)
         return try writer.finish()
     }

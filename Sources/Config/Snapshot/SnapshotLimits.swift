@@ -24,6 +24,8 @@ public enum SnapshotBuildError: Error, Equatable, CustomStringConvertible {
     case tooManyRules(route: String, count: Int)
     case tooManyMatches(route: String, rule: Int, count: Int)
     case prefixTooDeep(route: String, rule: Int, segments: Int)
+    /// Two clusters that are called in different ways would share connections, and who is believed on them.
+    case sameName(cluster: String)
 
     public var description: String {
         switch self {
@@ -38,6 +40,8 @@ public enum SnapshotBuildError: Error, Equatable, CustomStringConvertible {
             a path prefix in rule \(rule) of route '\(route)' has \(segments) segments; at most \
             \(SnapshotLimits.prefixSegments) are possible
             """
+        case .sameName(let cluster):
+            "two ways of calling '\(cluster)' would share connections; write it in one way"
         }
     }
 }

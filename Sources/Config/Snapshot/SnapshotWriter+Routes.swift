@@ -19,9 +19,17 @@ extension SnapshotWriter {
         header.endpoints = block.allocate(EndpointConfig.self, count: clusters.reduce(0) { $0 + $1.endpoints.count })
         guard block.failure == nil else { return }
         var endpoint = 0
+        var named: [UInt64: Int] = [:]
+        named.reserveCapacity(clusters.count)
         for (index, cluster) in clusters.enumerated() {
             var identity = IdentityHash()
             identity.add(cluster.name)
+            // Connections are kept under the identity: whoever has the same calls the same.
+            let first = named[identity.value, default: index]
+            guard cluster.isCalled(as: clusters[first]) else {
+                return block.fail(.sameName(cluster: cluster.name))
+            }
+            named[identity.value] = first
             block[header.clusters, index] = ClusterConfig(
                 name: text(cluster.name), identity: identity.value, backendProtocol: cluster.backendProtocol,
                 proxyProtocol: cluster.proxyProtocol, tls: cluster.tls.map { write($0) } ?? Table(),

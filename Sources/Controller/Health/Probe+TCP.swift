@@ -18,15 +18,7 @@ extension Probe {
 
     func advanceTCP() {
         guard let connection, case .tcp(_, let receive) = target.plan.probe else { return }
-        while !unsent.isEmpty {
-            switch connection.send(unsent.view) {
-            case .octets(let count): unsent.consume(count)
-            case .wouldBlock: break
-            case .endOfFile, .failed: return end(.failed, "the endpoint takes no octets")
-            }
-            if !connection.mayWrite { break }
-        }
-        _ = connection.flush()
+        guard sendRest(on: connection) else { return end(.failed, "the endpoint takes no octets") }
         if receive.isEmpty {
             if unsent.isEmpty { end(.passed, "connected, and octets sent") }
             return
@@ -47,5 +39,19 @@ extension Probe {
             case .failed(let error): return end(.failed, "\(error)")
             }
         }
+    }
+
+    /// Sends what waits, as far as the connection takes it. False: it takes none any more.
+    func sendRest(on connection: RawConnection) -> Bool {
+        while !unsent.isEmpty {
+            switch connection.send(unsent.view) {
+            case .octets(let count): unsent.consume(count)
+            case .wouldBlock: break
+            case .endOfFile, .failed: return false
+            }
+            if !connection.mayWrite { break }
+        }
+        _ = connection.flush()
+        return true
     }
 }

@@ -112,6 +112,7 @@ final class Probe: RawConnectionOwner {
             connector.cancel()
             return end(.failed, problem)
         }
+        if target.transport.isOfGateway { return beginGateway(connector) }
         switch target.plan.probe {
         case .tcp: beginTCP(connector)
         case .http: beginHTTP(on: client(connector, isHTTP2: target.transport.speaksHTTP2(on: connector)))
@@ -150,6 +151,7 @@ final class Probe: RawConnectionOwner {
 
     private func advance() {
         guard outcome == nil else { return }
+        if target.transport.isOfGateway { return advanceGateway() }
         switch target.plan.probe {
         case .tcp: advanceTCP()
         case .http, .grpc: advanceHTTP()

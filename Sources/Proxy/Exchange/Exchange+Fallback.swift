@@ -23,48 +23,12 @@ extension Exchange {
 
     /// Where the request may be handed on to; nil: nobody is named, or it is nobody else's.
     private var fallback: FallbackConfig? {
-        guard let found = namedFallback, !isForOneEndpoint, !hidesMember else { return nil }
+        guard let found = namedFallback, !isForOneEndpoint, mayBeTold(to: found) else { return nil }
         return found
     }
 
     /// Who calls the address of one endpoint wants that one and no other of the Service.
     private var isForOneEndpoint: Bool { call?.endpoint != nil }
-
-    /// It was let in as a call to somewhere else, while its host is that of a member, as which another gateway would take it.
-    private var hidesMember: Bool {
-        guard call == nil, let downstream, downstream.origin.destination != nil, listener.pointee.isOfGroup,
-            let configuration, let message = downstream.request
-        else { return false }
-        let host = message.head.host.of(downstream.headBytes)
-        // As the other gateway looks it up.
-        let wish = PortWish.request(port: message.head.port, listener: listener.pointee.port, isSecure: false)
-        switch configuration.routes.lookUp(host: host, wish, from: .empty, in: listener.pointee.group) {
-        case .outside: return false
-        case .member, .noPort, .ambiguous: return true
-        }
-    }
-
-    /// Appends the name and port of the member that is called, by which any gateway finds it. False: the client's Host is as
-    /// good. (It says nothing, or something else, where the connection was on its way to the member already; what is no whole
-    /// name depends on who calls, and no port on where.)
-    func writeMember(unless message: RequestMessage, _ bytes: ByteView, to out: inout ByteBuffer) -> Bool {
-        guard let call, let configuration else { return false }
-        let host = message.head.host.of(bytes)
-        if let dot = host.firstIndex(of: ASCII.dot), dot < host.count - 1,
-            case .member(let named) = configuration.routes.lookUp(
-                host: host, .exactly(message.head.port ?? 80), from: .empty, in: call.group),
-            named.member == call.member, named.port == call.port
-        {
-            return false
-        }
-        let member = configuration.routes.member(call)
-        out.append(snapshot.text(member.pointee.name))
-        out.append(byte: ASCII.dot)
-        out.append(snapshot.text(member.pointee.namespace))
-        out.append(byte: ASCII.colon)
-        out.append(decimal: UInt64(configuration.routes.memberPort(call).pointee.number))
-        return true
-    }
 
     private var namedFallback: FallbackConfig? {
         guard let backend, backend.pointee.cluster != BackendConfig.invalid else { return nil }

@@ -12,35 +12,18 @@ extension Exchange {
         }
         let bytes = downstream.headBytes
         var call = TunnelCall()
-        call.authority = tunnelAuthority(message, bytes)
+        call.authority = tunnelAuthority
         call.client = downstream.origin.peer.ip
         call.trace = TraceLines.of(message.head.fields, in: bytes)
         call.isHandedOn = isHandedOn
         return call
     }
 
-    /// Whom the request is for: the member, as any gateway finds it; else where its connection was going, or its host, for
-    /// which the other gateway has the rules; else the backend.
-    private func tunnelAuthority(_ message: RequestMessage, _ bytes: ByteView) -> [UInt8] {
+    /// Whom the request is for: the member, as any gateway finds it; else the Service that was decided on here. Never whom the
+    /// client names: the other gateway goes by it, and lets us call whom the client may not.
+    private var tunnelAuthority: [UInt8] {
         if let call, let configuration { return configuration.authority(of: call) }
-        if let destination = downstream?.origin.destination { return destination.authority }
-        let host = message.head.host.of(bytes)
-        if !host.isEmpty {
-            return host.array + Array(":\(message.head.port ?? listener.pointee.port)".utf8)
-        }
-        guard let backend, backend.pointee.cluster != BackendConfig.invalid else { return [] }
-        let cluster = snapshot[snapshot.header.pointee.clusters, Int(backend.pointee.cluster)]
-        return snapshot.text(cluster.pointee.authority).array
-    }
-}
-
-extension CallDestination {
-    /// As a CONNECT names it.
-    var authority: [UInt8] {
-        switch self {
-        case .address(let address): Array(address.description.utf8)
-        case .authority(let host, let port): host + Array(":\(port)".utf8)
-        }
+        return backendService.array
     }
 }
 

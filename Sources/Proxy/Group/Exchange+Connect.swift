@@ -80,8 +80,8 @@ extension Exchange {
     /// Answers 200, and serves what comes inside as a connection that goes to `destination`. The answer is 503 where there is
     /// no room for one more.
     ///
-    /// In clear text over HTTP/1.1 the socket itself goes on as that connection. All others, streams of HTTP/2 and what is
-    /// inside of TLS, are relayed from and to one end of a pair (``TunnelStream``).
+    /// In clear text over HTTP/1.1 the socket itself goes on as that connection. All others, streams of HTTP/2, what is inside
+    /// of TLS and whatever more is told of, are relayed from and to one end of a pair (``TunnelStream``).
     /// - Parameters:
     ///   - listener: the group's that took the CONNECT, and takes what is inside.
     ///   - change: what else the connection inside is to know.
@@ -100,7 +100,8 @@ extension Exchange {
         origin.wasPermitted = false
         origin.acceptedAt = worker.loop.now
         change(&origin)
-        if let connection = downstream as? HTTP1ServerConnection, connection.tls == nil {
+        let told = tunnelMetadata(listener)
+        if let connection = downstream as? HTTP1ServerConnection, connection.tls == nil, told.isEmpty {
             return handOver(connection, origin)
         }
         guard worker.resources.tunnelsNow < worker.tunnelLimit, worker.overload.admits(), let pair = try? SocketPair()
@@ -110,7 +111,6 @@ extension Exchange {
         let ends = pair.release()
         let stream = TunnelStream(
             adopting: OwnedFD(adopting: ends.near), owner: self, resources: worker.resources)
-        let told = tunnelMetadata(listener)
         if !told.isEmpty { stream.told = told }
         origin.tunnel = stream
         writeConnected(to: downstream)

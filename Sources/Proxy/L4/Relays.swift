@@ -130,11 +130,10 @@ final class Relays: Timed {
         guard cluster != nil || choice.cluster != BackendConfig.invalid else {
             return refuse(arrival, choice, .noCluster)
         }
-        // One that goes to where its client said is not handed on: nobody else would know where that is.
+        // To hosts outside of a group nothing is handed on: the rules for them are those of whoever lets their caller out.
         begin(
             choice, arrival, listener, configuration,
-            to: cluster ?? configuration.cluster(choice.cluster, of: worker),
-            cluster == nil && listener != nil ? .anyhow : .never)
+            to: cluster ?? configuration.cluster(choice.cluster, of: worker), .never)
     }
 
     private func begin(

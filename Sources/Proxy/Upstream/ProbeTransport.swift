@@ -112,7 +112,10 @@ public struct ProbeTransport {
             resources: resources)
     }
 
-    /// Mutual TLS with a gateway: who it is, and that it believes us, is all that can be asked of it without calling somebody.
+    /// A central gateway is asked whether it believes us, too (``Probe``): more cannot be without calling somebody.
+    public var isOfGateway: Bool { tunnel?.isPerCall == true }
+
+    /// Mutual TLS with a gateway.
     private func handshake(
         with peer: SocketAddress, _ tunnel: TunnelTransport, _ timeout: TimeAmount, _ owner: ConnectionOwner,
         _ resources: ConnectionResources
@@ -126,7 +129,7 @@ public struct ProbeTransport {
 
     /// Why a connection that was made is of no use; nil: it is.
     public func problem(with connector: Connector) -> String? {
-        guard tunnel?.isPerCall == true, connector.channel?.session.applicationProtocol.equals("h2") != true else {
+        guard isOfGateway, connector.channel?.session.applicationProtocol.equals("h2") != true else {
             return nil
         }
         return "it does not speak HBONE: no HTTP/2 was agreed on"

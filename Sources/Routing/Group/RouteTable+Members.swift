@@ -61,7 +61,7 @@ extension RouteTable {
         return matches.next(&key, in: snapshot)
     }
 
-    private static func literal(_ host: ByteView) -> IPAddress? {
+    static func literal(_ host: ByteView) -> IPAddress? {
         guard let first = host.isEmpty ? nil : host[0] else { return nil }
         if first == UInt8(ascii: "["), host[host.count - 1] == UInt8(ascii: "]"), host.count > 2 {
             return IPAddress(host[1..<(host.count - 1)])

@@ -113,7 +113,6 @@ extension Explainer {
             if isNamed, let target = refusedTarget(of: written, name, asked?.port ?? listener.pointee.port) {
                 explanation.fail(nil, target)
             }
-            if asked == nil, !isNamed { addFallback(&explanation) }
         case .asAsked:
             explanation.egress = "as asked (sluice.dev/egress: allow): no service of the group, no route of the Gateway"
             noteNearest(name, &explanation)

@@ -135,6 +135,32 @@ import Testing
         withExtendedLifetime(node) {}
     }
 
+    /// In TLS 1.3 our side of the handshake is over before the other one has looked at our certificate.
+    @Test func aCentralGatewayThatDoesNotBelieveUsIsNotWell() throws {
+        let other = try MeshFolder()
+        let place = try Ports.free()
+        let central = try Gateway(
+            mesh.waypoint(place).replacing(
+                "sluice.dev/ca-file: \(mesh.path)/waypoint/ca.crt", with: "sluice.dev/ca-file: \(other.path)/ca/ca.crt")
+                + MeshFolder.service(
+                    "cart", port: try Ports.free(), labels: "istio.io/use-waypoint: waypoint"))
+        let gateway = try local("hbone://127.0.0.1:\(place)")
+        try gateway.waitFor(place, toBe: "unhealthy")
+        let told = try gateway.endpoint(place)
+        #expect(told.contains("it may not believe our certificate"), "\(told)\n\(central.output)")
+    }
+
+    /// A CONNECT in clear text that was handed on keeps its mark, too.
+    @Test func theMarkOfACONNECTInClearTextCounts() throws {
+        let gate = try Clients.backend("hbone_server", try mesh.workload("gate"))
+        let local = try local("hbone://127.0.0.1:\(gate.port)", appProtocol: "tcp")
+        let client = try Client(port: port)
+        try client.send("CONNECT cart.shop:80 HTTP/1.1\r\nHost: cart.shop:80\r\nX-Sluice-Hop: 1\r\n\r\n")
+        #expect(try client.readHead().status == 200)
+        #expect((try? client.readLine()) == nil)
+        #expect(gate.running.values("connect").isEmpty, "\(local.output)")
+    }
+
     /// The CONNECT says whose octets they are, and that they were handed on.
     @Test func connectionsBelowHTTPAreHandedOnOnce() throws {
         let backend = try Backend("cart") { _, connection, _ in

@@ -144,6 +144,22 @@ import Testing
             })
     }
 
+    @Test func whoMustAnswerNeedsAPlace() {
+        let text = Self.set().replacing("{a: b}", with: "{sluice.dev/fallback-principal: cluster.local/ns/a/sa/b}")
+        let told = resolve(text).findings.filter {
+            $0.message.contains("it says nothing without sluice.dev/fallback-gateway beside it")
+        }
+        #expect(told.map(\.location.line) == [5, 25] && told.allSatisfy { !$0.isError })
+    }
+
+    /// Hosts that a central gateway may take for members; by HBONE it goes by none.
+    @Test func servicesAreKnownWhereAHostIsAllThatIsTold() {
+        #expect(resolve(Self.set()).plan.services == [])
+        #expect(resolve(Self.set(gateway: "10.0.0.5")).plan.services == ["s.default", "other.default"])
+        #expect(resolve(Self.set(service: "10.0.0.5:80")).plan.services == ["s.default", "other.default"])
+        #expect(resolve(Self.set(gateway: "hbone://10.0.0.5")).plan.services == [])
+    }
+
     /// Calls would come back for ever.
     @Test(arguments: ["127.0.0.1", "127.0.0.1:8080"])
     func isNeverTheGatewayItself(_ address: String) {

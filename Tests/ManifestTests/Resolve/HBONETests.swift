@@ -242,7 +242,9 @@ import Testing
         let sockets = resolution.plan.sockets
         let web = try #require(sockets.first { $0.address.port == 8080 })
         let cluster = resolution.plan.clusters[try #require(web.listeners[0].fallback).http1]
-        #expect(cluster.name == "fallback/hbone://10.0.0.5:15008,hbone://central.example:15009 from shop/waypoint")
+        #expect(
+            cluster.name
+                == "fallback/hbone://10.0.0.5:15008,hbone://central.example:15009 from shop/waypoint to ns/shop")
         #expect(cluster.endpoints.map(\.address.description) == ["10.0.0.5:15008"])
         #expect(cluster.dnsNames == [DNSNamePlan(name: "central.example", port: 15009)])
         let tunnel = try #require(cluster.tunnel)
@@ -312,6 +314,55 @@ import Testing
         let resolution = Self.resolve(Self.gateway(fallback, listener: Self.web), try Self.files())
         #expect(resolution.findings.contains { $0.message.contains("'cluster.local' is no principal") })
         #expect(resolution.plan.sockets.flatMap(\.listeners).allSatisfy { $0.fallback == nil })
+    }
+
+    /// One place, from which different answerers are expected: what is known of one says nothing of the other.
+    @Test func whoIsExpectedMakesAnotherCluster() throws {
+        let far = """
+
+            ---
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: HTTPRoute
+            metadata: {name: other, namespace: far}
+            spec:
+              parentRefs: [{name: waypoint, namespace: shop}]
+              hostnames: [other.example]
+              rules: [{backendRefs: [{name: other, port: 80}]}]
+            ---
+            apiVersion: v1
+            kind: Service
+            metadata: {name: other, namespace: far, annotations: {sluice.dev/fallback-gateway: 'hbone://10.0.0.5'}}
+            spec: {ports: [{port: 80}]}
+            """
+        let listener = "{name: web, port: 8080, protocol: HTTP, allowedRoutes: {namespaces: {from: All}}}"
+        let text =
+            Self.gateway(Self.own, listener: listener, service: ["sluice.dev/fallback-gateway": "hbone://10.0.0.5"])
+            + far
+        let plan = Self.resolve(text, try Self.files()).plan
+        let names = try ["shop/cart:80", "far/other:80"].map { backend in
+            let own = try #require(plan.clusters.first { $0.backend == backend }?.fallback, "\(backend)")
+            return plan.clusters[own.http1].name
+        }
+        #expect(
+            names == ["shop", "far"].map { "fallback/hbone://10.0.0.5:15008 from shop/waypoint to ns/\($0)" })
+    }
+
+    @Test func aPrincipalOfAnotherTrustDomainIsTold() throws {
+        let written = [
+            "sluice.dev/fallback-gateway": "hbone://10.0.0.5",
+            "sluice.dev/fallback-principal": "other.example/ns/shop/sa/gate",
+        ]
+        let onGateway = Self.resolve(
+            Self.gateway(Self.own.merging(written) { $1 }, listener: Self.web), try Self.files())
+        let onService = Self.resolve(Self.gateway(Self.own, listener: Self.web, service: written), try Self.files())
+        for resolution in [onGateway, onService] {
+            #expect(
+                resolution.findings.map(\.message) == [
+                    "'other.example' is another trust domain than 'cluster.local' of Gateway 'shop/waypoint', "
+                        + "which believes nobody else; write a principal of its own. Nothing is handed on before"
+                ])
+            #expect(resolution.plan.clusters.allSatisfy { !$0.isCentral })
+        }
     }
 
     @Test func endpointsBehindTunnelsAreChecked() throws {

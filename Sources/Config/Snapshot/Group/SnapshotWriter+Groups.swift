@@ -1,7 +1,9 @@
 import Core
 
 extension SnapshotWriter {
-    mutating func write(groups: [GroupPlan], workloads: [WorkloadPlan], _ slots: SnapshotSlots) {
+    mutating func write(
+        groups: [GroupPlan], workloads: [WorkloadPlan], services: [String], _ slots: SnapshotSlots
+    ) {
         header.groups = block.allocate(GroupConfig.self, count: groups.count)
         let ports = groups.reduce(0) { $0 + $1.members.reduce(0) { $0 + $1.ports.count } }
         memberPathIndexes.reserveCapacity(ports)
@@ -10,6 +12,7 @@ extension SnapshotWriter {
             let group = write(plan, slots)
             block[header.groups, index] = group
         }
+        header.services = hostIndex(services.map { HostEntry(name: hostText($0), value: 0) })
         header.memberPathIndexes = block.append(contentsOf: memberPathIndexes)
         let ordered = workloads.sorted { $0.address < $1.address }
         header.workloads = block.allocate(WorkloadConfig.self, count: ordered.count)

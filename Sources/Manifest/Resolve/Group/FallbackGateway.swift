@@ -42,7 +42,14 @@ struct FallbackGateway {
 
     /// Nil when nothing is written, or nothing that can be used, which is told.
     init?(_ resource: LoadedResource, needsPort: Bool, findings: inout FindingLog) {
-        guard let written = AnnotationText(Self.annotation, of: resource) else { return nil }
+        guard let written = AnnotationText(Self.annotation, of: resource) else {
+            if let lonely = AnnotationText(Self.principalAnnotation, of: resource) {
+                findings.warning(
+                    resource, lonely.node,
+                    "it says nothing without \(Self.annotation) beside it, which says where; write both here")
+            }
+            return nil
+        }
         node = written.node
         principalNode = written.node
         namespace = resource.name.namespace

@@ -20,6 +20,10 @@ struct FallbackGateways {
         table.applyGateways(to: &plan, findings: &findings)
         table.applyServices(index, findings: &findings)
         plan.clusters = table.clusters
+        guard table.known.keys.contains(where: \.parties.isEmpty) else { return }
+        for resource in index.resources where resource.kind == .service && !resource.isReplaced {
+            plan.services.append("\(resource.name.name).\(resource.name.namespace)")
+        }
     }
 
     private init(clusters: [ClusterPlan], gateways: [GatewayState]) {
@@ -109,11 +113,10 @@ struct FallbackGateways {
         var base = "fallback/"
         if fallback.isTunnelled, let gateway, let identity = gateway.identity {
             tunnel = fallback.tunnel(from: gateway.name, identity)
-            key.parties = "\(gateway.name) \(fallback.principal ?? fallback.namespace)"
+            // What is known of an address is known under the cluster's name: other certificates may be believed, or not.
+            key.parties = " from \(gateway.name) to \(fallback.principal ?? "ns/\(fallback.namespace)")"
             base += places.map { "\(FallbackGateway.tunnelScheme)\($0)" }.joined(separator: ",")
-            // What is known of an address is known under this name: other certificates may be believed, or not.
-            base += " from \(gateway.name)"
-            if let principal = fallback.principal { base += " to \(principal)" }
+            base += key.parties
         } else {
             base += places.map(\.description).joined(separator: ",")
         }
