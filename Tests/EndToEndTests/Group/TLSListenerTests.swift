@@ -84,13 +84,17 @@ import Testing
 
         /// A line within TLS, and all that came back.
         func say(_ line: String?, to host: String, _ words: [String] = []) throws -> String {
-            let said = line.map { "printf '%s\\n' '\($0)'; sleep 1" } ?? "sleep 1"
+            let said = line.map { "printf '%s\\n' '\($0)'; " } ?? ""
+            let last = line.map { "got \($0)" } ?? "greeting"
+            // It stays until it has heard what is said to it at last, or for five seconds.
+            let stays = "for i in $(seq 100); do grep -q '\(last)' $heard && break; sleep 0.05; done"
             return try Clients.tool(
                 "sh",
                 [
                     "-c",
-                    "(\(said)) | timeout 20 openssl s_client -quiet -no_ign_eof -verify_quiet "
-                        + "-connect 127.0.0.1:\(ports.terminate) -servername \(host) \"$@\" 2>&1", "sh",
+                    "heard=$(mktemp); (\(said)\(stays)) | timeout 20 openssl s_client -quiet -no_ign_eof -verify_quiet "
+                        + "-connect 127.0.0.1:\(ports.terminate) -servername \(host) \"$@\" >$heard 2>&1; "
+                        + "cat $heard; rm $heard", "sh",
                 ] + words
             ).output
         }

@@ -358,8 +358,8 @@ import Testing
         for resolution in [onGateway, onService] {
             #expect(
                 resolution.findings.map(\.message) == [
-                    "'other.example' is another trust domain than 'cluster.local' of Gateway 'shop/waypoint', "
-                        + "which believes nobody else; write a principal of its own. Nothing is handed on before"
+                    "'spiffe://other.example/ns/shop/sa/gate' is of trust domain 'other.example', and the Gateway believes "
+                        + "nobody but those of 'cluster.local'. Nothing is handed on before"
                 ])
             #expect(resolution.plan.clusters.allSatisfy { !$0.isCentral })
         }
