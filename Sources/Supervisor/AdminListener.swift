@@ -26,7 +26,7 @@ final class AdminListener {
                 case .unix(let path): return AdminListener(socket: try listen(path, owner), path: path)
                 }
             } catch {
-                if patience.hopes(after: error) { continue }
+                if patience.pauses(after: error) { continue }
                 throw failure(address, error)
             }
         }

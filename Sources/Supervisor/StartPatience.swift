@@ -12,8 +12,8 @@ struct StartPatience {
 
     private let end = SystemCalls.monotonicNow() + length
 
-    /// Pauses when another attempt may do better. False: it may not, or there was time enough.
-    func hopes(after error: Errno) -> Bool {
+    /// Blocks for a moment, as long as another attempt may do better. False: it may not, or there was time enough.
+    func pauses(after error: Errno) -> Bool {
         guard error.code == EADDRINUSE, SystemCalls.monotonicNow() < end else { return false }
         usleep(Self.pause)
         return true

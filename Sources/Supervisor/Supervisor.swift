@@ -77,7 +77,7 @@ public final class Supervisor {
     func bind(_ address: ListeningAddress) -> Binding {
         while true {
             let binding = sockets.bind(address)
-            guard current == nil, case .failed(let error) = binding.outcome, patience.hopes(after: error) else {
+            guard current == nil, case .failed(let error) = binding.outcome, patience.pauses(after: error) else {
                 return binding
             }
         }

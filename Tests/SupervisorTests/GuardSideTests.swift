@@ -176,7 +176,7 @@ private final class SlowKeeper: Sendable {
             switch link.receive() {
             case .message(.hello):
                 link.send(.allHeld(0))
-                while !seen.mayRead { usleep(1_000) }
+                guard (try? Wait.until("the order to read on") { seen.mayRead }) != nil else { return false }
             case .message(.sockets(let shared)): state.withLock { $0.sockets += shared.sockets.count }
             case .message(.serving): state.withLock { $0.isServing = true }
             case .message(.leaving): state.withLock { $0.hasLeft = true }

@@ -70,6 +70,15 @@ public final class Backend: @unchecked Sendable {
         }
     }
 
+    /// A backend of octets, in whatever they are wrapped: with the first it says its name and a newline, then it listens.
+    public static func saysItsName(_ name: String, host: UInt8 = 1, port: UInt16 = 0) throws -> Backend {
+        try Backend(name, host: host, port: port) { _, connection, _ in
+            _ = try connection.read(1)
+            try connection.send(name + "\n")
+            _ = try? connection.readToEnd()
+        }
+    }
+
     /// A backend that does what it likes with its connections; they are closed when `serve` returns or throws.
     public init(
         _ name: String = "backend", host: UInt8 = 1, port: UInt16 = 0, path: String = "",

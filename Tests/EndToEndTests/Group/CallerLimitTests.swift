@@ -19,11 +19,7 @@ import Testing
 
     /// A header of the PROXY protocol says who calls, and whom: no listener looks at the server name then.
     @Test func holdsWhereAHeaderTellsTheDestination() throws {
-        let backend = try Backend("own") { _, connection, _ in
-            _ = try connection.read(1)
-            try connection.send("own\n")
-            _ = try? connection.readToEnd()
-        }
+        let backend = try Backend.saysItsName("own")
         let port = try Ports.free()
         let gateway = try Gateway(
             """

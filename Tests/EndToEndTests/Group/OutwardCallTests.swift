@@ -129,11 +129,7 @@ import Testing
         defer { dns.stop() }
         dns.set("a.wild.example", .init(addresses: [IPAddress(v4: 127, 0, 0, 6)], life: 60))
         let port = try Ports.free()
-        let there = try Backend("there", host: 6, port: port) { _, connection, _ in
-            _ = try connection.read(1)
-            try connection.send("there\n")
-            _ = try? connection.readToEnd()
-        }
+        let there = try Backend.saysItsName("there", host: 6, port: port)
         let gateway = try Gateway(
             """
             apiVersion: gateway.networking.k8s.io/v1

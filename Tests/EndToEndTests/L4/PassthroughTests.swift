@@ -3,17 +3,8 @@ import Testing
 
 /// TLSRoutes on ordinary listeners that pass TLS on.
 @Suite struct PassthroughTests {
-    /// Tells its name to whoever says something.
-    private static func backend(_ name: String) throws -> Backend {
-        try Backend(name) { _, connection, _ in
-            _ = try connection.read(1)
-            try connection.send(name + "\n")
-            _ = try? connection.readToEnd()
-        }
-    }
-
     @Test func weightsHold() throws {
-        let (one, two) = (try Self.backend("one"), try Self.backend("two"))
+        let (one, two) = (try Backend.saysItsName("one"), try Backend.saysItsName("two"))
         let port = try Ports.free()
         let gateway = try Gateway(
             """
