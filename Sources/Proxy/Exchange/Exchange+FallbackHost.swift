@@ -50,12 +50,7 @@ extension Exchange {
         {
             return false
         }
-        let member = configuration.routes.member(call)
-        out.append(snapshot.text(member.pointee.name))
-        out.append(byte: ASCII.dot)
-        out.append(snapshot.text(member.pointee.namespace))
-        out.append(byte: ASCII.colon)
-        out.append(decimal: UInt64(configuration.routes.memberPort(call).pointee.number))
+        configuration.writeAuthority(of: call, to: &out)
         return true
     }
 }

@@ -19,13 +19,18 @@ struct TunnelCall {
 extension LiveConfiguration {
     /// The name and port by which any gateway finds a member.
     func authority(of call: MemberCall) -> [UInt8] {
-        let member = routes.member(call)
         var out = ByteBuffer()
+        writeAuthority(of: call, to: &out)
+        return out.view.array
+    }
+
+    /// Appends the same: `name.namespace:port`.
+    func writeAuthority(of call: MemberCall, to out: inout ByteBuffer) {
+        let member = routes.member(call)
         out.append(snapshot.text(member.pointee.name))
         out.append(byte: ASCII.dot)
         out.append(snapshot.text(member.pointee.namespace))
         out.append(byte: ASCII.colon)
         out.append(decimal: UInt64(routes.memberPort(call).pointee.number))
-        return out.view.array
     }
 }
